@@ -1,0 +1,39 @@
+# Every target makes and uses .venv in this checkout; a stamp makes the second call instant.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export OMP_WAIT_POLICY = PASSIVE
+export TOKENIZERS_PARALLELISM = false
+
+.PHONY: setup demo test check bench evals clean
+
+setup: $(STAMP)
+	$(BIN)/litrag setup
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[local,dev]"
+	touch $(STAMP)
+
+demo: setup
+	$(BIN)/litrag review examples/abstract.txt --library examples/library.jsonl -o demo-review --force
+
+test: setup
+	$(BIN)/python -m pytest -q --durations=10
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p litrag
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_packaging.py -k "ceiling or listed"
+
+bench: setup
+	for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+evals: setup
+	$(BIN)/python -m litrag.evals
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo-review .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,5 @@
+"""`python -m litrag.cli` is `litrag`."""
+
+from litrag.cli.app import main
+
+main()

@@ -1,0 +1,156 @@
+"""What every command shares: the global options, progress on a terminal or in lines, results for people or as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from litrag.core.events import Event, Listener
+    from litrag.core.settings import Settings
+
+__all__ = ["Globals", "fail", "globals_", "progress", "set_globals", "settings", "show", "tell"]
+
+
+@dataclass(frozen=True, slots=True)
+class Globals:
+    """Options that stand before the command."""
+
+    config: Path | None = None
+    profile: str | None = None
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+
+_NONE = Globals()
+_GLOBALS: ContextVar[Globals] = ContextVar("litrag_globals", default=_NONE)
+
+
+def set_globals(values: Globals) -> None:
+    """Keeps the global options for the command that follows."""
+    _GLOBALS.set(values)
+    import stamina.instrumentation
+
+    stamina.instrumentation.set_on_retry_hooks(
+        []
+    )  # retries are in the ledger's seconds; a line a retry drowns the progress
+
+
+def globals_() -> Globals:
+    """The global options."""
+    return _GLOBALS.get()
+
+
+def settings(**options: Any) -> Settings:
+    """The settings in force with the options of a command. Raises BadInput."""
+    from litrag.core.settings import load_settings
+
+    return load_settings(globals_().config, profile=globals_().profile, **options)
+
+
+def show(data: Mapping[str, Any], lines: str) -> None:
+    """The result: `data` as one JSON object with --json, else `lines`."""
+    if globals_().json:
+        typer.echo(json.dumps(data, ensure_ascii=False, default=str))
+    elif lines:
+        typer.echo(lines)
+
+
+def tell(line: str) -> None:
+    """A line beside the result: on stderr, nowhere with -q."""
+    if not globals_().quiet:
+        typer.echo(line, err=True)
+
+
+def fail(error: BaseException) -> NoReturn:
+    """One line on stderr and the error's exit code; 1 for a bug, with its traceback under -v."""
+    from litrag.core.errors import LitragError
+
+    known = isinstance(error, LitragError)
+    if globals_().verbose or not known:
+        traceback.print_exception(error)
+    line = (
+        " ".join(str(error).split())
+        if known
+        else f"bug: {type(error).__name__}: {error}; please report it with the lines above"
+    )
+    typer.echo(f"litrag: {line}", err=True)
+    if globals_().json:
+        typer.echo(json.dumps({"error": type(error).__name__, "message": line}, ensure_ascii=False))
+    sys.exit(getattr(error, "exit_code", 1) if known else 1)
+
+
+@contextmanager
+def progress() -> Iterator[Listener]:
+    """A listener that draws on a terminal and prints lines elsewhere; warnings are always lines."""
+    if globals_().quiet:
+        yield lambda event: None
+    elif globals_().json or not sys.stderr.isatty():
+        yield _line
+    else:
+        with _drawn() as listen:
+            yield listen
+
+
+def _line(event: Event) -> None:
+    if (
+        event.kind == "progress"
+        and event.total
+        and event.done not in (event.total,)
+        and event.done % max(1, event.total // 10)
+    ):
+        return
+    count = f" {event.done}/{event.total}" if event.total else ""
+    if event.kind != "end" and (event.message or count or event.kind == "start"):
+        typer.echo(f"[{event.stage}]{count} {event.message}".rstrip(), err=True)
+
+
+@contextmanager
+def _drawn() -> Iterator[Listener]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TaskID,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.fields[stage]:<10}"),
+        BarColumn(20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def listen(event: Event) -> None:
+            if event.kind == "warning":
+                bars.console.print(f"[{event.stage}] {event.message}", markup=False, highlight=False)
+                return
+            if event.stage not in tasks:
+                tasks[event.stage] = bars.add_task("", total=1, stage=event.stage)
+            task = tasks[event.stage]
+            if event.kind == "end":
+                total = bars.tasks[task].total or 1
+                bars.update(task, completed=total)
+            elif event.kind == "progress":
+                text = event.message[:100] or bars.tasks[task].description
+                bars.update(task, description=text, completed=event.done, total=event.total or 1)
+
+        yield listen

@@ -1,0 +1,219 @@
+"""`litrag review`."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from litrag.cli.context import globals_, progress, settings, show, tell
+
+if TYPE_CHECKING:
+    from litrag.core.events import Listener
+    from litrag.pipelines.api import Review
+    from litrag.pipelines.runs import Run
+
+__all__ = ["go_on", "register"]
+
+_WHAT, _MODELS, _HOW, _BUDGET, _OUT = "Input and sources", "Models", "Method", "Budget", "Output"
+Text = str | None
+Count = int | None
+Amount = float | None
+
+
+def _model(role: str) -> Any:
+    return typer.Option(
+        f"--{role}-model",
+        help=f"Model that {role}s.",
+        envvar=f"LITRAG_{role.upper()}_MODEL",
+        rich_help_panel=_MODELS,
+        metavar="M",
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(review)
+
+
+def review(
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="Text file with the abstract, - for standard input.")],
+    title: Annotated[Text, typer.Option(help="Title of your paper.", rich_help_panel=_WHAT)] = None,
+    library: Annotated[
+        list[str] | None, typer.Option(help="Library name, or file of papers; repeatable.", rich_help_panel=_WHAT)
+    ] = None,
+    before: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Only papers published before.", rich_help_panel=_WHAT),
+    ] = None,
+    strict_dates: Annotated[
+        bool, typer.Option("--strict-dates", help="Leave undated papers out.", rich_help_panel=_WHAT)
+    ] = False,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="Paper id, DOI or title to leave out; repeatable.", rich_help_panel=_WHAT),
+    ] = None,
+    papers: Annotated[Count, typer.Option(help="Papers to cite at the most.", rich_help_panel=_WHAT)] = None,
+    model: Annotated[
+        Text,
+        typer.Option(
+            help="Model of every role, e.g. openai/gpt-4o-mini.",
+            envvar="LITRAG_MODEL",
+            rich_help_panel=_MODELS,
+            metavar="M",
+        ),
+    ] = None,
+    api_base: Annotated[
+        Text,
+        typer.Option(help="URL of an own server.", envvar="LITRAG_API_BASE", rich_help_panel=_MODELS, metavar="URL"),
+    ] = None,
+    rewrite_model: Annotated[Text, _model("rewrite")] = None,
+    rerank_model: Annotated[Text, _model("rerank")] = None,
+    plan_model: Annotated[Text, _model("plan")] = None,
+    write_model: Annotated[Text, _model("write")] = None,
+    verify_model: Annotated[Text, _model("verify")] = None,
+    embed_model: Annotated[Text, _model("embed")] = None,
+    rewriter: Annotated[Text, typer.Option(help="auto, keywords, statistical, none.", rich_help_panel=_HOW)] = None,
+    reranker: Annotated[Text, typer.Option(help="auto, insertrank, similarity, none.", rich_help_panel=_HOW)] = None,
+    writer: Annotated[Text, typer.Option(help="auto, extractive, generate.", rich_help_panel=_HOW)] = None,
+    seed: Annotated[Count, typer.Option(help="Seed of everything random.", rich_help_panel=_HOW)] = None,
+    max_searches: Annotated[
+        Count, typer.Option(help="Searches.", envvar="LITRAG_MAX_SEARCHES", rich_help_panel=_BUDGET)
+    ] = None,
+    max_calls: Annotated[
+        Count, typer.Option(help="Model calls.", envvar="LITRAG_MAX_CALLS", rich_help_panel=_BUDGET)
+    ] = None,
+    max_tokens: Annotated[
+        Count, typer.Option(help="Tokens, in and out.", envvar="LITRAG_MAX_TOKENS", rich_help_panel=_BUDGET)
+    ] = None,
+    max_cost: Annotated[
+        Amount, typer.Option(help="US dollars.", envvar="LITRAG_MAX_COST", rich_help_panel=_BUDGET)
+    ] = None,
+    max_seconds: Annotated[
+        Amount, typer.Option(help="Wall-clock seconds.", envvar="LITRAG_MAX_SECONDS", rich_help_panel=_BUDGET)
+    ] = None,
+    out: Annotated[
+        Text, typer.Option("-o", "--out", help="Output folder [./<input>-review].", rich_help_panel=_OUT, metavar="DIR")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite another review there.", rich_help_panel=_OUT)
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the planned calls, send none.", rich_help_panel=_OUT)
+    ] = False,
+) -> None:
+    """Write the related-work section of an abstract."""
+    from litrag.pipelines.api import make_request
+    from litrag.pipelines.reading import read_abstract
+    from litrag.pipelines.runs import new_run
+
+    options = {name: value for name, value in locals().items() if name in _SETTINGS}
+    text = read_abstract(source, title=title, stdin=sys.stdin.buffer.read() if source == "-" else None)
+    request = make_request(
+        text,
+        settings(**options),
+        libraries=library or [],
+        before=before.date() if before else None,
+        out=out,
+        force=force,
+        strict_dates=strict_dates,
+        exclude=exclude or [],
+    )
+    run = new_run(request)
+    if dry_run:
+        _dry_run(run)
+    else:
+        go_on(run)
+
+
+_SETTINGS = frozenset(
+    "papers model api_base rewrite_model rerank_model plan_model write_model verify_model embed_model rewriter reranker writer seed"
+    " max_searches max_calls max_tokens max_cost max_seconds".split()
+)
+
+
+def go_on(run: Run) -> None:
+    """Runs a review to its end and shows what came of it. Exits 4 where the budget stopped it."""
+    from litrag.core.errors import EnvironmentFault, Interrupted
+    from litrag.core.sync import run as run_sync
+    from litrag.pipelines.api import Review
+    from litrag.pipelines.review import resume_line
+
+    try:
+        with progress() as listen:
+            state = run_sync(_reviewed(run, listen))
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; what was gathered is kept; go on with: {resume_line(run)}") from None
+    except EnvironmentFault:
+        tell(f"what was gathered is kept; go on with: {resume_line(run)}")
+        raise
+    _summary(run, Review.of(run, state))
+
+
+async def _reviewed(run: Run, listen: Listener) -> Any:
+    from litrag.pipelines.review import run_review
+
+    return await run_review(run, listen=listen)
+
+
+def _summary(run: Run, review: Review) -> None:
+    import json
+
+    record = json.loads((review.folder / "run.json").read_text(encoding="utf-8"))
+    for warning in record["warnings"]:
+        tell(f"warning: {warning}")
+    ledger, counters = record["ledger"], record["counters"]
+    unsupported, unchecked = counters.get("unsupported", 0), counters.get("unchecked", 0)
+    lines = (
+        f"{review.papers} papers cited\n"
+        f"cost: ${ledger['usd']:.4f}, {ledger['calls']} model calls ({ledger['cached']} more from the cache), {ledger['searches']} searches\n"
+        f"unsupported: {unsupported}, unchecked: {unchecked}\n"
+        f"{review.folder / 'review.md'}"
+    )
+    stopped = review.stop_reason != "done"
+    if stopped:
+        lines = f"stopped early: {review.stop_reason}\n{lines}"
+    totals = {name: value for name, value in ledger.items() if name != "rows"}
+    show(
+        {
+            "run_id": run.id,
+            "stop_reason": review.stop_reason,
+            "folder": str(review.folder),
+            "papers": review.papers,
+            "counters": counters,
+            "ledger": totals,
+        },
+        lines,
+    )
+    if stopped:
+        raise typer.Exit(4)
+
+
+def _dry_run(run: Run) -> None:
+    from litrag.core.sync import run as run_sync
+
+    try:
+        planned = run_sync(_planned(run))
+    finally:
+        run.remove()
+    rows = [{"role": p.role, "model": p.model, "calls": p.calls, "tokens": p.tokens, "usd": p.usd} for p in planned]
+    known = sum(p.usd or 0.0 for p in planned)
+    lines = [
+        f"{p.role:<8} {p.model:<40} {p.calls:>4} calls {p.tokens:>9,} tokens  {'price unknown' if p.usd is None else f'${p.usd:.4f}'}"
+        for p in planned
+    ]
+    total = f"at the most: {sum(p.calls for p in planned)} calls, {sum(p.tokens for p in planned):,} tokens, ${known:.4f}; nothing was sent"
+    show({"planned": rows, "usd": known, "json": globals_().json}, "\n".join([*lines, total]))
+
+
+async def _planned(run: Run) -> Any:
+    from litrag.pipelines.estimate import planned_calls
+    from litrag.pipelines.workshop import open_workshop
+
+    shop = await open_workshop(run)
+    try:
+        return planned_calls(shop)
+    finally:
+        shop.close()

@@ -1,0 +1,85 @@
+"""`litrag runs`: what was run, and going on with it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from litrag.cli.context import show
+
+__all__ = ["app"]
+
+app = typer.Typer(help="List, show, resume, remove runs.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_() -> None:
+    """All runs, newest first."""
+    from litrag.pipelines.runs import list_runs
+
+    rows = []
+    for run in list_runs():
+        status, note = run.state()
+        rows.append(
+            {
+                "id": run.id,
+                "status": status,
+                "note": note,
+                "started": f"{run.started:%Y-%m-%d %H:%M}",
+                "folder": run.request.out,
+            }
+        )
+    lines = [f"{row['id']:<40} {row['status']:<12} {row['started']}  {row['note']}" for row in rows]
+    show({"runs": rows}, "\n".join(lines) or "no runs yet; start one with: litrag review abstract.txt")
+
+
+@app.command("show")
+def show_(run_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """One run: its request, status, spend."""
+    from dataclasses import asdict
+
+    from litrag.core.ledger import Ledger
+    from litrag.pipelines.runs import find_run
+
+    run = find_run(run_id)
+    status, note = run.state()
+    totals = asdict(Ledger.read(run.database)) if run.database.is_file() else {}
+    data = {
+        "id": run.id,
+        "status": status,
+        "note": note,
+        "folder": run.request.out,
+        "request": asdict(run.request),
+        "ledger": totals,
+    }
+    spent = f"{totals.get('calls', 0)} calls ({totals.get('cached', 0)} cached, {totals.get('repeated', 0)} repeated), ${totals.get('usd', 0):.4f}"
+    show(
+        data,
+        f"{run.id}: {status} ({note})\nfolder: {run.request.out}\nspent: {spent}\nlibraries: {', '.join(run.request.libraries) or 'all'}",
+    )
+
+
+@app.command()
+def resume(
+    run_id: Annotated[str, typer.Argument(metavar="ID")],
+    out: Annotated[str | None, typer.Option("-o", "--out", help="Another output folder.", metavar="DIR")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite another review there.")] = False,
+) -> None:
+    """Go on with a run where it stopped."""
+    from litrag.cli.review import go_on
+    from litrag.pipelines.runs import find_run
+
+    run = find_run(run_id)
+    if out or force:
+        run.redirect(out, force=force)
+    go_on(run)
+
+
+@app.command()
+def remove(run_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Delete a run's folder; the review it wrote stays."""
+    from litrag.pipelines.runs import find_run
+
+    find_run(run_id).remove()
+    show({"removed": run_id}, f"removed {run_id}")

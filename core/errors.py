@@ -1,0 +1,150 @@
+"""The one error tree. Each class is something a caller would treat differently; each message names input and way out.
+
+LitragError                    1  a bug or an unforeseen state
+├── BadInput                   2  the user's input, options or settings
+│   └── UnknownName            2  a method, model, library or run that does not exist
+├── EnvironmentFault           3  something outside is missing: weights, key, disk, permission, nothing to search
+│   ├── MissingExtra           3  an optional dependency is not installed
+│   ├── NothingToSearch        3  no library and no source
+│   ├── CannotWrite            3  full disk, read-only folder
+│   └── ModelFault             3  a model call failed
+│       ├── ModelUnavailable   3  unknown model, wrong or missing key, refused
+│       ├── ModelOverloaded    3  429, 5xx, time-out: worth another try
+│       └── CapabilityMissing  3  the model lacks a power that a component needs
+├── BudgetSpent                4  the next call would pass the run's budget
+├── NoEvidence                 5  nothing citable was found
+├── Interrupted              130  stopped by the user; resumable
+├── AmbiguousScore             1  one document, one scorer, several queries
+└── ScriptExhausted            1  the scripted model was asked more than its script holds
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = [
+    "AmbiguousScore",
+    "BadInput",
+    "BudgetSpent",
+    "CannotWrite",
+    "CapabilityMissing",
+    "EnvironmentFault",
+    "Interrupted",
+    "LitragError",
+    "MissingExtra",
+    "ModelFault",
+    "ModelOverloaded",
+    "ModelUnavailable",
+    "NoEvidence",
+    "NothingToSearch",
+    "ScriptExhausted",
+    "UnknownName",
+]
+
+
+class LitragError(Exception):
+    """Root of the tree; `exit_code` is what the command line leaves with."""
+
+    exit_code = 1
+
+
+class BadInput(LitragError):
+    """The input, an option or a setting cannot be used; the message names it and the remedy."""
+
+    exit_code = 2
+
+
+class UnknownName(BadInput):
+    """A name that nothing goes by; lists what there is."""
+
+    def __init__(self, kind: str, name: str, choices: Iterable[str] = (), *, remedy: str = "") -> None:
+        known = ", ".join(sorted(choices))
+        super().__init__(
+            f"no {kind} named {name!r}" + (f"; there is: {known}" if known else "") + (remedy and f"; {remedy}")
+        )
+        self.kind, self.name = kind, name
+
+
+class EnvironmentFault(LitragError):
+    """Something outside litrag is missing or refuses; the message says how to get it."""
+
+    exit_code = 3
+
+
+class MissingExtra(EnvironmentFault):
+    """An optional dependency is not installed."""
+
+    def __init__(self, module: str, extra: str) -> None:
+        super().__init__(f"{module} is not installed; install it with: pip install 'litrag[{extra}]'")
+        self.module, self.extra = module, extra
+
+
+class NothingToSearch(EnvironmentFault):
+    """No library and no source is there to search."""
+
+
+class CannotWrite(EnvironmentFault):
+    """A file or folder cannot be written."""
+
+    def __init__(
+        self, path: object, reason: str, *, remedy: str = "choose another folder with -o, or free space"
+    ) -> None:
+        super().__init__(f"cannot write {path}: {reason}; {remedy}")
+        self.path, self.reason = path, reason
+
+
+class ModelFault(EnvironmentFault):
+    """A model call failed for good."""
+
+
+class ModelUnavailable(ModelFault):
+    """The model does not exist, its key is missing or wrong, or the provider refuses the request."""
+
+
+class ModelOverloaded(ModelFault):
+    """The provider is overloaded or out of reach for now. `retry_after` is its own wish, in seconds."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class CapabilityMissing(ModelFault):
+    """The model cannot do what a component needs."""
+
+    def __init__(self, model: str, capability: str, have: str) -> None:
+        super().__init__(f"{model} cannot give {capability}; models that can: {have}")
+        self.model, self.capability = model, capability
+
+
+class BudgetSpent(LitragError):
+    """The next call would pass the run's budget; what was gathered is kept."""
+
+    exit_code = 4
+
+    def __init__(self, what: str, used: float, limit: float) -> None:
+        super().__init__(f"budget: {what}: {used:g} of {limit:g} spent; raise --max-{what} or resume the run")
+        self.what, self.used, self.limit = what, used, limit
+
+
+class NoEvidence(LitragError):
+    """Nothing citable was found; the message says what was searched."""
+
+    exit_code = 5
+
+
+class Interrupted(LitragError):
+    """The user stopped the run; the message holds the command that resumes it."""
+
+    exit_code = 130
+
+
+class AmbiguousScore(LitragError):
+    """A scorer left several scores on one document; say for which query."""
+
+    def __init__(self, document_id: str, source: str, queries: tuple[str, ...]) -> None:
+        super().__init__(f"{document_id} has {len(queries)} scores of {source}; name the query: {queries}")
+
+
+class ScriptExhausted(LitragError):
+    """A scripted model was called more often than its script allows."""

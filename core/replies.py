@@ -1,0 +1,67 @@
+"""Reading what models reply. Every function is total: any text gives a value, unreadable is None, never an exception."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TypeAlias
+
+__all__ = ["Json", "read_json", "strings", "without_reasoning"]
+
+Json: TypeAlias = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+
+_REASONING = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_OPEN_REASONING = re.compile(r"^.*?</(?:think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
+
+
+def without_reasoning(text: str) -> str:
+    """The reply without its reasoning block, also where only the closing tag is there."""
+    return _OPEN_REASONING.sub("", _REASONING.sub("", text)).strip()
+
+
+def read_json(reply: str) -> Json:
+    """The last JSON object of the reply, repaired if need be; None where there is none.
+
+    The last counts, since a model may show the asked form before it fills it."""
+    from json_repair import repair_json
+
+    text = without_reasoning(reply)
+    found: Json = None
+    for candidate in _candidates(text):
+        try:
+            value = repair_json(candidate, return_objects=True)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict) and value:
+            found = value
+    return found
+
+
+def strings(value: Json) -> tuple[str, ...]:
+    """The non-empty strings of a list, stripped; a lone string is a list of one; anything else is empty."""
+    items = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    return tuple(item.strip() for item in items if isinstance(item, str) and item.strip())
+
+
+def _candidates(text: str) -> Iterator[str]:
+    """Fenced blocks, else every outermost brace block; one that never closes reaches to the end."""
+    fenced = [block for block in _FENCE.findall(text) if "{" in block]
+    if fenced:
+        yield from fenced
+        return
+    start, depth, quoted, escaped = -1, 0, False, False
+    for at, c in enumerate(text):
+        if quoted:
+            quoted = escaped or c != '"'
+            escaped = c == "\\" and not escaped
+        elif c == '"' and depth:
+            quoted = True
+        elif c == "{":
+            start, depth = (at, 1) if depth == 0 else (start, depth + 1)
+        elif c == "}" and depth:
+            depth -= 1
+            if depth == 0:
+                yield text[start : at + 1]
+    if depth:
+        yield text[start:]

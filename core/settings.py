@@ -1,0 +1,161 @@
+"""Settings: values only, one flat name each, the same in litrag.toml, in LITRAG_* variables and on the command line.
+
+Read, later ones winning: `<home>/litrag.toml` (what `litrag setup` writes), `./litrag.toml`, `--config FILE`, `.env`,
+`LITRAG_*`, options. Settings build nothing."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from contextvars import ContextVar
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias, get_args
+
+from dotenv import load_dotenv
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+from pydantic_settings.sources import InitSettingsSource
+
+from litrag.core.budget import Limits
+from litrag.core.errors import BadInput
+from litrag.core.paths import home
+
+__all__ = ["EMBEDDING_MODEL", "ROLES", "Profile", "Role", "Settings", "load_settings"]
+
+Profile: TypeAlias = Literal["local", "api", "server"]
+Role: TypeAlias = Literal["rewrite", "react", "rerank", "plan", "write", "verify", "answer", "embed"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+EMBEDDING_MODEL = "local/all-MiniLM-L6-v2"
+_FILES: ContextVar[Mapping[str, Any]] = ContextVar("litrag_settings_files", default=MappingProxyType({}))
+
+
+class Settings(BaseSettings):
+    """All settings of litrag. Unknown keys in a file are refused."""
+
+    model_config = SettingsConfigDict(env_prefix="LITRAG_", extra="forbid", frozen=True)
+
+    profile: Profile = Field(
+        default="local",
+        description="local: nothing leaves the machine; api: models behind LiteLLM; server: an OpenAI-compatible server.",
+    )
+    model: str | None = Field(
+        default=None, description="Model of every role that writes or judges text, as a LiteLLM or local/ string."
+    )
+    rewrite_model: str | None = Field(default=None, description="Model that writes search queries.")
+    react_model: str | None = Field(default=None, description="Model that drives the search agent.")
+    rerank_model: str | None = Field(default=None, description="Model that reranks papers.")
+    plan_model: str | None = Field(default=None, description="Model that plans the review.")
+    write_model: str | None = Field(default=None, description="Model that writes the review.")
+    verify_model: str | None = Field(default=None, description="Model that checks citations.")
+    answer_model: str | None = Field(default=None, description="Model that answers questions.")
+    embed_model: str | None = Field(
+        default=None, description=f"Embedding model; the local profile uses {EMBEDDING_MODEL}."
+    )
+    api_base: str | None = Field(
+        default=None, description="Base URL of the server of every model that has none of its own."
+    )
+    api_bases: dict[Role, str] = Field(default_factory=dict, description="Base URL by role.")
+
+    concurrency: int = Field(default=8, ge=1, description="Model calls in flight at once.")
+    timeout: float = Field(default=120.0, gt=0, description="Seconds until a model call counts as failed.")
+    retries: int = Field(default=5, ge=1, description="Attempts a model call gets before it fails.")
+
+    max_searches: int | None = Field(default=24, ge=0, description="Searches of one run.")
+    max_calls: int | None = Field(default=400, ge=0, description="Model calls of one run.")
+    max_tokens: int | None = Field(default=2_000_000, ge=0, description="Tokens, in and out, of one run.")
+    max_cost: float | None = Field(default=1.0, ge=0, description="US dollars of one run.")
+    max_seconds: float | None = Field(default=None, gt=0, description="Wall-clock seconds of one run.")
+
+    papers: int = Field(default=30, ge=1, le=500, description="Papers a review cites at the most.")
+    rewriter: str = Field(
+        default="auto", description="Rewriter id; auto: keywords, by the rewrite model where there is one."
+    )
+    reranker: str = Field(
+        default="auto",
+        description="Reranker id; auto: insertrank with a rerank model, else similarity, else the fused order.",
+    )
+    agent: str = Field(default="none", description="Search agent id; none searches every query once.")
+    writer: Literal["auto", "extractive", "generate"] = Field(
+        default="auto", description="auto: generate where a write model is set."
+    )
+    embed_at_once: int = Field(
+        default=500, ge=0, description="Libraries up to this size get their vectors when first used."
+    )
+    seed: int = Field(default=0, ge=0, description="Seed of everything random.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options win over variables, variables over files."""
+        return init_settings, env_settings, InitSettingsSource(settings_cls, dict(_FILES.get()))
+
+    def role_model(self, role: Role) -> str | None:
+        """The model string of a role, or None where nothing was configured. Nothing ever falls back to a remote default."""
+        own: str | None = getattr(self, f"{role}_model")
+        if own:
+            return own
+        if role == "embed":
+            return EMBEDDING_MODEL
+        return self.model
+
+    def role_base(self, role: Role) -> str | None:
+        """The base URL of a role's model; never one for the embedded weights."""
+        if (self.role_model(role) or "").startswith("local/"):
+            return None
+        return self.api_bases.get(role) or self.api_base
+
+    def limits(self) -> Limits:
+        """The budget of a run."""
+        return Limits(self.max_searches, self.max_calls, self.max_tokens, self.max_cost, self.max_seconds)
+
+
+def load_settings(config: Path | None = None, **options: Any) -> Settings:
+    """Settings from files, variables and `options` (None means not given). Raises BadInput, naming the key and its source."""
+    if Path(".env").is_file():
+        load_dotenv(Path(".env"), override=False)
+    values: dict[str, Any] = {}
+    for file in (home() / "litrag.toml", Path("litrag.toml")):
+        if file.is_file():
+            values |= _read(file)
+    if config is not None:
+        if not config.is_file():
+            raise BadInput(f"{config}: no such settings file; check --config")
+        values |= _read(config)
+    given = {name: value for name, value in options.items() if value is not None}
+    token = _FILES.set(values)
+    try:
+        settings = Settings(**given)
+    except (ValidationError, SettingsError) as error:
+        raise BadInput(_first(error)) from error
+    finally:
+        _FILES.reset(token)
+    if settings.profile != "local" and settings.model is None and settings.write_model is None:
+        raise BadInput(f"profile {settings.profile} needs a model; set model in litrag.toml, LITRAG_MODEL or --model")
+    return settings
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadInput(f"{file} cannot be read as TOML: {error}") from error
+
+
+def _first(error: ValidationError | SettingsError) -> str:
+    if isinstance(error, SettingsError):
+        return f"{error}; `litrag doctor` lists all settings"
+    problem = error.errors()[0]
+    name = ".".join(str(part) for part in problem["loc"])
+    variable = f"LITRAG_{name.upper()}"
+    where = f" (from the variable {variable})" if variable in os.environ else ""
+    return f"setting {name!r}{where}: {problem['msg']}; `litrag doctor` lists all settings"

@@ -1,0 +1,329 @@
+"""The value types that every folder shares: queries, documents, papers, rankings, evidence, plans, trajectories.
+
+All are frozen and slotted. Names are the field's: a *run* ranks *documents* for a *query*, one search of an agent is a
+*hop*. Bodies live here; the graph state of a pipeline holds only ids of them (`core.store`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Literal, TypeAlias
+
+from litrag.core.errors import AmbiguousScore
+
+__all__ = [
+    "Claim",
+    "Document",
+    "Draft",
+    "DraftParagraph",
+    "DraftSection",
+    "Evidence",
+    "Hit",
+    "Hop",
+    "Message",
+    "Metadata",
+    "Paper",
+    "Passage",
+    "Plan",
+    "PlannedParagraph",
+    "PlannedSection",
+    "PlannedSentence",
+    "Query",
+    "Ranking",
+    "Score",
+    "Span",
+    "Trajectory",
+    "Verdict",
+    "normalised_title",
+]
+
+Metadata: TypeAlias = Mapping[str, str | int | float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is searched for. `before` is exclusive: only papers published earlier count. `exclude` holds document ids."""
+
+    text: str
+    kind: str = "original"
+    history: tuple[str, ...] = ()
+    context: str = ""
+    before: date | None = None
+    exclude: frozenset[str] = frozenset()
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A unit of retrieval; `text` is what is indexed and shown to models."""
+
+    id: str
+    title: str
+    text: str
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Characters [start, end) of a document's text; `page` counts from 1 where the source has pages."""
+
+    id: str
+    document_id: str
+    text: str
+    start: int
+    end: int
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A scholarly record. `year` 0 means unknown; `published` is the exact date where a source tells it."""
+
+    id: str
+    title: str
+    abstract: str = ""
+    authors: tuple[str, ...] = ()
+    year: int = 0
+    venue: str = ""
+    doi: str = ""
+    arxiv_id: str = ""
+    url: str = ""
+    published: date | None = None
+
+    @property
+    def latest_date(self) -> date | None:
+        """The last day on which the paper can have appeared: `published`, else 31 December of `year`, else None."""
+        return self.published or (date(self.year, 12, 31) if self.year else None)
+
+    @property
+    def text(self) -> str:
+        """Title and abstract as one text: the passage that is embedded, shown to models and quoted from."""
+        return f"{self.title}\n{self.abstract}" if self.abstract else self.title
+
+    def to_document(self) -> Document:
+        """The paper as a retrieval document with its year and venue as metadata."""
+        return Document(self.id, self.title, self.text, {"year": self.year, "venue": self.venue})
+
+    def passage(self) -> Passage:
+        """Title and abstract as the paper's one passage; its offsets are offsets into `text`."""
+        return Passage(f"{self.id}#abstract", self.id, self.text, 0, len(self.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One score of one document: who gave it, for which query text, at which rank (from 1)."""
+
+    value: float
+    source: str
+    query: str
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A document in a ranking with all scores it ever got; scores are appended, never overwritten."""
+
+    document: Document
+    scores: tuple[Score, ...] = ()
+
+    def score(self, source: str, *, query: str | None = None) -> Score:
+        """The one score of `source` (for `query`, when given).
+
+        Raises KeyError if there is none, AmbiguousScore if several queries left one."""
+        found = [s for s in self.scores if s.source == source and query in (None, s.query)]
+        if not found:
+            raise KeyError(source)
+        if len(found) > 1:
+            raise AmbiguousScore(self.document.id, source, tuple(s.query for s in found))
+        return found[0]
+
+    def scored(self, *scores: Score) -> Hit:
+        """A copy with `scores` appended."""
+        return replace(self, scores=(*self.scores, *scores))
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Hits of one query, best first. Raises ValueError on a repeated document id."""
+
+    query: Query
+    hits: tuple[Hit, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len({hit.document.id for hit in self.hits}) != len(self.hits):
+            raise ValueError(f"ranking of {self.query.text[:60]!r} holds a document twice")
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Document ids, best first."""
+        return tuple(hit.document.id for hit in self.hits)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters [start, end) of some text, with the text itself."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One citable fact: the key under which a paper is cited and the passage that supports it."""
+
+    key: str
+    passage: Passage
+    quote: Span
+    query: str = ""
+    scores: tuple[Score, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a sentence is supported by the work it cites. `score` is in [0, 1]; None where the method has none."""
+
+    key: str
+    label: Literal["supported", "unsupported", "unchecked"]
+    method: str
+    score: float | None = None
+    quote: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence of the review and the keys it cites, with one verdict a key once it was checked.
+
+    `quotes` holds, beside each key, the words of the source the sentence rests on ("" where the writer named none)."""
+
+    sentence: str
+    keys: tuple[str, ...] = ()
+    quotes: tuple[str, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    writer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSentence:
+    """One sentence to write: what for, citing which keys, in how many words at the most."""
+
+    purpose: str
+    keys: tuple[str, ...] = ()
+    words: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedParagraph:
+    """Sentences about one group of papers; `topic` names what the group shares."""
+
+    topic: str
+    sentences: tuple[PlannedSentence, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys in order of first citation."""
+        return tuple(dict.fromkeys(key for sentence in self.sentences for key in sentence.keys))
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSection:
+    """A headed (or, with an empty heading, unheaded) run of paragraphs."""
+
+    heading: str
+    paragraphs: tuple[PlannedParagraph, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the review will say, in order (LitLLM, section 3: plan, then write)."""
+
+    sections: tuple[PlannedSection, ...] = ()
+
+    @property
+    def paragraphs(self) -> tuple[PlannedParagraph, ...]:
+        """All paragraphs in reading order."""
+        return tuple(paragraph for section in self.sections for paragraph in section.paragraphs)
+
+
+@dataclass(frozen=True, slots=True)
+class DraftParagraph:
+    """Written sentences in order. In a sentence a citation is Pandoc's: `@key` names the work as a word of the sentence,
+    `[@key; @other]` cites in brackets; `exports` renders them."""
+
+    claims: tuple[Claim, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DraftSection:
+    """A run of paragraphs under a heading, which may be empty."""
+
+    heading: str
+    paragraphs: tuple[DraftParagraph, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A written review."""
+
+    sections: tuple[DraftSection, ...] = ()
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """All sentences in reading order."""
+        return tuple(
+            claim for section in self.sections for paragraph in section.paragraphs for claim in paragraph.claims
+        )
+
+    def with_claims(self, claims: tuple[Claim, ...]) -> Draft:
+        """The same sections and paragraphs with other sentences, as many, in reading order."""
+        left = iter(claims)
+        sections = [
+            replace(
+                section,
+                paragraphs=tuple(DraftParagraph(tuple(next(left) for _ in p.claims)) for p in section.paragraphs),
+            )
+            for section in self.sections
+        ]
+        return Draft(tuple(sections))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All cited keys in order of first citation."""
+        return tuple(dict.fromkeys(key for claim in self.claims for key in claim.keys))
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One step of an agent: what it thought and did, and which documents were new."""
+
+    action: str
+    query: str = ""
+    thought: str = ""
+    new_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """The hops of one agent run and why it stopped."""
+
+    hops: tuple[Hop, ...] = ()
+    stop_reason: str = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+def normalised_title(title: str) -> str:
+    """The title without case, accents, markup braces and punctuation: equal for two spellings of one title."""
+    plain = unicodedata.normalize("NFKD", title).casefold()
+    plain = "".join(c for c in plain if not unicodedata.combining(c))
+    return " ".join(re.findall(r"\w+", plain))

@@ -1,0 +1,1 @@
+"""Evals: what litrag claims, measured, with the controls that would show it did nothing."""

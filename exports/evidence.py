@@ -1,0 +1,140 @@
+"""evidence.json: every citation of the review with paper, passage, quote, the query that found it, scores and verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from litrag.core.names import labels
+from litrag.core.types import Claim, Draft, Evidence, Paper, Verdict
+from litrag.exports.markdown import plain_sentence
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "ClaimRecord",
+    "EvidenceFile",
+    "EvidenceRecord",
+    "PaperRecord",
+    "ScoreRecord",
+    "VerdictRecord",
+    "evidence_file",
+]
+
+SCHEMA_VERSION = 1
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PaperRecord(_Model):
+    """The cited work."""
+
+    id: str
+    title: str
+    authors: tuple[str, ...]
+    year: int
+    venue: str
+    doi: str
+    arxiv_id: str
+    url: str
+
+
+class ScoreRecord(_Model):
+    """One score the work got on its way into the review."""
+
+    source: str
+    value: float
+    rank: int
+    query: str
+
+
+class EvidenceRecord(_Model):
+    """One evidence key. `passage` is the text that was read; `quote` stands in it at [start, end), empty where no sentence
+    names the words it rests on."""
+
+    key: str
+    paper: PaperRecord
+    passage: str
+    start: int
+    end: int
+    quote: str
+    query: str
+    scores: tuple[ScoreRecord, ...]
+
+
+class VerdictRecord(_Model):
+    """The verdict on one sentence-citation pair."""
+
+    key: str
+    label: str
+    method: str
+    score: float | None
+    quote: str = ""
+    start: int | None = None
+    end: int | None = None
+
+
+class ClaimRecord(_Model):
+    """One sentence of the review, citations as labels."""
+
+    sentence: str
+    keys: tuple[str, ...]
+    writer: str
+    verdicts: tuple[VerdictRecord, ...]
+
+
+class EvidenceFile(_Model):
+    """The whole file."""
+
+    version: int = Field(default=SCHEMA_VERSION, description="Version of this schema.")
+    evidence: tuple[EvidenceRecord, ...]
+    claims: tuple[ClaimRecord, ...]
+
+
+def evidence_file(draft: Draft, papers: Mapping[str, Paper], table: Sequence[Evidence]) -> EvidenceFile:
+    """The file of a draft; `table` holds one evidence for each cited key."""
+    named = labels({key: papers[key] for key in draft.keys})
+    claims = tuple(
+        ClaimRecord(
+            sentence=plain_sentence(claim, papers, named),
+            keys=claim.keys,
+            writer=claim.writer,
+            verdicts=_verdicts(claim),
+        )
+        for claim in draft.claims
+    )
+    return EvidenceFile(evidence=tuple(_evidence(item, papers[item.key]) for item in table), claims=claims)
+
+
+def _evidence(item: Evidence, paper: Paper) -> EvidenceRecord:
+    facts = {name: getattr(paper, name) for name in PaperRecord.model_fields}
+    scores = (ScoreRecord(source=s.source, value=s.value, rank=s.rank, query=s.query) for s in item.scores)
+    return EvidenceRecord(
+        key=item.key,
+        paper=PaperRecord(**facts),
+        passage=item.passage.text,
+        start=item.quote.start,
+        end=item.quote.end,
+        quote=item.quote.text,
+        query=item.query,
+        scores=tuple(scores),
+    )
+
+
+def _verdicts(claim: Claim) -> tuple[VerdictRecord, ...]:
+    return tuple(_verdict(verdict) for verdict in claim.verdicts)
+
+
+def _verdict(verdict: Verdict) -> VerdictRecord:
+    span = verdict.quote
+    return VerdictRecord(
+        key=verdict.key,
+        label=verdict.label,
+        method=verdict.method,
+        score=verdict.score,
+        quote=span.text if span else "",
+        start=span.start if span else None,
+        end=span.end if span else None,
+    )

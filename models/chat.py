@@ -1,0 +1,63 @@
+"""A model in a role: `generate`, `next_token_logprobs` and `score` over the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from litrag.core.protocols import Completion, JsonSchema, TokenScores
+from litrag.core.types import Message
+from litrag.models.request import Backend, ModelRequest
+
+__all__ = ["ChatModel"]
+
+
+class ChatModel:
+    """Implements Generates, NextTokenLogprobs and ForcedScoring; whether the model behind can, its backend says when asked,
+    and `Gateway.resolve` before."""
+
+    def __init__(self, blank: Callable[[], ModelRequest], backend: Backend) -> None:
+        self._blank, self._backend = blank, backend
+
+    @property
+    def model(self) -> str:
+        """The model string."""
+        return self._blank().model
+
+    async def generate(
+        self,
+        messages: Sequence[Message],
+        *,
+        schema: JsonSchema | None = None,
+        n: int = 1,
+        temperature: float = 0.0,
+        max_tokens: int,
+        stop: Sequence[str] = (),
+    ) -> Completion:
+        """`n` replies of at most `max_tokens` tokens each. Raises ModelFault, BudgetSpent."""
+        request = replace(
+            self._blank(),
+            operation="generate",
+            messages=tuple(messages),
+            schema=schema,
+            n=n,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            stop=tuple(stop),
+        )
+        reply = await self._backend.send(request)
+        return Completion(reply.texts, request.model, reply.usage, reply.finish, reply.cached)
+
+    async def next_token_logprobs(self, messages: Sequence[Message], tokens: Sequence[str]) -> Mapping[str, float]:
+        """Natural log of P(token | messages) of each asked token; -inf where an API did not list it."""
+        request = replace(
+            self._blank(), operation="next_token_logprobs", messages=tuple(messages), tokens=tuple(tokens)
+        )
+        return (await self._backend.send(request)).logprobs
+
+    async def score(self, messages: Sequence[Message], continuations: Sequence[str]) -> tuple[TokenScores, ...]:
+        """log P(continuation | messages) per token, in the order of the continuations."""
+        request = replace(
+            self._blank(), operation="score", messages=tuple(messages), continuations=tuple(continuations)
+        )
+        return (await self._backend.send(request)).scores

@@ -1,0 +1,146 @@
+"""The one gateway to every model: cache -> budget -> concurrency -> ledger -> retries -> backend, in this order.
+
+A cached answer costs nothing; a request is booked when it leaves, not while it waits; all attempts of a request are one row.
+`local/...` goes straight to the in-process backend, `scripted/...` to the script, all else to LiteLLM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from litrag.core.budget import Budget
+from litrag.core.errors import BadInput, CapabilityMissing
+from litrag.core.ledger import Ledger
+from litrag.core.protocols import ForcedScoring, Generates, NextTokenLogprobs
+from litrag.core.settings import Role, Settings
+from litrag.core.store import RequestCache
+from litrag.models.budgeting import Budgeted
+from litrag.models.caching import Cached
+from litrag.models.chat import ChatModel
+from litrag.models.embedding import GatewayEmbedder
+from litrag.models.limiting import Limited
+from litrag.models.prices import Prices
+from litrag.models.recording import Recorded
+from litrag.models.request import Backend, ModelReply, ModelRequest
+from litrag.models.retrying import Retrying
+
+__all__ = ["Gateway", "RoutedBackend"]
+
+_LOCAL_CONCURRENCY = 64  # the in-process worker batches what waits; it must see it
+
+
+class RoutedBackend:
+    """Sends a request to the backend of its model's prefix. Backends are built on first use; `extra` adds prefixes."""
+
+    def __init__(self, extra: Mapping[str, Backend] | None = None) -> None:
+        self._extra = dict(extra or {})
+        self._built: dict[str, Backend] = {}
+
+    async def send(self, request: ModelRequest) -> ModelReply:
+        """Routes by the part of the model string before the first slash."""
+        prefix = request.model.partition("/")[0]
+        return await (self._extra.get(prefix) or self._default(prefix)).send(request)
+
+    def _default(self, prefix: str) -> Backend:
+        kind = "local" if prefix == "local" else "api"
+        if kind not in self._built:
+            if kind == "local":
+                from litrag.models.local import LocalBackend
+
+                self._built[kind] = LocalBackend()
+            else:
+                from litrag.models.litellm_backend import LiteLLMBackend
+
+                self._built[kind] = LiteLLMBackend()
+        return self._built[kind]
+
+
+class Gateway:
+    """Models by role. Built for one run and one event loop; `cache`, `ledger` and `budget` are the run's."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        cache: RequestCache,
+        ledger: Ledger | None = None,
+        budget: Budget | None = None,
+        backend: Backend | None = None,
+    ) -> None:
+        self.settings, self.cache = settings, cache
+        self.ledger = ledger or Ledger()
+        self.budget = budget or Budget()
+        self.prices = Prices()
+        self._inner = backend or RoutedBackend()
+        self._stacks: dict[bool, Backend] = {}
+
+    async def send(self, request: ModelRequest) -> ModelReply:
+        """One request through all wrappers. Raises ModelFault, BudgetSpent."""
+        return await self._stack(local=request.model.startswith("local/")).send(request)
+
+    def has(self, role: Role) -> bool:
+        """Whether a model is configured for the role."""
+        return self.settings.role_model(role) is not None
+
+    def check(self, role: Role) -> None:
+        """Raises BadInput or ModelUnavailable where the role's model cannot be had, as far as that shows without calling it."""
+        _fingerprint(self._name(role))
+
+    def model(self, role: Role) -> ChatModel:
+        """The model of a role. Raises BadInput where none is configured."""
+        name = self._name(role)
+        return ChatModel(lambda: self._blank(role, name), self)
+
+    def resolve(self, role: Role, *, needs: type) -> ChatModel:
+        """The model of a role for a component that needs a power. Raises CapabilityMissing, naming models that have it."""
+        model = self.model(role)
+        if needs is ForcedScoring and not model.model.startswith(("local/", "scripted/")):
+            raise CapabilityMissing(
+                model.model, "log-probabilities of a given text (ForcedScoring)", "in-process models (local/...)"
+            )
+        if needs not in (Generates, NextTokenLogprobs, ForcedScoring):
+            raise BadInput(f"no power named {needs!r}; there is Generates, NextTokenLogprobs, ForcedScoring")
+        return model
+
+    def embedder(self) -> GatewayEmbedder:
+        """The embedder of the role `embed`."""
+        name = self._name("embed")
+        return GatewayEmbedder(lambda: self._blank("embed", name), self, self.cache, self.ledger)
+
+    def _name(self, role: Role) -> str:
+        name = self.settings.role_model(role)
+        if name is None:
+            raise BadInput(
+                f"no model for the role {role}; set --model or --{role}-model (a LiteLLM string, or local/<id or folder>)"
+            )
+        if "/" not in name:
+            raise BadInput(
+                f"model {name!r} has no provider; write it as provider/name, for example openai/{name} or local/{name}"
+            )
+        return name
+
+    def _blank(self, role: Role, name: str) -> ModelRequest:
+        return ModelRequest(
+            operation="embed" if role == "embed" else "generate",
+            model=name,
+            role=role,
+            seed=self.settings.seed,
+            api_base=self.settings.role_base(role),
+            fingerprint=_fingerprint(name),
+            timeout=self.settings.timeout,
+        )
+
+    def _stack(self, *, local: bool) -> Backend:
+        if local not in self._stacks:
+            retried: Backend = self._inner if local else Retrying(self._inner, attempts=self.settings.retries)
+            recorded = Recorded(retried, self.ledger, self.prices)
+            limited = Limited(recorded, _LOCAL_CONCURRENCY if local else self.settings.concurrency)
+            self._stacks[local] = Cached(Budgeted(limited, self.budget, self.prices), self.cache, self.ledger)
+        return self._stacks[local]
+
+
+def _fingerprint(name: str) -> str:
+    if not name.startswith("local/"):
+        return ""
+    from litrag.models.weights import resolve_local
+
+    return resolve_local(name).fingerprint

@@ -1,0 +1,170 @@
+"""API models and OpenAI-compatible servers through LiteLLM. LiteLLM's own retries, caches, callbacks and telemetry are off."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from types import ModuleType
+from typing import Any
+
+from litrag.core.errors import CapabilityMissing, ModelFault, ModelOverloaded, ModelUnavailable
+from litrag.core.protocols import Usage
+from litrag.models.request import ModelReply, ModelRequest
+
+__all__ = ["LiteLLMBackend", "litellm", "translated"]
+
+_NO_FORCED_SCORING = "in-process models (local/...)"
+_TOP_LOGPROBS = 20  # the most that OpenAI-compatible APIs give
+
+
+@functools.cache
+def litellm() -> ModuleType:
+    """The litellm module, configured once: no network for its price table, no telemetry, no retry, no cache, no log."""
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    os.environ.setdefault("LITELLM_MODE", "PRODUCTION")  # development mode would read .env by itself
+    import litellm as module
+
+    module.telemetry = False
+    module.num_retries = 0
+    module.cache = None
+    module.suppress_debug_info = True
+    module.drop_params = True
+    found: ModuleType = module
+    return found
+
+
+class LiteLLMBackend:
+    """Answers `generate`, `next_token_logprobs` (within the API's top 20) and `embed`; APIs cannot force a continuation."""
+
+    async def send(self, request: ModelRequest) -> ModelReply:
+        """One HTTP request. Raises ModelOverloaded, ModelUnavailable, CapabilityMissing; never anything of LiteLLM's."""
+        if request.operation == "score":
+            raise CapabilityMissing(
+                request.model, "log-probabilities of a given text (ForcedScoring)", _NO_FORCED_SCORING
+            )
+        try:
+            if request.operation == "embed":
+                return _embedded(await litellm().aembedding(input=list(request.texts), **_common(request)))
+            return _answered(request, await litellm().acompletion(**_chat(request), **_common(request)))
+        except ModelFault:
+            raise
+        except Exception as error:
+            raise translated(error, request.model, request.api_base) from error
+
+
+def translated(error: Exception, model: str, api_base: str | None) -> ModelFault:
+    """The error of litrag's tree for whatever LiteLLM raised."""
+    where = f"{model} at {api_base}" if api_base else model
+    line = " ".join(str(error).split())[:300]
+    kinds = litellm().exceptions
+    if isinstance(error, kinds.AuthenticationError):
+        return ModelUnavailable(
+            f"{where}: no valid key; set the provider's key variable (e.g. OPENAI_API_KEY) or pass another model: {line}"
+        )
+    overloaded = (
+        kinds.RateLimitError,
+        kinds.ServiceUnavailableError,
+        kinds.InternalServerError,
+        kinds.BadGatewayError,
+        kinds.Timeout,
+        kinds.APIConnectionError,
+    )
+    if isinstance(error, overloaded) or getattr(error, "status_code", 0) in (408, 409, 425, 429, 500, 502, 503, 504):
+        return ModelOverloaded(
+            f"{where}: {line}; the provider is overloaded or out of reach, try again later",
+            retry_after=_retry_after(error),
+        )
+    if isinstance(error, kinds.ContextWindowExceededError):
+        return ModelUnavailable(
+            f"{where}: the request is longer than the model's context; use fewer papers (--papers) or another model: {line}"
+        )
+    if isinstance(error, kinds.NotFoundError | kinds.BadRequestError):
+        return ModelUnavailable(f"{where}: unknown model or refused request; check --model (provider/name): {line}")
+    return ModelUnavailable(f"{where}: {type(error).__name__}: {line}")
+
+
+def _common(request: ModelRequest) -> dict[str, Any]:
+    common: dict[str, Any] = {
+        "model": request.model,
+        "timeout": request.timeout,
+        "max_retries": 0,
+        "num_retries": 0,
+        "caching": False,
+    }
+    if request.api_base:
+        common["api_base"] = request.api_base
+        if request.model.startswith("openai/") and not os.environ.get("OPENAI_API_KEY"):
+            common["api_key"] = "none"  # a server of one's own asks for no key, its client insists on one
+    return common
+
+
+def _chat(request: ModelRequest) -> dict[str, Any]:
+    chat: dict[str, Any] = {
+        "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "n": request.n,
+        "seed": request.seed,
+    }
+    if request.stop:
+        chat["stop"] = list(request.stop)
+    if request.schema is not None:
+        chat["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {"name": "reply", "schema": dict(request.schema), "strict": True},
+        }
+    if request.operation == "next_token_logprobs":
+        chat |= {"max_tokens": 1, "logprobs": True, "top_logprobs": _TOP_LOGPROBS}
+    return chat
+
+
+def _answered(request: ModelRequest, response: Any) -> ModelReply:
+    usage = _usage(response)
+    choices = response.choices
+    if request.operation == "next_token_logprobs":
+        return ModelReply(usage, logprobs=_logprobs(request, choices[0]))
+    texts = tuple(choice.message.content or "" for choice in choices)
+    if len(texts) < request.n:
+        raise ModelUnavailable(
+            f"{request.model} gave {len(texts)} replies where {request.n} were asked; it cannot sample several at once"
+        )
+    return ModelReply(usage, texts=texts, finish=tuple(str(choice.finish_reason or "stop") for choice in choices))
+
+
+def _logprobs(request: ModelRequest, choice: Any) -> dict[str, float]:
+    content = getattr(getattr(choice, "logprobs", None), "content", None)
+    if not content:
+        raise CapabilityMissing(
+            request.model,
+            "log-probabilities of the next token (NextTokenLogprobs)",
+            "local/... and APIs with top_logprobs",
+        )
+    found: dict[str, float] = {}
+    for top in content[0].top_logprobs:
+        found.setdefault(top.token, float(top.logprob))
+    return {token: found.get(token, -math.inf) for token in request.tokens}
+
+
+def _embedded(response: Any) -> ModelReply:
+    import numpy as np
+
+    rows = sorted(response.data, key=lambda row: row["index"])
+    return ModelReply(_usage(response), vectors=np.asarray([row["embedding"] for row in rows], dtype=np.float32))
+
+
+def _usage(response: Any) -> Usage:
+    usage = getattr(response, "usage", None)
+    return Usage(int(getattr(usage, "prompt_tokens", 0) or 0), int(getattr(usage, "completion_tokens", 0) or 0))
+
+
+def _retry_after(error: Exception) -> float | None:
+    headers = (
+        getattr(getattr(error, "response", None), "headers", None)
+        or getattr(error, "litellm_response_headers", None)
+        or {}
+    )
+    try:
+        return max(0.0, float(headers["retry-after"]))
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,108 @@
+"""Models in this process: `local/<hub id | folder | gguf>[+<adapter folder>]`, by torch, one worker thread a model."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from litrag.core.errors import CapabilityMissing
+from litrag.core.protocols import Embedder, ForcedScoring, Generates, NextTokenLogprobs
+from litrag.models.local_worker import BatchLimits, Runner, Worker
+from litrag.models.request import ModelReply, ModelRequest
+from litrag.models.weights import LocalModelPath, resolve_local
+
+__all__ = ["LocalBackend", "capabilities", "process_backend"]
+
+_GPU_LIMITS = BatchLimits(rows=128, tokens=32_768, cache=262_144, logits=2**29)
+
+
+def capabilities(model: str) -> frozenset[type]:
+    """The powers of a local model: Embedder, or Generates, NextTokenLogprobs and ForcedScoring. Loads nothing. Raises ModelUnavailable."""
+    if resolve_local(model).kind == "embedding":
+        return frozenset({Embedder})
+    return frozenset({Generates, NextTokenLogprobs, ForcedScoring})
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    path: Path
+    adapter: Path | None
+    worker: Worker
+
+
+class LocalBackend:
+    """Implements `Backend`. Costs nothing until the first request; a model is loaded once, in its own thread, and again where its
+    files have changed. Safe for several event loops and threads.
+
+    `limits` bounds the batches of language models; None: 32 rows and 2048 tokens on the CPU, 128 and 32768 on a GPU."""
+
+    def __init__(self, *, limits: BatchLimits | None = None) -> None:
+        self._limits = limits
+        self._workers: dict[str, _Loaded] = {}
+        self._lock, self._turn = threading.Lock(), threading.Lock()
+        weakref.finalize(self, _stop, self._workers)
+
+    async def send(self, request: ModelRequest) -> ModelReply:
+        """Answers one request. Raises BadInput (context overflow, a token that is none), ModelUnavailable, CapabilityMissing,
+        MissingExtra."""
+        place = resolve_local(request.model)
+        if (request.operation == "embed") != (place.kind == "embedding"):
+            raise _missing(request)
+        return await self._worker(request.model, place).send(request)
+
+    def close(self) -> None:
+        """Stops all threads after their current batch and frees the models; requests that wait are refused."""
+        with self._lock:
+            _stop(self._workers)
+
+    def _worker(self, model: str, place: LocalModelPath) -> Worker:
+        with self._lock:
+            if place.fingerprint not in self._workers:
+                for fingerprint, old in list(self._workers.items()):
+                    if (old.path, old.adapter) == (place.path, place.adapter):
+                        self._workers.pop(fingerprint).worker.stop()
+                worker = Worker(model, functools.partial(_load, model, place, self._limits, self._turn))
+                self._workers[place.fingerprint] = _Loaded(place.path, place.adapter, worker)
+            return self._workers[place.fingerprint].worker
+
+
+@functools.cache
+def process_backend() -> LocalBackend:
+    """One backend for the whole process, so that several gateways share the loaded weights."""
+    return LocalBackend()
+
+
+def _missing(request: ModelRequest) -> CapabilityMissing:
+    if request.operation == "embed":
+        return CapabilityMissing(
+            request.model, "embeddings (Embedder)", "sentence-transformers folders, local/all-MiniLM-L6-v2"
+        )
+    power = {"generate": "text (Generates)", "score": "scores of a given text (ForcedScoring)"}.get(
+        request.operation, "log-probabilities of the next token (NextTokenLogprobs)"
+    )
+    return CapabilityMissing(request.model, power, "causal language models, e.g. local/SmolLM2-135M-Instruct")
+
+
+def _load(model: str, place: LocalModelPath, limits: BatchLimits | None, turn: threading.Lock) -> Runner[Any]:
+    from litrag.models.local_loading import load_causal, load_embedder, prepare_torch
+
+    on_cpu = prepare_torch().type == "cpu"
+    own_turn: contextlib.AbstractContextManager[object] = turn if on_cpu else contextlib.nullcontext()
+    if place.kind == "embedding":
+        from litrag.models.local_embedding import EMBEDDING_LIMITS, EmbeddingRunner
+
+        return EmbeddingRunner(load_embedder(model, place), EMBEDDING_LIMITS, own_turn)
+    from litrag.models.local_causal import CausalRunner
+
+    return CausalRunner(load_causal(model, place), limits or (BatchLimits() if on_cpu else _GPU_LIMITS), own_turn)
+
+
+def _stop(workers: dict[str, _Loaded]) -> None:
+    for loaded in workers.values():
+        loaded.worker.stop()
+    workers.clear()

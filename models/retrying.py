@@ -1,0 +1,36 @@
+"""Tries again what was overloaded (429, 5xx, time-outs): exponential back-off with jitter by stamina, or what the server asked."""
+
+from __future__ import annotations
+
+import stamina
+
+from litrag.core.errors import ModelOverloaded
+from litrag.models.request import Backend, ModelReply, ModelRequest
+
+__all__ = ["Retrying"]
+
+
+class Retrying:
+    """The only retries there are: those of LiteLLM, DSPy and LangGraph are off. `longest` caps one wait, in seconds."""
+
+    def __init__(self, inner: Backend, *, attempts: int = 5, first_wait: float = 0.5, longest: float = 60.0) -> None:
+        self._inner, self._attempts, self._first, self._longest = inner, attempts, first_wait, longest
+
+    async def send(self, request: ModelRequest) -> ModelReply:
+        """Sends up to `attempts` times; the last failure is raised."""
+        async for attempt in stamina.retry_context(
+            on=self._wish,
+            attempts=self._attempts,
+            timeout=None,
+            wait_initial=self._first,
+            wait_max=self._longest,
+            wait_jitter=self._first,
+        ):
+            with attempt:
+                return await self._inner.send(request)
+        raise AssertionError("stamina leaves its loop by return or by raise")
+
+    def _wish(self, error: Exception) -> bool | float:
+        if not isinstance(error, ModelOverloaded):
+            return False
+        return True if error.retry_after is None else min(error.retry_after, self._longest)

@@ -1,0 +1,136 @@
+"""litrag from Python: `from litrag import review`; works in a notebook, where the result shows itself."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from litrag.core import sync
+from litrag.core.events import Listener, silent
+from litrag.core.settings import Settings, load_settings
+from litrag.models.request import Backend
+from litrag.pipelines.reading import Abstract, parse_abstract, read_abstract
+from litrag.pipelines.review import run_review
+from litrag.pipelines.runs import Run, new_run
+from litrag.pipelines.state import ReviewRequest, ReviewState
+
+__all__ = ["Review", "make_request", "review", "review_async"]
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A finished review: its files are in `folder`; `text` is review.md."""
+
+    run_id: str
+    folder: Path
+    text: str
+    stop_reason: str
+    counters: dict[str, int]
+    papers: int
+
+    @classmethod
+    def of(cls, run: Run, state: ReviewState) -> Review:
+        """The review that a finished run wrote."""
+        folder = Path(run.request.out)
+        text = (folder / "review.md").read_text(encoding="utf-8")
+        counters = dict(state.get("counters", {}))
+        return cls(
+            run.id,
+            folder,
+            text,
+            state.get("stop_reason", "done"),
+            counters,
+            len(set(re.findall(r'<a id="ref-([a-z0-9-]+)">', text))),
+        )
+
+    def _repr_html_(self) -> str:
+        body = re.sub(
+            r"&lt;a id=&quot;(ref-[a-z0-9-]+)&quot;&gt;&lt;/a&gt;", r'<a id="\1"></a>', html.escape(self.text)
+        )
+        body = re.sub(r"\[((?:[^\[\]\\]|\\.)*)\]\((#ref-[a-z0-9-]+)\)", r'<a href="\2">\1</a>', body)
+        body = re.sub(r"\\([\\`*_\[\]|$#+.)-]|&lt;|&gt;)", r"\1", body)
+        blocks = []
+        for block in body.split("\n\n"):
+            heading = re.match(r"(#+) (.*)", block)
+            quoted = block.startswith("&gt; ")
+            if heading:
+                blocks.append(f"<h{len(heading[1]) + 1}>{heading[2]}</h{len(heading[1]) + 1}>")
+            else:
+                blocks.append(f"<blockquote>{block.replace('&gt; ', '')}</blockquote>" if quoted else f"<p>{block}</p>")
+        return "".join(blocks)
+
+
+def review(abstract: str | Path, **options: Any) -> Review:
+    """Writes a review; see `review_async`."""
+    return sync.run(review_async(abstract, **options))
+
+
+async def review_async(
+    abstract: str | Path,
+    *,
+    title: str | None = None,
+    library: str | Path | Sequence[str | Path] = (),
+    before: date | None = None,
+    out: str | Path | None = None,
+    force: bool = False,
+    backend: Backend | None = None,
+    listen: Listener = silent,
+    **settings: Any,
+) -> Review:
+    """Writes the related-work section of an abstract.
+
+    `abstract` is a path (of type Path, or a string that names a file) or the text itself; `library` names libraries or files of
+    papers (all added libraries by default); `before` is exclusive; `out` is the output folder, `./<name>-review` by default;
+    `settings` are those of litrag.toml (`model=`, `papers=`, `max_cost=` ...). Raises LitragError."""
+    text = _abstract(abstract, title)
+    names = [library] if isinstance(library, str | Path) else list(library)
+    request = make_request(
+        text,
+        load_settings(**settings),
+        libraries=[str(name) for name in names],
+        before=before,
+        out=str(out) if out else None,
+        force=force,
+    )
+    run = new_run(request)
+    state = await run_review(run, listen=listen, backend=backend)
+    return Review.of(run, state)
+
+
+def make_request(
+    text: Abstract,
+    settings: Settings,
+    *,
+    libraries: Sequence[str] = (),
+    before: date | None = None,
+    out: str | None = None,
+    force: bool = False,
+    strict_dates: bool = False,
+    exclude: Sequence[str] = (),
+) -> ReviewRequest:
+    """The request of a review, paths made absolute so that it can be resumed from elsewhere."""
+    folder = Path(out) if out else Path(f"{text.name}-review")
+    found = [str(Path(name).resolve()) if Path(name).is_file() else name for name in libraries]
+    return ReviewRequest(
+        name=text.name,
+        title=text.title,
+        abstract=text.text,
+        out=str(folder.absolute()),
+        libraries=tuple(found),
+        before=before,
+        strict_dates=strict_dates,
+        exclude=tuple(exclude),
+        settings=settings.model_dump(mode="json"),
+        force=force,
+    )
+
+
+def _abstract(source: str | Path, title: str | None) -> Abstract:
+    if isinstance(source, Path) or ("\n" not in source and len(source) < 300 and Path(source).is_file()):
+        return read_abstract(str(source), title=title)
+    return parse_abstract(source, name="abstract", title=title)

@@ -1,0 +1,306 @@
+"""What a paper contributes, in its own words: from "We propose X" to the clause (propose, X) that can be said of its authors.
+
+Contribution sentences are known by their form: "we <verb>", "this paper <verb>s", "X is <verb>ed", "our system <verb>s". The object is
+cut at the end of a clause or phrase, never inside one, and kept verbatim, first-person words in it replaced in brackets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from litrag.core.sentences import sentences
+from litrag.core.types import Paper
+
+__all__ = ["Contribution", "contribution", "inflected", "verbatim"]
+
+_PLAIN: Final = (
+    "propose present introduce describe develop investigate study explore examine demonstrate address analyse analyze evaluate compare"
+    " apply extend design build create construct provide release employ discuss consider formulate formalise formalize outline suggest tackle"
+    " adapt exploit leverage generalise generalize combine incorporate define derive devise survey review characterise characterize offer"
+    " implement adopt revisit advocate model treat train collect annotate conduct perform use focus"
+).split()
+_THAT: Final = "show find argue demonstrate report observe suggest prove hypothesise hypothesize".split()
+_ODD: Final = {"use": ("uses", "used"), "study": ("studies", "studied"), "apply": ("applies", "applied"), "build": ("builds", "built"), "show": ("shows", "shown"),
+               "find": ("finds", "found"), "focus": ("focuses", "focused")}  # fmt: skip
+_ADVERB: Final = r"(?:(?:also|further|then|first|here|therefore|thus|hence|now|instead|additionally|successfully|empirically|systematically|[a-z]+ly)\s+)?"
+_VENUE: Final = r"(?:In\s+this\s+(?:paper|work|article|study|thesis|report|contribution|demo(?:nstration)?|survey|position paper|system description)\s*,?\s*)?"
+_LEAD: Final = (
+    r"(?P<lead>(?:To|For|By|Using|Based on|Given|With|Building on|Motivated by|Inspired by|Unlike)\s[^,;:]{3,80},\s*)?"
+)
+_WORK: Final = r"(?:paper|work|article|study|thesis|report|research|survey|tutorial|contribution|demo(?:nstration)?|position paper|submission|chapter|overview)"
+
+
+def inflected(verb: str, *, plural: bool) -> str:
+    """The present tense for one author or several: "proposes", "propose"."""
+    if plural:
+        return verb
+    if " " in verb:
+        head, _, tail = verb.partition(" ")
+        return f"{inflected(head, plural=False)} {tail}"
+    if verb in _ODD:
+        return _ODD[verb][0]
+    if verb.endswith("y") and verb[-2] not in "aeiou":
+        return verb[:-1] + "ies"
+    return verb + ("es" if verb.endswith(("s", "x", "ch", "sh")) else "s")
+
+
+def _past(verb: str) -> str:
+    if verb in _ODD:
+        return _ODD[verb][1]
+    if verb.endswith("y") and verb[-2] not in "aeiou":
+        return verb[:-1] + "ied"
+    return verb + ("d" if verb.endswith("e") else "ed")
+
+
+_THIRD: Final = {inflected(verb, plural=False): verb for verb in (*_PLAIN, *_THAT)}
+_PAST: Final = {_past(verb): verb for verb in _PLAIN}
+
+
+def _any(words: Iterable[str]) -> str:
+    return "|".join(sorted(words, key=len, reverse=True))
+
+
+_WE: Final = re.compile(
+    rf"^{_VENUE}{_LEAD}(?:[Ww]e|I)\s+(?:will\s+)?{_ADVERB}(?P<verb>{_any([*_PLAIN, *_THAT])})\s+(?P<rest>.+)$"
+)
+_WE_LATER: Final = re.compile(
+    rf"(?:,\s+(?:and\s+)?|\band\s+|:\s+)we\s+{_ADVERB}(?P<verb>{_any(_PLAIN[:12])})\s+(?P<rest>.+)$"
+)
+_THIS: Final = re.compile(
+    rf"^(?:This|The\s+present|The\s+current|The|Our)\s+(?:\w+\s+)?{_WORK}\s+{_ADVERB}(?P<verb>{_any(_THIRD)})\s+(?P<rest>.+)$"
+)
+_PASSIVE: Final = re.compile(
+    rf"^{_VENUE}(?P<rest>(?:An?|The|Two|Three|Several|[A-Z][\w-]*)\s[^,;:]{{8,160}}?)\s+(?:is|are|was|were|has been|have been)\s+{_ADVERB}(?P<verb>{_any(_PAST)})(?:\s+in\s+this\s+{_WORK})?(?P<tail>[\s,.;:].*)?$"
+)
+_THING: Final = re.compile(
+    rf"^(?:Our|The\s+proposed)\s+(?P<thing>(?:\w[\w-]*\s+){{0,3}}(?:model|method|approach|system|framework|algorithm|parser|architecture|technique|corpus|dataset))\s+{_ADVERB}(?P<verb>[a-z]+s)\s+(?P<rest>.+)$"
+)
+_NAMED: Final = re.compile(r"^(?P<rest>[A-Z][\w-]*[A-Z0-9][\w-]*)\s+is\s+(?P<what>an?\s.+)$")
+
+_FIRST_PERSON: Final = re.compile(
+    r"\b(we|us|i|ourselves|me)\b|\b(this|the (?:present|current)) (?:paper|work|article|study|thesis|report)\b",
+    re.IGNORECASE,
+)
+_POSSESSIVE: Final = re.compile(r"\b(our|my)\b", re.IGNORECASE)
+_BAD_END: Final = frozenset(
+    """a an the of for in on to from with by at as and or but nor that which who whose where when while than then is are was were be been being
+    has have had can could may might will would shall should must do does not no its their his her our this these those such into onto over under
+    between among via using based both either neither each every about against through during without within toward towards per i.e e.g eg ie
+    so if whether because since although though also more most less very quite rather only how what why same new novel well-known different
+    several many some any other another various all given called named including namely like upon after before e g i there it they we
+    two three four five one first second
+    """.split()
+)
+_BAD_CUT: Final = frozenset(
+    "used relevant resistant capable able suitable related according relying close due prone compared similar aimed needed likely useful equal"
+    " going trying helping containing following regarding concerning existing".split()
+)
+_OPEN_CLAUSE: Final = re.compile(
+    r"\b(?:when|if|because|although|whether|once|unless|until|while|where)(?:\s+\S+){0,6}$|\b(?:that|which|who|whose)(?:\s+\S+){0,2}$|\bboth\b(?!.*\band\b)|\beither\b(?!.*\bor\b)"
+)
+_STRONG: Final = re.compile(
+    r"(?:,\s+(?=which|where|while|whereas|but|who|whose|so|thus|thereby|and|resulting|making|allowing|enabling|leading|using|based|i\.e)|;|:\s|\s[–—-]{1,2}\s|,\s(?=\w+ing\b))"
+)
+_WEAK: Final = re.compile(
+    r"\s(?=(?:that|which|by|using|based on|for|with|from|in|on|to|via|through|and|as|without|where|when|while|under|between|across|within|over)\s)"
+)
+_STOPPER: Final = re.compile(
+    rf"\"|“|”|''|``|:|;|\s(?:,\s)?and\s+{_ADVERB}(?:{_any([*_PLAIN, *_THAT])})\b|,\s+{_ADVERB}(?:{_any([*_PLAIN[:12], *_THAT])})\b|\s(?:as follows|the following)\b|\.(?=[A-Z][a-z])|\s\((?:1|i|a)\)"
+)
+_VAGUE: Final = re.compile(
+    r"^(?:(?:various|several|many|some|extensive|a series of|a number of|detailed|thorough|comprehensive|new|preliminary|initial|the|[their]|two|three)\s+)*(?:experiments?|results?|evaluations?|analys[ei]s|comparisons?|findings|approach(?:es)?|(?:data ?sets?|corpus|corpora)|methods?|systems?|models?|work|studies)$",
+    re.IGNORECASE,
+)
+_ANAPHOR: Final = re.compile(r"\b(this|these|those|such|it|its|their|them|that|above)\b", re.IGNORECASE)
+_DANGLING: Final = re.compile(r"\b(?:this|these|those|it|such(?! as))\b", re.IGNORECASE)
+_UNFIT: Final = re.compile(
+    r"[@<>{}\\^|`*#\[\]_~]|https?:|www\.|\$|[^\x20-\u024f\u2010-\u2026\u0370-\u03ff]|\bignore\b.*\binstructions?\b|\bcite\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """A clause about a paper. `lead` ("To parse X") and `rest` are verbatim from its text but for [their]; `thing`, where it is
+    not empty, is the subject beside the authors ("parser": the parser of Li et al. uses ...). `verb` is in its base form."""
+
+    verb: str
+    rest: str
+    lead: str = ""
+    thing: str = ""
+
+    @property
+    def that(self) -> bool:
+        """Whether `rest` is a clause ("that ...")."""
+        return self.rest.startswith("that ")
+
+
+def contribution(paper: Paper, *, words: int = 22) -> Contribution | None:
+    """The best contribution clause of the abstract with at most `words` words after the verb, or None.
+
+    Sentences that say what is proposed come before those that say what was shown, early ones before late ones."""
+    found = [
+        (rank, i, clause)
+        for i, span in enumerate(sentences(paper.abstract))
+        for rank, clause in _clauses(span.text, words)
+    ]
+    return min(found, key=lambda item: (item[0], item[1]))[2] if found else None
+
+
+def verbatim(text: str) -> str:
+    """The longest stretch of a shown clause that stands in the source as it is: what lies between bracketed words."""
+    return max((part.strip(" ,") for part in re.split(r"\[\w+\]|…", text)), key=len)
+
+
+def _clauses(sentence: str, words: int) -> Iterator[tuple[int, Contribution]]:
+    text = " ".join(sentence.split()).rstrip(".!?").strip()
+    if match := _WE.match(text):
+        rank = (
+            0
+            if match["verb"] in _PLAIN[:12] and not match["rest"].startswith("that ")
+            else 1
+            if match["verb"] in _PLAIN
+            else 3
+        )
+        yield from _made(rank, match["verb"], match["rest"], words, lead=match["lead"] or "")
+    elif match := _THIS.match(text):
+        verb = _THIRD[match["verb"]]
+        yield from _made(0 if verb in _PLAIN else 3, verb, match["rest"], words)
+    elif match := _PASSIVE.match(text):
+        yield from _made(2, _PAST[match["verb"]], match["rest"], words, first=True)
+    elif match := _THING.match(text):
+        base = _base(match["verb"])
+        if base:
+            yield from _made(3, base, match["rest"], words, thing=match["thing"])
+    if match := _WE_LATER.search(text):
+        yield from _made(1, match["verb"], match["rest"], words)
+
+
+def _made(
+    rank: int, verb: str, rest: str, words: int, *, lead: str = "", thing: str = "", first: bool = False
+) -> Iterator[tuple[int, Contribution]]:
+    if verb == "focus" and not rest.startswith("on "):
+        return
+    if verb in ("demonstrate", "report", "suggest") and rest.startswith(("that ", "how ")):
+        rank = 3
+    if verb in _THAT and verb not in _PLAIN and not rest.startswith("that "):
+        return
+    if first:
+        rest = rest[0].lower() + rest[1:] if rest[1:2].islower() or rest.startswith("A ") else rest
+        if not _is_object(rest):
+            return
+    elif not _is_complement(verb, rest):
+        return
+    cut = _cut(rest, words)
+    if cut is not None and (found := _DANGLING.search(cut)):
+        if len(cut[: found.start()].split()) < 4:
+            return
+        rank += 2
+    if cut is None or _VAGUE.match(cut.replace("[their] ", "")):
+        return
+    lead = lead.strip().rstrip(",")
+    if (
+        not lead
+        or len(lead.split()) > 7
+        or _ANAPHOR.search(lead)
+        or _UNFIT.search(lead)
+        or _FIRST_PERSON.search(lead)
+        or _POSSESSIVE.search(lead)
+        or len(lead.split()) + len(cut.split()) > words + 2
+    ):
+        lead = ""
+    yield rank, Contribution({"analyze": "analyse"}.get(verb, verb), cut, lead, thing)
+
+
+def _is_object(rest: str) -> bool:
+    return bool(re.match(r"(?:an?|the|two|three|several|[a-z]+s)\s", rest)) and not re.search(
+        r"\b(is|are|was|were|has|have)\b", rest
+    )
+
+
+def _is_complement(verb: str, rest: str) -> bool:
+    """Whether what follows can stand after the verb: no adverb, no infinitive after verbs that need an object."""
+    head = rest.split()[0].casefold().rstrip(",")
+    if head in (
+        "to",
+        "and",
+        "or",
+        "as",
+        "by",
+        "from",
+        "at",
+        "it",
+        "them",
+        "this",
+        "these",
+        "those",
+        "such",
+        "both",
+        "there",
+        "below",
+        "here",
+        "in",
+    ):
+        return False
+    if head == "on":
+        return verb in ("focus", "report")
+    if head == "that":
+        return verb in _THAT
+    if head in ("for", "with", "of", "against"):
+        return False
+    if verb == "use" and " to " not in rest:
+        return False
+    return not (verb == "train" and len(rest.split()) < 3)
+
+
+def _cut(rest: str, words: int) -> str | None:
+    """The longest well-ended beginning of at most `words` words: the whole, else up to a clause, else up to a phrase."""
+    stop = min(
+        (match.start() for match in (_FIRST_PERSON.search(rest), _UNFIT.search(rest), _STOPPER.search(rest)) if match),
+        default=len(rest),
+    )
+    whole = stop == len(rest)
+    if whole and len(rest.split()) <= words and _well_ended(rest, cut=False):
+        return _impersonal(rest)
+    clause = rest.startswith(("that ", "how ", "whether "))
+    for pattern, least in ((_STRONG, 5), (_WEAK, 5)):
+        if clause and pattern is _WEAK:
+            break
+        ends = [match.start() for match in pattern.finditer(rest) if match.start() <= stop]
+        if not whole and _STOPPER.match(rest[stop:]):
+            ends.append(stop)
+        for end in sorted(set(ends), reverse=True):
+            part = rest[:end].rstrip(" ,;:–—-")
+            if least <= len(part.split()) <= words and _well_ended(part):
+                return _impersonal(part)
+    return None
+
+
+def _well_ended(text: str, *, cut: bool = True) -> bool:
+    last = text.split()[-1].casefold().strip(",;:")
+    tail = re.split(r"[,;]\s", text)[-1].split()
+    dangling = len(tail) < 3 and "," in text and " and " not in text[-40:]
+    if cut and (last in _BAD_CUT or _OPEN_CLAUSE.search(text)):
+        return False
+    return (
+        last not in _BAD_END
+        and not last.endswith(("-", "'"))
+        and not dangling
+        and text.count("(") == text.count(")")
+        and len(text) > 8
+    )
+
+
+def _impersonal(text: str) -> str | None:
+    """First-person possessives in brackets; None where a first person is left."""
+    text = _POSSESSIVE.sub("[their]", text)
+    return None if _FIRST_PERSON.search(text) or _UNFIT.search(text.replace("[their]", "")) else text
+
+
+def _base(third: str) -> str:
+    known = {"uses": "use", "outperforms": "outperform", "achieves": "achieve", "combines": "combine", "learns": "learn", "relies": "rely", "exploits": "exploit",
+             "consists": "consist", "improves": "improve", "extends": "extend", "allows": "allow", "contains": "contain", "takes": "take", "leverages": "leverage",
+             "employs": "employ", "integrates": "integrate", "models": "model", "generates": "generate", "supports": "support", "builds": "build"}  # fmt: skip
+    return known.get(third, _THIRD.get(third, ""))

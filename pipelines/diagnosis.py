@@ -1,0 +1,120 @@
+"""What `litrag doctor` tells: which model each role has and on which host, what is installed, and what text goes where."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from litrag.core.paths import data_folder, home, models_folder
+from litrag.core.settings import ROLES, Role, Settings
+from litrag.models.known_weights import KNOWN_WEIGHTS
+from litrag.models.weights import ready
+from litrag.retrievers.sources.library import list_libraries
+
+__all__ = ["Diagnosis", "diagnose"]
+
+_SENT: Final[dict[Role, str]] = {
+    "rewrite": "the abstract",
+    "react": "the abstract, queries and found abstracts",
+    "rerank": "the abstract and found abstracts",
+    "plan": "the abstract and cited abstracts",
+    "write": "the abstract and cited abstracts",
+    "verify": "sentences of the review and cited abstracts",
+    "answer": "the question and found passages",
+    "embed": "the abstract, queries and abstracts of the library",
+}
+_PACKAGES: Final = (
+    "litrag",
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "litellm",
+    "dspy",
+    "langgraph",
+    "bm25s",
+    "qdrant-edge-py",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The findings, as JSON and as lines."""
+
+    data: dict[str, Any]
+    lines: tuple[str, ...]
+
+
+def diagnose(settings: Settings) -> Diagnosis:
+    """Looks only at this machine; nothing is called and nothing heavy is imported."""
+    roles = {role: _role(settings, role) for role in ROLES}
+    weights = {name: ready(name) for name in KNOWN_WEIGHTS}
+    libraries = {info.name: info.papers for info in list_libraries() if info.added}
+    versions = {name: _version(name) for name in _PACKAGES}
+    keys = sorted(name for name in os.environ if name.endswith("_API_KEY"))
+    data = {
+        "profile": settings.profile,
+        "roles": roles,
+        "weights": weights,
+        "libraries": libraries,
+        "versions": versions,
+        "keys": keys,
+        "home": str(home()),
+        "models": str(models_folder()),
+        "data": str(data_folder() or ""),
+        "settings": settings.model_dump(mode="json"),
+    }
+    lines = [
+        f"profile   {settings.profile}",
+        "",
+        "role      model                                     host         what is sent there",
+    ]
+    lines += [
+        f"{role:<9} {r['model'] or '-':<41} {r['host']:<12} {_SENT[role] if r['model'] else ''}"
+        for role, r in roles.items()
+    ]
+    lines += [
+        "",
+        *(
+            f"weights   {name}: {'here' if here else 'not here; `litrag setup` fetches them'}"
+            for name, here in weights.items()
+            if here or name in _needed(settings)
+        ),
+    ]
+    lines += [f"library   {name}: {n:,} papers" for name, n in libraries.items()] or [
+        "library   none; add one with: litrag library add papers.bib"
+    ]
+    lines += [f"keys      {', '.join(keys) or 'none set (none is needed for local models)'}"]
+    lines += [f"versions  {', '.join(f'{name} {v}' for name, v in versions.items())}", f"home      {home()}"]
+    lines += [
+        "",
+        "settings  "
+        + ", ".join(
+            f"{name}={value}" for name, value in settings.model_dump(mode="json").items() if value not in (None, {})
+        ),
+    ]
+    return Diagnosis(data, tuple(lines))
+
+
+def _role(settings: Settings, role: Role) -> dict[str, str]:
+    model = settings.role_model(role) or ""
+    if not model:
+        return {"model": "", "host": "-"}
+    if model.startswith("local/"):
+        return {"model": model, "host": "this machine"}
+    base = settings.role_base(role)
+    return {"model": model, "host": (urlsplit(base).hostname or base) if base else model.partition("/")[0]}
+
+
+def _needed(settings: Settings) -> set[str]:
+    return {(settings.role_model(role) or "").removeprefix("local/") for role in ROLES}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "here" if importlib.util.find_spec(name) else "not installed"

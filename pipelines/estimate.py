@@ -1,0 +1,63 @@
+"""What a review would send, before it is sent: calls, tokens and money by role, as upper bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from litrag.core.settings import Role
+from litrag.models.prices import Prices
+from litrag.pipelines.composing import generates
+from litrag.pipelines.workshop import Workshop
+
+__all__ = ["Planned", "planned_calls"]
+
+_TOKENS_A_PAPER = (
+    350  # title and abstract, as prompts show them; words bounds of planning, writing and reranking stay below it
+)
+_PAPERS_A_PARAGRAPH = 6
+_CLAIMS_A_PAPER = 1.3
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Upper bounds for one role. `usd` is None where the price of the model is unknown."""
+
+    role: str
+    model: str
+    calls: int
+    tokens: int
+    usd: float | None
+
+
+def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
+    """The calls of the review in order; `pool` is the number of candidates expected after the search."""
+    papers = shop.settings.papers
+    about = len(shop.request.text) // 3
+    paragraphs = max(1, round(papers / _PAPERS_A_PARAGRAPH))
+    calls: list[tuple[Role, int, int, int]] = []
+    has = shop.gateway.has
+    if has("rewrite") and shop.settings.rewriter in ("auto", "keywords"):
+        calls.append(("rewrite", 1, about + 300, 600))
+    if has("rerank") and shop.settings.reranker in ("auto", "insertrank"):
+        calls.append(("rerank", 1, about + min(pool, 60) * _TOKENS_A_PAPER, 600 + 8 * min(pool, 60)))
+    if generates(shop):
+        calls.append(("plan", 1, about + papers * _TOKENS_A_PAPER // 2, 300 + 60 * papers))
+        calls.append(
+            ("write", paragraphs, about + _PAPERS_A_PARAGRAPH * _TOKENS_A_PAPER + 600, 300 + 120 * _PAPERS_A_PARAGRAPH)
+        )
+        if has("verify"):
+            calls.append(("verify", round(papers * _CLAIMS_A_PAPER), _TOKENS_A_PAPER + 300, 300))
+    prices = Prices()
+    found = [_planned(shop, prices, role, n, prompt, reply) for role, n, prompt, reply in calls]
+    if shop.embedder is not None:
+        model = shop.embedder.model
+        tokens = (pool + 1) * _TOKENS_A_PAPER
+        usd = prices.usd(model, tokens, 0)
+        found.append(Planned("embed", model, 1 + -(-pool // 64), tokens, None if model in prices.unknown else usd))
+    return tuple(found)
+
+
+def _planned(shop: Workshop, prices: Prices, role: Role, calls: int, prompt: int, reply: int) -> Planned:
+    model = shop.gateway.model(role).model
+    usd = prices.usd(model, calls * prompt, calls * reply)
+    return Planned(role, model, calls, calls * (prompt + reply), None if model in prices.unknown else usd)

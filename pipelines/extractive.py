@@ -1,0 +1,287 @@
+"""The writer without a language model: groups become paragraphs, contribution sentences become clauses about their authors.
+
+Truthful by construction: every cited sentence is the paper's own words, in quotation marks from eight words on; the sentences
+around them are checked by rule (a shared phrase stands in both texts, a missing one in none). Nothing is said twice."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from litrag.core.names import labels
+from litrag.core.types import (
+    Claim,
+    Draft,
+    DraftParagraph,
+    DraftSection,
+    Paper,
+    Plan,
+    PlannedParagraph,
+    PlannedSection,
+    PlannedSentence,
+)
+from litrag.pipelines.contributions import Contribution, contribution, inflected, verbatim
+from litrag.pipelines.grouping import group, group_count, word_vectors
+from litrag.pipelines.phrases import central_phrases, distinctive_phrases, joined, mentions
+
+if TYPE_CHECKING:
+    from litrag.core.protocols import Vectors
+
+__all__ = ["ExtractivePlanner", "ExtractiveWriter"]
+
+_QUOTED_FROM: Final = 8  # consecutive source words that stand in quotation marks
+_MOST_WORDS: Final = 30
+
+_OPENINGS: Final = (
+    "One line of work is concerned with {topics}.",
+    "A second group of papers turns to {topics}.",
+    "Several studies deal with {topics}.",
+    "Another strand of research is about {topics}.",
+    "Work on {topics} forms a further group.",
+    "Other authors have taken up {topics}.",
+    "There is also a body of work on {topics}.",
+    "Next come studies of {topics}.",
+    "Further papers have {topics} in common.",
+    "Also related is research on {topics}.",
+)
+_LAST_OPENING: Final = "Closest to the present work is research on {topics}."
+_KEY: Final = re.compile(r"@([a-z0-9-]+)")
+_UNNAMED: Final = (
+    "The following papers belong together by their wording.",
+    "Some further papers are related to each other.",
+    "What follows are papers on neighbouring questions.",
+)
+_SHARED: Final = (
+    "The present work shares with these papers its concern with {shared}.",
+    "Like them, the present work deals with {shared}.",
+    "What connects these papers with the present work is {shared}.",
+    "The present work, too, speaks of {shared}.",
+    "In the present work, {shared} also plays a part.",
+    "Common ground with the present work is {shared}.",
+)
+_CONTRAST: Final = (
+    "None of these abstracts mentions {missing}, which the present work takes up.",
+    "Unlike these abstracts, that of the present work speaks of {missing}.",
+    "The abstracts of this group do not mention {missing}, a subject of the present work.",
+    "Where the present work speaks of {missing}, these abstracts do not.",
+    "Of {missing}, a subject of the present work, these abstracts say nothing.",
+    "A subject of the present work that these abstracts leave out is {missing}.",
+)
+_TITLED: Final = (
+    "A further study is “{title}” [@{key}].",
+    "Also relevant here is “{title}” [@{key}].",
+    "To this group belongs “{title}” [@{key}].",
+    "Related in subject is “{title}” [@{key}].",
+)
+_SYNONYMS: Final = {
+    "propose": ("propose", "put forward"),
+    "introduce": ("introduce", "present"),
+    "present": ("present", "describe"),
+    "describe": ("describe", "present"),
+    "investigate": ("investigate", "look into"),
+    "study": ("study", "examine"),
+    "explore": ("explore", "look into"),
+}
+_PASSIVE: Final = {
+    "propose": "proposed", "put forward": "put forward", "introduce": "introduced", "present": "presented", "describe": "described",
+    "develop": "developed", "design": "designed",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractivePlanner:
+    """Plans by clustering: one paragraph a group, the groups from the widest to the one that ranks best."""
+
+    size: int = 5
+    seed: int = 0
+
+    def plan(self, papers: Mapping[str, Paper], about: Paper, vectors: Vectors | None = None) -> Plan:
+        """`papers` best first; `vectors` (n, d), unit rows in their order, or None for word statistics."""
+        keys = list(papers)
+        rows = word_vectors([paper.text for paper in papers.values()]) if vectors is None else vectors
+        groups = group(rows, group_count(len(keys), size=self.size), seed=self.seed)
+        ordered = sorted(groups, key=lambda members: -sum(members) / len(members))
+        paragraphs = tuple(self._paragraph([keys[i] for i in members], papers) for members in ordered)
+        return Plan((PlannedSection("", paragraphs),))
+
+    def _paragraph(self, keys: Sequence[str], papers: Mapping[str, Paper]) -> PlannedParagraph:
+        inside = [papers[key] for key in keys]
+        others = [paper for key, paper in papers.items() if key not in keys]
+        topic = joined(phrases) if (phrases := distinctive_phrases(inside, others)) else ""
+        by_year = sorted(keys, key=lambda key: (papers[key].year or 9999, keys.index(key)))
+        sentences = [PlannedSentence("name what the group shares")]
+        sentences += [PlannedSentence("say what this work contributes", (key,), _MOST_WORDS) for key in by_year]
+        return PlannedParagraph(topic, (*sentences, PlannedSentence("relate the group to the present work")))
+
+
+class ExtractiveWriter:
+    """Writes a plan without a model. `sentence` is also what a generating writer falls back to, paper by paper."""
+
+    def write(self, plan: Plan, papers: Mapping[str, Paper], about: Paper) -> Draft:
+        """The draft: for each planned paragraph an opening, one sentence for each of its keys, a closing."""
+        desk = _Desk(papers, about)
+        paragraphs = plan.paragraphs
+        written = iter([desk.paragraph(p, last=p is paragraphs[-1] and len(paragraphs) > 1) for p in paragraphs])
+        return Draft(
+            tuple(
+                DraftSection(section.heading, tuple(next(written) for _ in section.paragraphs))
+                for section in plan.sections
+            )
+        )
+
+    def sentence(self, key: str, paper: Paper) -> Claim:
+        """One sentence about one paper."""
+        return _Desk({key: paper}, Paper("about", "")).work(key)
+
+
+class _Desk:
+    """One review being written: what was said, which openers were used."""
+
+    def __init__(self, papers: Mapping[str, Paper], about: Paper) -> None:
+        self._papers, self._about = papers, about
+        self._labels = labels(papers)
+        self._openers: Counter[str] = Counter()
+        self._said: set[str] = set()
+        self._central = (
+            central_phrases(about.text, [paper.text for paper in papers.values()]) if about.text.strip() else ()
+        )
+        self._related: Counter[str] = Counter()
+        most = 0.6 * len(papers)
+        self._common = {p for p in self._central if sum(mentions(paper.text, p) for paper in papers.values()) > most}
+        self._last_verb = ""
+        self._plain = 0
+
+    def paragraph(self, planned: PlannedParagraph, *, last: bool) -> DraftParagraph:
+        topics = planned.topic or ""
+        openings = (
+            [text.format(topics=topics) for text in ((_LAST_OPENING, *_OPENINGS) if last else _OPENINGS)]
+            if topics
+            else list(_UNNAMED)
+        )
+        claims = [Claim(self._fresh(openings if last else self._turned(openings)), writer="extractive")]
+        year = 0
+        for key in planned.keys:
+            claims.append(self.work(key, since=year))
+            year = self._papers[key].year
+        closing = self._closing([self._papers[key] for key in planned.keys])
+        if closing:
+            claims.append(Claim(closing, writer="extractive"))
+        return DraftParagraph(tuple(claims))
+
+    def work(self, key: str, *, since: int = 0) -> Claim:
+        """The sentence about one paper; `since` is the year of the one before, 0 for none."""
+        paper = self._papers[key]
+        found = contribution(paper, words=_MOST_WORDS - 2 - len(self._labels[key].textual.split()))
+        if found is not None:
+            verb = self._verb(found.verb)
+            plain = _clause(key, found, verb, plural=len(paper.authors) != 1)
+            passive = list(_passive(key, found, verb))
+            self._plain = 0 if passive and self._plain >= 2 else self._plain + 1
+            texts = [*(passive if self._plain == 0 else ()), plain, *_timed(plain, paper.year, since), *passive]
+            return Claim(self._fresh(texts), (key,), (verbatim(found.rest),), writer="extractive")
+        words = paper.title.split()
+        quote = " ".join(words[: _MOST_WORDS - 5 - len(self._labels[key].textual.split())])
+        shown = _safe(quote) + (" …" if len(quote.split()) < len(words) else "")
+        texts = [text.format(title=shown, key=key) for text in _TITLED]
+        return Claim(self._fresh(self._turned(texts)), (key,), (quote,), writer="extractive")
+
+    def _verb(self, verb: str) -> str:
+        """The verb, or one of the same meaning where the sentence before had it."""
+        choices = _SYNONYMS.get(verb, (verb,))
+        chosen = next((choice for choice in choices if choice != self._last_verb), verb)
+        self._last_verb = chosen
+        return chosen
+
+    def _closing(self, members: Sequence[Paper]) -> str:
+        """A sentence on the relation to the user's abstract: what is shared, else what is missing, phrases not used before first."""
+        shared = [p for p in self._central if sum(mentions(m.text, p) for m in members) >= min(2, len(members))]
+        missing = [p for p in self._central if not any(mentions(m.text, p) for m in members)]
+        fresh_shared = sorted(shared, key=lambda p: (self._related[p], p in self._common))[:2]
+        fresh_missing = sorted(missing, key=lambda p: self._related[p])[:1]
+        texts: list[str] = []
+        if fresh_shared and all(self._related[p] < 2 for p in fresh_shared[:1]):
+            pair = [p for p in fresh_shared if self._related[p] == self._related[fresh_shared[0]]]
+            texts += [text.format(shared=joined(pair)) for text in self._turned(_SHARED)]
+            chosen = pair
+        else:
+            chosen = fresh_missing
+        if not texts and fresh_missing:
+            texts += [text.format(missing=fresh_missing[0]) for text in self._turned(_CONTRAST)]
+        if not texts:
+            return ""
+        self._related.update(chosen)
+        return self._fresh(texts)
+
+    def _turned(self, templates: Sequence[str]) -> list[str]:
+        """The templates, those whose opener was used least first."""
+        return sorted(templates, key=lambda text: self._openers[self._opener(text)])
+
+    def _fresh(self, texts: Sequence[str]) -> str:
+        """The first text that was not said and whose opener was used less than twice; failing that, the least used one."""
+        ranked = sorted(
+            range(len(texts)),
+            key=lambda i: (texts[i] in self._said, max(0, self._openers[self._opener(texts[i])] - 1), i),
+        )
+        chosen = texts[ranked[0]]
+        self._said.add(chosen)
+        self._openers[self._opener(chosen)] += 1
+        return chosen
+
+    def _opener(self, text: str) -> str:
+        return _opener(
+            _KEY.sub(lambda match: self._labels[match[1]].textual if match[1] in self._labels else match[1], text)
+        )
+
+
+def _clause(key: str, found: Contribution, verb: str, *, plural: bool) -> str:
+    """ "@key proposes “a parser …”.", "To parse …, @key proposes …", "The parser of @key uses …"."""
+    subject = f"the {found.thing} of @{key}" if found.thing else f"@{key}"
+    stated = found.rest.removeprefix("that ") if found.that else found.rest
+    start = inflected(verb, plural=plural and not found.thing) + (" that " if found.that else " ")
+    if len(stated.split()) + 1 + found.that >= _QUOTED_FROM:
+        stated = f"“{stated}”"
+    if found.lead:
+        return f"{found.lead[0].upper()}{found.lead[1:]}, {subject} {start}{stated}."
+    return f"{'T' + subject[1:] if found.thing else subject} {start}{stated}."
+
+
+def _passive(key: str, found: Contribution, verb: str) -> Iterator[str]:
+    """ "“A parser …” is proposed by @key.", where the object is one thing."""
+    if (
+        verb in _PASSIVE
+        and not found.lead
+        and not found.thing
+        and re.match(r"an? ", found.rest)
+        and " and " not in found.rest[:60]
+    ):
+        stated = found.rest[0].upper() + found.rest[1:]
+        if len(stated.split()) >= _QUOTED_FROM:
+            yield f"“{stated}” is {_PASSIVE[verb]} by @{key}."
+
+
+def _timed(plain: str, year: int, since: int) -> Iterator[str]:
+    """The sentence with a true word of time before it, for when the plain one begins as others do."""
+    if plain.startswith("@") and year and since and year >= since:
+        for text in (
+            ("In the same year, {x}",) if year == since else ("Later, {x}", "Subsequently, {x}", "More recently, {x}")
+        ):
+            yield text.format(x=plain)
+
+
+def _opener(text: str) -> str:
+    return " ".join(text.split()[:3])
+
+
+def _safe(text: str) -> str:
+    """A title that can form neither a citation marker nor nested quotation marks."""
+    return " ".join(
+        text.translate(
+            {
+                ord(a): b
+                for a, b in {"@": "＠", "“": "‘", "”": "’", '"': "’", "[": "(", "]": ")", "<": "‹", ">": "›"}.items()
+            }
+        ).split()
+    )

@@ -1,0 +1,185 @@
+"""The first half of a review: rewrite, search, merge, screen, rerank, select. Each function is one node of the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from litrag.agents.one_pass import OnePass
+from litrag.core.errors import BudgetSpent, NoEvidence
+from litrag.core.names import citation_keys
+from litrag.core.protocols import SourceResult
+from litrag.core.types import Hit, Paper, Query, Ranking
+from litrag.pipelines.state import ReviewState
+from litrag.pipelines.workshop import Workshop
+from litrag.retrievers.fusion import ReciprocalRankFusion
+from litrag.retrievers.merging import merge
+from litrag.retrievers.screening import screen
+from litrag.rewriters.statistical import StatisticalKeywords
+
+__all__ = [
+    "Selected",
+    "cited",
+    "finding_nodes",
+    "merge_results",
+    "rerank",
+    "rewrite",
+    "search",
+    "select",
+    "with_warnings",
+]
+
+_LEAST_COSINE: Final = (
+    0.2  # MiniLM cosine of two unrelated abstracts of one field; below, a paper has nothing to do with the text
+)
+_ORIGINAL_WEIGHT: Final = 2.0
+_DERIVED_WEIGHT: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A paper chosen for the review under its citation key, with the hit that brought it there."""
+
+    key: str
+    paper: Paper
+    hit: Hit
+
+
+def with_warnings(shop: Workshop, state: ReviewState, *new: str) -> str:
+    """The id of the run's warnings with `new` ones appended, none twice."""
+    old = shop.store.get(state["warnings"], tuple[str, ...]) if state.get("warnings") else ()
+    return shop.store.put(tuple(dict.fromkeys((*old, *new))), tuple[str, ...])
+
+
+async def rewrite(shop: Workshop, state: ReviewState) -> ReviewState:
+    """Queries from the abstract; the budget spent, those of the statistical rewriter."""
+    request = shop.request
+    query = Query(request.text, before=request.before, exclude=frozenset(request.exclude))
+    update: ReviewState = {"warnings": with_warnings(shop, state, *shop.start_warnings)}
+    try:
+        queries = await shop.rewriter().rewrite(query)
+    except BudgetSpent as error:
+        update["stop_reason"] = str(error)
+        queries = await StatisticalKeywords().rewrite(query)
+    update["queries"] = shop.store.put(queries, tuple[Query, ...])
+    shop.say("rewrite", f"{len(queries)} queries: " + "; ".join(q.text for q in queries[1:]))
+    return update
+
+
+async def search(shop: Workshop, state: ReviewState) -> ReviewState:
+    """Every query to every source, as far as the budget reaches. The paper's own words are searched first."""
+    queries = shop.store.get(state["queries"], tuple[Query, ...])
+    agent = OnePass(
+        shop.sources, shop.recorded_search, tick=lambda done, total: shop.say("search", done=done, total=total)
+    )
+    found = await agent.run(queries)
+    update: ReviewState = {"results": list(found.results), "warnings": with_warnings(shop, state, *found.warnings)}
+    if found.trajectory.stop_reason != "done":
+        update["stop_reason"] = state.get("stop_reason") or found.trajectory.stop_reason
+    return update
+
+
+async def merge_results(shop: Workshop, state: ReviewState) -> ReviewState:
+    """One record a paper, one fused ranking; own paper, excluded and too new ones out. Raises NoEvidence."""
+    request = shop.request
+    results = [shop.store.get(name, SourceResult) for name in state["results"]]
+    papers, same = merge([paper for result in results for paper in result.papers])
+    screened = screen(
+        papers,
+        title=request.title,
+        abstract=request.abstract,
+        before=request.before,
+        exclude=frozenset(request.exclude),
+        strict_dates=request.strict_dates,
+    )
+    kept = {paper.id: paper for paper in screened.kept}
+    ranking = _fused(Query(request.text, before=request.before), results, kept, same)
+    if not ranking.hits:
+        raise NoEvidence(_nothing_found(shop, results, screened.newer))
+    shop.say("merge", f"{len(papers)} papers, {len(kept)} after screening")
+    return {
+        "papers": shop.store.put(tuple(kept.values()), tuple[Paper, ...]),
+        "pool": shop.store.put(ranking, Ranking),
+        "warnings": with_warnings(shop, state, *screened.warnings),
+        "counters": {
+            "found": len(papers),
+            "own": len(screened.own),
+            "newer": len(screened.newer),
+            "excluded": len(screened.excluded),
+            "pool": len(kept),
+        },
+    }
+
+
+async def rerank(shop: Workshop, state: ReviewState) -> ReviewState:
+    """The pool reranked; the budget spent, in the fused order."""
+    pool = shop.store.get(state["pool"], Ranking)
+    update: ReviewState = {}
+    try:
+        ranking = await shop.reranker().rerank(pool)
+    except BudgetSpent as error:
+        ranking, update["stop_reason"] = pool, state.get("stop_reason") or str(error)
+    update["ranking"] = shop.store.put(ranking, Ranking)
+    return update
+
+
+async def select(shop: Workshop, state: ReviewState) -> ReviewState:
+    """The best papers under their citation keys; what has nothing to do with the abstract stays out."""
+    ranking = shop.store.get(state["ranking"], Ranking)
+    papers = {paper.id: paper for paper in shop.store.get(state["papers"], tuple[Paper, ...])}
+    related = [hit for hit in ranking.hits if _related(hit)]
+    hits = (related or list(ranking.hits))[: shop.settings.papers]
+    keys = citation_keys([papers[hit.document.id] for hit in hits])
+    selected = tuple(Selected(keys[hit.document.id], papers[hit.document.id], hit) for hit in hits)
+    shop.say("select", f"{len(selected)} papers to cite")
+    return {
+        "selected": shop.store.put(selected, tuple[Selected, ...]),
+        "counters": {
+            **state.get("counters", {}),
+            "unrelated": len(ranking.hits) - len(related),
+            "selected": len(selected),
+        },
+    }
+
+
+finding_nodes: Final = {
+    "rewrite": rewrite,
+    "search": search,
+    "merge": merge_results,
+    "rerank": rerank,
+    "select": select,
+}
+
+
+def _fused(
+    query: Query, results: Sequence[SourceResult], kept: Mapping[str, Paper], same: Mapping[str, str]
+) -> Ranking:
+    rankings: list[Ranking] = []
+    weights: list[float] = []
+    for result in results:
+        hits: dict[str, Hit] = {}
+        for paper, scores in zip(result.papers, result.scores, strict=True):
+            name = same.get(paper.id, paper.id)
+            if name in kept and name not in hits:
+                hits[name] = Hit(kept[name].to_document(), scores)
+        rankings.append(Ranking(query, tuple(hits.values())))
+        weights.append(_ORIGINAL_WEIGHT if result.query.parent is None else _DERIVED_WEIGHT)
+    return ReciprocalRankFusion(weights=tuple(weights)).fuse(rankings) if rankings else Ranking(query)
+
+
+def _related(hit: Hit) -> bool:
+    """Whether the embedder, where it was asked about the whole abstract, sees any relation."""
+    cosines = [score.value for score in hit.scores if score.source == "similarity"]
+    return not cosines or max(cosines) >= _LEAST_COSINE
+
+
+def _nothing_found(shop: Workshop, results: Sequence[SourceResult], newer: Sequence[Paper]) -> str:
+    searched = ", ".join(dict.fromkeys(result.source for result in results)) or "nothing"
+    late = f"; {len(newer)} papers are not older than --before {shop.request.before}" if newer else ""
+    return f"no paper found in {searched} with {len({r.query.text for r in results})} queries{late}; add papers or loosen the filters"
+
+
+def cited(selected: Sequence[Selected]) -> dict[str, Paper]:
+    """Citation key -> paper, best first."""
+    return {item.key: item.paper for item in selected}

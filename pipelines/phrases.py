@@ -1,0 +1,223 @@
+"""Phrases that name a topic: what a group shares and the others do not, and what a text shares with the user's abstract.
+
+Class-based TF-IDF over noun-like runs of one to four words, counted by document; matched by stem."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from litrag.core.types import Paper
+
+if TYPE_CHECKING:
+    import Stemmer
+
+__all__ = ["central_phrases", "distinctive_phrases", "joined", "mentions"]
+
+_Stems: TypeAlias = tuple[str, ...]
+_WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*")
+_BREAK: Final = re.compile(r"[^\w\s-]|\n")
+_STOP: Final = frozenset(
+    """a about above across after again against all also although among an and another any are as at be because been before being below
+    between both but by can cannot could did do does doing down during each either et al etc every few finally first for from further given
+    had has have having he hence her here high his how however i if in including into is it its itself just known last less like long low
+    made main mainly make many may me more moreover most much must my nd near new next no nor not novel now of off often on once one only or
+    other our out over own per possible put rather recent recently respectively same second several she should show shown shows since so some
+    still such than that the their them then there these they third this those three through thus to together too toward towards two under
+    until up upon us use used useful using various very via want was we well were what when where whether which while who whose why will
+    with within without would yet you your based due e.g i.e vs versus able best better good large larger largest small different particular
+    even far quite hence still around despite yes mostly partly rich higher lower
+    important specific general generally common available existing previous current effective efficient state-of-the-art state art
+    """.split()
+)
+_DULL: Final = frozenset(
+    """paper papers method methods approach approaches result results work works study studies task tasks model models system systems
+    technique techniques problem problems research performance experiment experiments experimental evaluation analysis data dataset datasets
+    set sets way ways number example examples case cases use uses information process framework algorithm algorithms application applications
+    feature features type types part parts set development challenge challenges issue issues improvement improvements baseline baselines
+    accuracy quality level levels time order terms term goal goals aim aims focus question questions word words text texts language languages
+    sentence sentences document documents article articles researchers community field area areas domain domains tool tools resource resources
+    human user users training test learning knowledge input output role effect effects difference differences comparison overview introduction
+    describe describes described present presents presented propose proposes proposed introduce introduces introduced investigate explore
+    explores demonstrate demonstrates achieve achieves achieved improve improves improved outperform outperforms obtain obtained provide
+    provides provided develop developed report reports reported evaluate evaluated compare compared consider considered address apply applied
+    exploit exploits employ employed leverage enable enables allow allows require requires significantly significant novel simple shared
+    conference proceedings workshop author authors abstract section figure table university year years i.e world real complex toward
+    automatically automatic effectively efficiently strong robust scale large-scale end-to-end multiple single joint
+    nlp natural computational linguistics support supports
+    """.split()
+)
+_VERBAL: Final = re.compile(r"(ed|ly|izes?|ises?|ifies)$")
+_ADJECTIVAL: Final = re.compile(
+    r"(?:[a-z]{2}(?:al|ic|ive|ous|ary|able|ible|ual|ful|less|ent|ant|ian|ese|ar)|-based|-aware|-level|-oriented|resource|neural)$"
+)
+_NOUNS: Final = frozenset(
+    """retrieval proposal topic metric arabic rhetoric summary dictionary vocabulary commentary glossary library signal manual removal goal
+    portal perspective objective narrative trial journal agent argument sentiment statement alignment document treatment assessment judgment
+    judgement entailment disagreement agreement improvement enrichment content component event patent variant assistant grammar seminar
+    comparative directive hospital material potential interval arrival referral denial modal initiative logic music fabric lyric
+    traffic clinic critic arithmetic antecedent intent segment fragment parent student experiment environment engagement table cable variable
+    year seminar corpus italian russian norwegian persian romanian hungarian indonesian chinese japanese vietnamese portuguese
+    """.split()
+)
+
+
+def distinctive_phrases(group: Sequence[Paper], others: Sequence[Paper], n: int = 2) -> tuple[str, ...]:
+    """Up to `n` phrases that at least two papers of the group use (one, in a group of one), best first, none sharing a word
+    with another; fewer, or none, where nothing distinguishes the group.
+
+    Score: share of the group's papers x log of how rare it is in the others, longer phrases and words of titles preferred; a phrase
+    that stands mostly inside a longer one gives way to it (C-value, Frantzi et al., 2000)."""
+    forms: dict[_Stems, Counter[str]] = {}
+    inside = _document_counts((paper.text for paper in group), forms)
+    titled = _document_counts((paper.title for paper in group), {})
+    outside = _document_counts((paper.text for paper in others), {})
+    least = min(2, len(group))
+    scores = {
+        phrase: (count / len(group))
+        * math.log((len(others) + 2) / (outside[phrase] + 1))
+        * (0.7, 1.6, 1.8, 1.8)[len(phrase) - 1]
+        * (1.3 if titled[phrase] else 1.0)
+        for phrase, count in _free(inside).items()
+        if count >= least
+        and (len(phrase) > 1 or titled[phrase] >= max(least, len(group) / 3))
+        and 1.4 * outside[phrase] * len(group) <= count * (len(others) or 1)
+        and 2 * outside[phrase] <= (len(others) or 1)
+    }
+    worth = 0.5 * max(scores.values(), default=0.0)
+    ranked = sorted(
+        (phrase for phrase in scores if scores[phrase] >= worth), key=lambda phrase: (-scores[phrase], phrase)
+    )
+    return _distinct(ranked, forms, n)
+
+
+def central_phrases(text: str, attested: Sequence[str], n: int = 12) -> tuple[str, ...]:
+    """Up to `n` phrases of a text by how often it uses them, best first: those that one of the `attested` texts uses too, so that
+    chance neighbours ("settings back-translations") drop out."""
+    forms: dict[_Stems, Counter[str]] = {}
+    counts: Counter[_Stems] = Counter()
+    first: dict[_Stems, int] = {}
+    for at, (phrase, form) in enumerate(_runs(text)):
+        counts[phrase] += 1
+        first.setdefault(phrase, at)
+        forms.setdefault(phrase, Counter())[form] += 1
+    known = _document_counts(attested, {})
+    weight = {
+        phrase: count * (0.6, 1.8, 2.2, 2.2)[len(phrase) - 1]
+        for phrase, count in _free(counts).items()
+        if known[phrase] and (len(phrase) > 1 or count > 1)
+    }
+    return _distinct(sorted(weight, key=lambda phrase: (-weight[phrase], first[phrase])), forms, n)
+
+
+def _document_counts(texts: Iterable[str], forms: dict[_Stems, Counter[str]]) -> Counter[_Stems]:
+    counts: Counter[_Stems] = Counter()
+    for text in texts:
+        runs = list(_runs(text))
+        counts.update({phrase for phrase, _ in runs})
+        for phrase, form in runs:
+            forms.setdefault(phrase, Counter())[form] += 1
+    return counts
+
+
+def _free(counts: Counter[_Stems]) -> dict[_Stems, int]:
+    """The phrases that do not stand mostly (60 %) within one longer phrase."""
+    held: dict[_Stems, int] = {}
+    for phrase, count in counts.items():
+        for size in range(1, len(phrase)):
+            for i in range(len(phrase) - size + 1):
+                part = phrase[i : i + size]
+                held[part] = max(held.get(part, 0), count)
+    return {phrase: count for phrase, count in counts.items() if held.get(phrase, 0) < 0.6 * count}
+
+
+def mentions(text: str, phrase: str) -> bool:
+    """Whether the text uses the phrase, word forms apart."""
+    stems = _stems(_WORD.findall(phrase))
+    words = _stems(_WORD.findall(text))
+    return any(words[i : i + len(stems)] == stems for i in range(len(words) - len(stems) + 1))
+
+
+def joined(phrases: Iterable[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    items = list(phrases)
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def _distinct(ranked: Sequence[_Stems], forms: dict[_Stems, Counter[str]], n: int) -> tuple[str, ...]:
+    chosen: list[_Stems] = []
+    for phrase in ranked:
+        if len(chosen) < n and not any(set(phrase) & set(other) for other in chosen):
+            chosen.append(phrase)
+    return tuple(_surface(forms[phrase]) for phrase in chosen)
+
+
+def _surface(forms: Counter[str]) -> str:
+    """The commonest spelling; a word keeps its capital where it is an acronym, or capital beside a word that is not (a name)."""
+    best = min(forms, key=lambda form: (-forms[form], form)).split()
+    others = [form.split() for form in forms if len(form.split()) == len(best)]
+    return " ".join(
+        _spelled(word, [form[i] for form in others], [form for form in others if not form[i].islower()])
+        for i, word in enumerate(best)
+    )
+
+
+def _spelled(word: str, variants: Sequence[str], capital_in: Sequence[Sequence[str]]) -> str:
+    parts = [
+        p if sum(c.isupper() for c in p) > 1 or any(c.isdigit() for c in p) else p.lower() for p in word.split("-")
+    ]
+    named = not any(v.islower() for v in variants) and any(any(w.islower() for w in form) for form in capital_in)
+    return word if named else "-".join(parts)
+
+
+def _runs(text: str) -> Iterable[tuple[_Stems, str]]:
+    """Stemmed runs of one to four words that may name a topic, with their spelling."""
+    for chunk in _BREAK.split(text):
+        words = _WORD.findall(chunk)
+        stems = _stems(words)
+        for size in (1, 2, 3, 4):
+            for i in range(len(words) - size + 1):
+                run = [word.casefold() for word in words[i : i + size]]
+                if _nameable(run):
+                    yield tuple(stems[i : i + size]), " ".join(words[i : i + size])
+
+
+def _nameable(run: Sequence[str]) -> bool:
+    if any(word in _STOP or len(word) < 2 for word in run) or run[0] in _BARE_FIRST or run[-1] in _BARE_LAST:
+        return False
+    if _VERBAL.search(run[-1]) or (_ADJECTIVAL.search(run[-1]) and run[-1] not in _NOUNS) or run[0].endswith("ly"):
+        return False
+    if len(run) == 1:
+        return run[0] not in _DULL and len(run[0]) > 2 and not run[0].endswith("ing")
+    return not all(word in _DULL for word in run) and len(set(run)) == len(run)
+
+
+_BARE_FIRST: Final = frozenset(
+    """results experiments experimental method methods approach paper work study propose proposed present presented introduce describe
+    investigate explore demonstrate achieve improve outperform obtain provide develop report evaluate compare consider address apply
+    evaluating improving applying building exploring investigating understanding towards addressing comparing predicting detecting
+    shows performance significant significantly simple automatically baseline baselines strong published require requires support supports
+    leverage exploit employ enable allow number set task tasks model models system systems goal aim
+    """.split()
+)
+_BARE_LAST: Final = frozenset(
+    """results experiments method methods approach approaches paper work study performance task tasks problem problems technique techniques
+    researchers outperform outperforms achieve achieves significantly improve improves shows present provide provides propose
+    require requires support supports allow allows enable automatically baseline baselines setting settings
+    """.split()
+)
+
+
+def _stems(words: Sequence[str]) -> list[str]:
+    return list(_stemmer().stemWords([word.casefold() for word in words]))
+
+
+@functools.cache
+def _stemmer() -> Stemmer.Stemmer:
+    import Stemmer
+
+    return Stemmer.Stemmer("english")

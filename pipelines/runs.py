@@ -1,0 +1,139 @@
+"""Runs on disk: one folder a run with its request, store, ledger and checkpoints; what a resume needs and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from litrag.core.errors import BadInput, CannotWrite, UnknownName
+from litrag.core.paths import made, runs_folder
+from litrag.pipelines.state import ReviewRequest
+
+__all__ = ["Run", "Status", "find_run", "list_runs", "new_run"]
+
+Status: TypeAlias = Literal["running", "interrupted", "failed", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run's folder. Everything about it is read from there, so any process sees the same."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """The name it is resumed by."""
+        return self.folder.name
+
+    @property
+    def database(self) -> Path:
+        """Store and ledger."""
+        return self.folder / "run.sqlite"
+
+    @property
+    def checkpoints(self) -> Path:
+        """LangGraph's checkpoints."""
+        return self.folder / "checkpoints.sqlite"
+
+    @property
+    def request(self) -> ReviewRequest:
+        """What was asked. Raises BadInput for a damaged folder."""
+        from pydantic import TypeAdapter, ValidationError
+
+        try:
+            return TypeAdapter(ReviewRequest).validate_json((self.folder / "request.json").read_bytes())
+        except (OSError, ValidationError) as error:
+            raise BadInput(
+                f"run {self.id} is damaged ({error}); remove it with: litrag runs remove {self.id}"
+            ) from error
+
+    @property
+    def started(self) -> datetime:
+        """When it was made."""
+        return datetime.fromtimestamp((self.folder / "request.json").stat().st_mtime, tz=UTC)
+
+    def state(self) -> tuple[Status, str]:
+        """Its status and its stage or stop reason. A run whose process died is interrupted."""
+        try:
+            data = json.loads((self.folder / "status.json").read_text(encoding="utf-8"))
+            status, note, pid = data["status"], data["note"], data["pid"]
+        except (OSError, ValueError, KeyError):
+            return "interrupted", "not started"
+        if status == "running" and not _alive(pid):
+            return "interrupted", note
+        return status, note
+
+    def mark(self, status: Status, note: str) -> None:
+        """Sets the status, atomically."""
+        target = self.folder / "status.json"
+        part = target.with_suffix(".part")
+        try:
+            part.write_text(json.dumps({"status": status, "note": note, "pid": os.getpid()}), encoding="utf-8")
+            part.replace(target)
+        except OSError as error:
+            raise CannotWrite(target, error.strerror or str(error)) from error
+
+    def redirect(self, out: str | None, *, force: bool) -> None:
+        """Sends the files of a resumed run to another folder, or lets it overwrite."""
+        request = self.request
+        _keep_request(
+            self.folder,
+            replace(request, out=str(Path(out).absolute()) if out else request.out, force=force or request.force),
+        )
+
+    def remove(self) -> None:
+        """Deletes the folder."""
+        shutil.rmtree(self.folder)
+
+
+def new_run(request: ReviewRequest) -> Run:
+    """A folder for a new run, named after the input."""
+    slug = re.sub(r"[^a-z0-9]+", "-", request.name.casefold()).strip("-")[:40] or "review"
+    run = Run(made(runs_folder() / f"{slug}-{secrets.token_hex(3)}"))
+    _keep_request(run.folder, request)
+    return run
+
+
+def list_runs() -> tuple[Run, ...]:
+    """All runs, newest first."""
+    folder = runs_folder()
+    found = [Run(path) for path in folder.iterdir() if (path / "request.json").is_file()] if folder.is_dir() else []
+    return tuple(sorted(found, key=lambda run: run.started, reverse=True))
+
+
+def find_run(run_id: str) -> Run:
+    """The run of an id. Raises UnknownName."""
+    run = Run(runs_folder() / run_id)
+    if Path(run_id).name != run_id or not (run.folder / "request.json").is_file():
+        raise UnknownName("run", run_id, (run.id for run in list_runs()), remedy="`litrag runs list` shows them")
+    return run
+
+
+def _keep_request(folder: Path, request: ReviewRequest) -> None:
+    from pydantic import TypeAdapter
+
+    try:
+        part = folder / "request.json.part"
+        part.write_bytes(TypeAdapter(ReviewRequest).dump_json(request))
+        part.replace(folder / "request.json")
+    except OSError as error:
+        raise CannotWrite(folder, error.strerror or str(error), remedy="free space or set LITRAG_HOME") from error
+
+
+def _alive(pid: int) -> bool:
+    if pid == os.getpid():
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,56 @@
+"""What a review is asked, and the state of its graph: ids, counters and the stage's name; bodies live in the run's store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, TypedDict
+
+from litrag.core.types import Paper
+
+__all__ = ["ReviewRequest", "ReviewState"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRequest:
+    """One review. `name` is the input's, `out` the folder of its files; `settings` are those in force, so that a resumed run
+    goes on as it began."""
+
+    name: str
+    title: str
+    abstract: str
+    out: str
+    libraries: tuple[str, ...] = ()
+    before: date | None = None
+    strict_dates: bool = False
+    exclude: tuple[str, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+    force: bool = False
+
+    @property
+    def about(self) -> Paper:
+        """The user's own work."""
+        return Paper("about", self.title, self.abstract)
+
+    @property
+    def text(self) -> str:
+        """Title and abstract: what is searched with."""
+        return f"{self.title}\n{self.abstract}".strip()
+
+
+class ReviewState(TypedDict, total=False):
+    """Ids into the run's store: `queries` tuple[Query], `results` list of SourceResult ids, `pool` and `ranking` Ranking,
+    `papers` tuple[Paper] of the pool, `selected` tuple[(key, Paper, Hit)], `plan` Plan, `draft` Draft, `warnings` tuple[str]."""
+
+    stage: str
+    queries: str
+    results: list[str]
+    papers: str
+    pool: str
+    ranking: str
+    selected: str
+    plan: str
+    draft: str
+    warnings: str
+    stop_reason: str
+    counters: dict[str, int]

@@ -1,0 +1,176 @@
+"""Everything one run needs, built once from its request: models by role, sources, budget, ledger, store, progress."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from litrag.agents.one_pass import RecordedSearch
+from litrag.core import registry
+from litrag.core.budget import Budget
+from litrag.core.errors import BudgetSpent, EnvironmentFault, NothingToSearch
+from litrag.core.events import Event, Listener, silent
+from litrag.core.ledger import Ledger
+from litrag.core.paths import cache_file
+from litrag.core.protocols import Generates, Reranker, Rewriter, Source
+from litrag.core.settings import ROLES, Role, Settings, load_settings
+from litrag.core.store import RequestCache, Store
+from litrag.models.embedding import GatewayEmbedder
+from litrag.models.gateway import Gateway
+from litrag.models.request import Backend
+from litrag.pipelines.runs import Run
+from litrag.pipelines.state import ReviewRequest
+from litrag.rerankers import RERANKERS
+from litrag.rewriters import REWRITERS
+
+if TYPE_CHECKING:
+    from litrag.retrievers.sources.library import Library
+
+__all__ = ["Workshop", "fill_library", "local_embedder_ready", "open_workshop"]
+
+
+@dataclass(slots=True)
+class Workshop:
+    """The parts of one run. Close it when the run ends; what it stored stays."""
+
+    request: ReviewRequest
+    settings: Settings
+    run: Run
+    gateway: Gateway
+    store: Store
+    embedder: GatewayEmbedder | None
+    sources: Sequence[Source]
+    listen: Listener = silent
+    start_warnings: list[str] = field(default_factory=list)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The run's ledger."""
+        return self.gateway.ledger
+
+    @property
+    def budget(self) -> Budget:
+        """The run's budget."""
+        return self.gateway.budget
+
+    @property
+    def recorded_search(self) -> RecordedSearch:
+        """Searches under the run's budget."""
+        return RecordedSearch(self.budget, self.ledger, self.store)
+
+    def writes(self, role: Role) -> Generates | None:
+        """The model of a role that writes text, or None where none is set."""
+        return self.gateway.resolve(role, needs=Generates) if self.gateway.has(role) else None
+
+    def rewriter(self) -> Rewriter:
+        """The rewriter in force."""
+        name = self.settings.rewriter
+        model = self.writes("rewrite")
+        if name == "auto":
+            name = "keywords" if model is not None else "statistical"
+        made = registry.find("rewriter", REWRITERS, name)
+        rewriter: Rewriter = made(self.gateway.resolve("rewrite", needs=Generates)) if name == "keywords" else made()
+        return rewriter
+
+    def reranker(self) -> Reranker:
+        """The reranker in force."""
+        name = self.settings.reranker
+        if name == "auto":
+            name = "insertrank" if self.gateway.has("rerank") else "similarity" if self.embedder else "none"
+        made = registry.find("reranker", RERANKERS, name)
+        if name == "similarity":
+            built: Reranker = made(self.embedder or self.gateway.embedder())
+        else:
+            built = made(self.gateway.resolve("rerank", needs=Generates)) if name == "insertrank" else made()
+        return built
+
+    def say(self, stage: str, message: str = "", *, done: int = 0, total: int = 0) -> None:
+        """Reports progress."""
+        self.listen(Event(stage, message, "progress", done, total))
+
+    def close(self) -> None:
+        """Closes the files."""
+        self.store.close()
+        self.ledger.close()
+        self.gateway.cache.close()
+        for source in self.sources:
+            if (close := getattr(source, "close", None)) is not None:
+                close()
+
+
+async def open_workshop(run: Run, *, listen: Listener = silent, backend: Backend | None = None) -> Workshop:
+    """The workshop of a run, new or resumed. Raises BadInput (settings, libraries), ModelFault (a model that cannot be had),
+    NothingToSearch."""
+    request = run.request
+    settings = load_settings(**request.settings)
+    ledger = Ledger(run.database)
+    budget = Budget(settings.limits(), spent=ledger.spend(), seconds_before=ledger.seconds())
+    gateway = Gateway(settings, cache=RequestCache(cache_file()), ledger=ledger, budget=budget, backend=backend)
+    warnings: list[str] = []
+    embedder = _embedder(gateway, backend, warnings)
+    for role in ROLES:
+        if role != "embed" and gateway.has(role):
+            gateway.check(role)
+    store = Store(run.database)
+    shop = Workshop(request, settings, run, gateway, store, embedder, (), listen, warnings)
+    shop.rewriter(), shop.reranker()  # an unknown id is found before anything is spent
+    shop.sources = await _sources(request, shop)
+    return shop
+
+
+def local_embedder_ready(settings: Settings) -> bool:
+    """Whether the embedding model can be used here: an API's always, an embedded one with weights and torch installed."""
+    name = settings.role_model("embed") or ""
+    if not name.startswith("local/"):
+        return True
+    from litrag.models.weights import ready
+
+    return ready(name.removeprefix("local/")) and importlib.util.find_spec("sentence_transformers") is not None
+
+
+async def fill_library(library: Library, settings: Settings, listen: Listener) -> str:
+    """Fills in the vectors of a library, resumably; returns why it could not, or ""."""
+    from litrag.retrievers.sources.library_search import fill_vectors
+
+    if not local_embedder_ready(settings):
+        return "no vectors: `litrag setup` fetches the embedding model; BM25 is ready"
+    gateway = Gateway(settings, cache=RequestCache(cache_file()))
+    try:
+        await fill_vectors(library, gateway.embedder(), listen=listen)
+    finally:
+        gateway.cache.close()
+    return ""
+
+
+def _embedder(gateway: Gateway, backend: Backend | None, warnings: list[str]) -> GatewayEmbedder | None:
+    if local_embedder_ready(gateway.settings):
+        return gateway.embedder()
+    warnings.append("no embedding model: `litrag setup` fetches it; went on with BM25 and word statistics")
+    return None
+
+
+async def _sources(request: ReviewRequest, shop: Workshop) -> tuple[Source, ...]:
+    from litrag.retrievers.sources.library import list_libraries, open_library
+    from litrag.retrievers.sources.library_search import LibrarySource, fill_vectors
+
+    libraries: list[Library] = []
+    if request.libraries:
+        libraries = [open_library(name, listen=shop.listen) for name in request.libraries]
+    else:
+        libraries = [open_library(info.name, listen=shop.listen) for info in list_libraries() if info.added]
+    if not libraries:
+        raise NothingToSearch(
+            "nothing to search: no library was added and none was named; add one with `litrag library add papers.bib`,"
+            " or name a file with --library"
+        )
+    for library in libraries:
+        shop.start_warnings.extend(library.warnings)
+        info = library.info()
+        if shop.embedder is not None and info.vectors < info.papers <= shop.settings.embed_at_once:
+            try:
+                await fill_vectors(library, shop.embedder, listen=shop.listen)
+            except (BudgetSpent, EnvironmentFault) as error:
+                shop.start_warnings.append(f"library {library.name}: {error}; searched with BM25 only")
+    return tuple(LibrarySource(library, shop.embedder) for library in libraries)

@@ -1,0 +1,42 @@
+"""Dense retrieval: the query embedded, its nearest vectors found."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from litrag.core.protocols import Embedder
+from litrag.core.types import Document, Hit, Query, Ranking, Score
+from litrag.retrievers.vectors import VectorIndex
+
+if TYPE_CHECKING:
+    from litrag.core.protocols import Vectors
+
+__all__ = ["Dense"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """The retriever over a vector index. `fetch` gives the documents of ids; the score `name`, by custom "dense:<model>", is the
+    cosine, in [-1, 1]."""
+
+    embedder: Embedder
+    index: VectorIndex
+    fetch: Callable[[Sequence[str]], Sequence[Document]]
+    name: str
+
+    async def retrieve(self, queries: Sequence[Query], k: int) -> tuple[Ranking, ...]:
+        """One ranking a query; equal scores in order of the document ids."""
+        vectors = await self.embedder.embed([query.text for query in queries], kind="query")
+        return await asyncio.to_thread(lambda: tuple(self._one(q, v, k) for q, v in zip(queries, vectors, strict=True)))
+
+    def _one(self, query: Query, vector: Vectors, k: int) -> Ranking:
+        found = sorted(self.index.search(vector, query, k), key=lambda item: (-item[1], item[0]))
+        documents = self.fetch([name for name, _ in found])
+        hits = (
+            Hit(document, (Score(score, self.name, query.text, rank),))
+            for rank, (document, (_, score)) in enumerate(zip(documents, found, strict=True), start=1)
+        )
+        return Ranking(query, tuple(hits))

@@ -1,0 +1,62 @@
+"""Fixtures of all tests: a home of their own, the real data where it is, loud words where it is not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from litrag.core.paths import data_folder, models_folder
+
+_MODELS = models_folder()  # before any test has a home of its own
+_SKIPPED = {"data": 0, "models": 0}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """LITRAG_HOME of the test, empty; the weights stay those of the user; no key, no setting from outside."""
+    for name in list(os.environ):
+        if (name.startswith("LITRAG_") and name not in ("LITRAG_DATA", "LITRAG_TEST_QDRANT_URL")) or name.endswith(
+            "_API_KEY"
+        ):
+            monkeypatch.delenv(name)
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("LITRAG_HOME", str(folder))
+    monkeypatch.setenv("LITRAG_MODELS", str(_MODELS))
+    return folder
+
+
+@pytest.fixture
+def no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine on which `litrag setup` was never run."""
+    monkeypatch.setenv("LITRAG_MODELS", str(tmp_path / "no-models"))
+
+
+@pytest.fixture
+def data_dir() -> Path:
+    """The evaluation data."""
+    folder = data_folder()
+    assert folder is not None
+    return folder.resolve()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    from litrag.models.weights import ready
+
+    have_data = data_folder() is not None
+    have_models = ready("all-MiniLM-L6-v2") and ready("SmolLM2-135M-Instruct")
+    for item in items:
+        for marker, have in (("data", have_data), ("models", have_models)):
+            if item.get_closest_marker(marker) and not have:
+                _SKIPPED[marker] += 1
+                item.add_marker(pytest.mark.skip(reason=f"no {marker}"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reasons = {"data": "no data: set LITRAG_DATA", "models": "no weights: run `litrag setup`"}
+    for marker, count in _SKIPPED.items():
+        if count:
+            terminalreporter.write_line(
+                f"!!! {count} tests marked {marker!r} DID NOT RUN ({reasons[marker]})", red=True, bold=True
+            )

@@ -1,0 +1,120 @@
+"""The fences around a package whose root is the repository: ceilings, wheel, lazy imports."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PACKAGES = PYPROJECT["tool"]["setuptools"]["packages"]
+FOLDERS = [ROOT / package.removeprefix("litrag").lstrip(".").replace(".", "/") for package in PACKAGES]
+MODULES = sorted(module for folder in FOLDERS for module in folder.glob("*.py"))
+OUTSIDE = {"tests", "benchmarks", "examples", "docs", "notebooks", "build"}
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [str(path.relative_to(ROOT)) for path in paths]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=names(MODULES))
+def test_ceiling_of_modules_functions_and_parameters(module: Path) -> None:
+    """A module is one idea; what does not fit on a few screens is two. A command's options are its parameters: cli is free there."""
+    text = module.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            is_command = module.parent.name == "cli" and any(isinstance(d, ast.Call) for d in node.args.defaults) | (
+                node.name in ("review", "root")
+            )
+            arguments = [
+                a.arg
+                for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+                if a.arg not in ("self", "cls")
+            ]
+            settings_keywords = module.name == "api.py" and node.name in ("review_async", "make_request")
+            assert is_command or settings_keywords or len(arguments) <= 7, f"{node.name}: {len(arguments)} parameters"
+            assert is_command or (node.end_lineno or 0) - node.lineno < 60, (
+                f"{node.name}: {(node.end_lineno or 0) - node.lineno + 1} lines"
+            )
+
+
+def test_every_sub_package_is_listed() -> None:
+    """A folder that is not listed is missing from the wheel without a word."""
+    found = {
+        "litrag" + "".join(f".{part}" for part in init.parent.relative_to(ROOT).parts)
+        for init in ROOT.rglob("__init__.py")
+        if not {part for part in init.relative_to(ROOT).parts if part in OUTSIDE or part.startswith(".")}
+    }
+    assert found == set(PACKAGES)
+
+
+def test_the_wheel_holds_the_tree_and_nothing_else(tmp_path: Path) -> None:
+    built = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "-q",
+            "--no-deps",
+            "--no-build-isolation",
+            "-w",
+            str(tmp_path),
+            str(ROOT),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        inside = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert inside == {f"litrag/{name}" for name in names(MODULES)} | {"litrag/py.typed"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import litrag",
+        "import sys; sys.argv=['litrag', '--help']; from litrag.cli.app import app; app(standalone_mode=False)",
+    ],
+)
+def test_import_and_help_load_nothing_heavy(code: str) -> None:
+    heavy = "('torch', 'transformers', 'sentence_transformers', 'dspy', 'litellm', 'langgraph', 'sklearn', 'numpy', 'pydantic')"
+    script = f"{code}\nimport sys\nprint('LOADED', [m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("LOADED []")
+
+
+@pytest.mark.parametrize("module", MODULES, ids=names(MODULES))
+def test_all_lists_the_public_names(module: Path) -> None:
+    """`__all__` is the promise of a module; what it defines in public stands in it."""
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    listed: list[str] = []
+    bound: set[str] = set()
+    public: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            bound.update((alias.asname or alias.name) for alias in node.names)
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(target, ast.Name):
+                    bound.add(target.id)
+                    if target.id == "__all__" and node.value is not None:
+                        listed = ast.literal_eval(node.value)
+        elif isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            bound.add(node.name)
+            public.update({node.name} - {name for name in [node.name] if name.startswith("_")})
+    commands = module.parent.name == "cli"  # commands are reached by their names on the command line
+    assert commands or public <= set(listed), "public, but not promised"
+    assert set(listed) <= bound, "promised, but not there"
+    assert len(set(listed)) == len(listed)
