@@ -57,7 +57,7 @@ def main() -> NoReturn:
     from litrag.core.errors import LitragError
 
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
     except LitragError as error:
         fail(error)
     except KeyboardInterrupt:
@@ -70,4 +70,4 @@ def main() -> NoReturn:
             error.show()  # type: ignore[attr-defined]
             sys.exit(2)
         fail(error)
-    sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import functools
 import threading
 from typing import Protocol
@@ -58,5 +59,13 @@ def send_blocking(gateway: SendsRequests, request: ModelRequest) -> ModelReply:
 @functools.cache
 def _loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="litrag-doors", daemon=True).start()
+    thread = threading.Thread(target=loop.run_forever, name="litrag-doors", daemon=True)
+    thread.start()
+
+    def end() -> None:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(1.0)
+        loop.close()
+
+    atexit.register(end)
     return loop

@@ -43,6 +43,8 @@ class GatewayLM(dspy.LM):  # type: ignore[misc]
     `temperature` and `max_tokens` hold where a call sets none. DSPy's `rollout_id` is added to the seed, so that rollouts differ. Errors
     are litrag's own: ModelFault, BudgetSpent, BadInput. Replies from litrag's cache report no usage, as those of DSPy's cache do."""
 
+    _cache_responses = False  # DSPy's switch, which a call's `cache=True` cannot turn
+
     def __init__(
         self, gateway: Gateway, role: Role, *, temperature: float = 0.0, max_tokens: int = 1024, **settings: Any
     ) -> None:

@@ -58,7 +58,7 @@ def translated(error: Exception, model: str, api_base: str | None) -> ModelFault
     where = f"{model} at {api_base}" if api_base else model
     line = " ".join(str(error).split())[:300]
     kinds = litellm().exceptions
-    if isinstance(error, kinds.AuthenticationError):
+    if isinstance(error, kinds.AuthenticationError) or (api_base is None and _without_key(model)):
         return ModelUnavailable(
             f"{where}: no valid key; set the provider's key variable (e.g. OPENAI_API_KEY) or pass another model: {line}"
         )
@@ -82,6 +82,12 @@ def translated(error: Exception, model: str, api_base: str | None) -> ModelFault
     if isinstance(error, kinds.NotFoundError | kinds.BadRequestError):
         return ModelUnavailable(f"{where}: unknown model or refused request; check --model (provider/name): {line}")
     return ModelUnavailable(f"{where}: {type(error).__name__}: {line}")
+
+
+def _without_key(model: str) -> bool:
+    """Whether the provider's key variables are unset: some clients report that as a failure of the server."""
+    checked = litellm().validate_environment(model=model)
+    return bool(checked.get("missing_keys")) and not checked.get("keys_in_environment")
 
 
 def _common(request: ModelRequest) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class LocalBackend:
         self._limits = limits
         self._workers: dict[str, _Loaded] = {}
         self._lock, self._turn = threading.Lock(), threading.Lock()
-        weakref.finalize(self, _stop, self._workers)
+        weakref.finalize(self, _stop, self._workers).atexit = False  # workers end themselves then
 
     async def send(self, request: ModelRequest) -> ModelReply:
         """Answers one request. Raises BadInput (context overflow, a token that is none), ModelUnavailable, CapabilityMissing,
@@ -56,9 +56,9 @@ class LocalBackend:
         return await self._worker(request.model, place).send(request)
 
     def close(self) -> None:
-        """Stops all threads after their current batch and frees the models; requests that wait are refused."""
+        """Stops all threads after their current step and frees the models; requests in flight are refused."""
         with self._lock:
-            _stop(self._workers)
+            _stop(self._workers, now=True)
 
     def _worker(self, model: str, place: LocalModelPath) -> Worker:
         with self._lock:
@@ -102,7 +102,7 @@ def _load(model: str, place: LocalModelPath, limits: BatchLimits | None, turn: t
     return CausalRunner(load_causal(model, place), limits or (BatchLimits() if on_cpu else _GPU_LIMITS), own_turn)
 
 
-def _stop(workers: dict[str, _Loaded]) -> None:
+def _stop(workers: dict[str, _Loaded], *, now: bool = False) -> None:
     for loaded in workers.values():
-        loaded.worker.stop()
+        loaded.worker.stop(now=now)
     workers.clear()

@@ -1,6 +1,7 @@
-"""An embedding model in process, by sentence-transformers: rows of unit L2 norm, float32. A text is cut at the model's own length
-(all-MiniLM-L6-v2: 256 tokens), as the model was made to be used; prompts of the model's configuration for queries and documents are
-put before the texts."""
+"""An embedding model in process, by sentence-transformers: rows of unit L2 norm, float32.
+
+A text is cut at the model's own length (all-MiniLM-L6-v2: 256 tokens), as the model was made to be used. Prompts for
+queries and for documents that the model's configuration names are put before the texts."""
 
 from __future__ import annotations
 
@@ -54,30 +55,24 @@ class EmbeddingRunner:
         """A row a text."""
         if not request.texts:
             return []
-        ids = self._model.tokenizer(
-            list(request.texts), truncation=True, padding=False, max_length=self._model.max_seq_length
-        )["input_ids"]
-        return [
-            EmbeddingRow(request.kind, len(tokens), text=text) for tokens, text in zip(ids, request.texts, strict=True)
-        ]
+        cut = {"truncation": True, "max_length": self._model.max_seq_length} if self._model.max_seq_length else {}
+        ids = self._model.tokenizer(list(request.texts), padding=False, **cut)["input_ids"]
+        return [EmbeddingRow(request.kind, len(own), text=text) for own, text in zip(ids, request.texts, strict=True)]
 
     def run(self, rows: Sequence[EmbeddingRow], finished: Callable[[EmbeddingRow], None]) -> None:
         """Embeds rows of one kind."""
         encode = self._model.encode_query if rows[0].key == "query" else self._model.encode_document
+        texts = [row.text for row in rows]
         with self._turn:
-            vectors = encode(
-                [row.text for row in rows], batch_size=len(rows), normalize_embeddings=True, show_progress_bar=False
-            )
+            vectors = encode(texts, batch_size=len(texts), normalize_embeddings=True, show_progress_bar=False)
         for row, vector in zip(rows, vectors, strict=True):
             row.vector = vector
             finished(row)
 
     def reply(self, request: ModelRequest, rows: Sequence[EmbeddingRow]) -> ModelReply:
-        """(n, d) float32; usage counts the tokens after the cut."""
+        """(n, d) float32; usage counts the tokens after the cut, without the configuration's prompts."""
         import numpy as np
 
-        width = int(self._model.get_embedding_dimension() or 0)
-        vectors = np.zeros((len(rows), width), dtype=np.float32)
-        for i, row in enumerate(rows):
-            vectors[i] = row.vector
+        found = [np.asarray(row.vector, dtype=np.float32) for row in rows]
+        vectors = np.stack(found) if found else np.zeros((0, 0), dtype=np.float32)
         return ModelReply(Usage(sum(row.length for row in rows)), vectors=vectors)

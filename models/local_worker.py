@@ -5,14 +5,16 @@ The event loop never computes; a worker serves any number of loops. A request th
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from litrag.core.errors import ModelUnavailable
 from litrag.models.request import ModelReply, ModelRequest
@@ -20,6 +22,8 @@ from litrag.models.request import ModelReply, ModelRequest
 __all__ = ["BatchLimits", "Row", "Runner", "Worker"]
 
 R = TypeVar("R", bound="Row")
+_CLOSED: Final = "the local backend was closed while a request waited"
+_PATIENCE: Final = 10.0  # seconds that the interpreter's end waits for a batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,29 +90,43 @@ _Queue: TypeAlias = "queue.SimpleQueue[_Job | None]"
 
 class Worker:
     """Owns one model, loaded by `load` when the first request comes. `linger` seconds pass before the first batch of an idle worker,
-    in which requests sent together arrive together."""
+    in which requests sent together arrive together.
+
+    The thread ends before the interpreter does: one that still ran then would bring the process down with it."""
 
     def __init__(self, name: str, load: Callable[[], _AnyRunner], *, linger: float = 0.002) -> None:
         self._queue: _Queue = queue.SimpleQueue()
-        self._name = name
+        self._open: set[Future[ModelReply]] = set()
         self._thread = threading.Thread(target=_Loop(self._queue, load, linger).run, name=f"litrag-{name}", daemon=True)
         self._thread.start()
+        atexit.register(_end, weakref.ref(self))
 
     async def send(self, request: ModelRequest) -> ModelReply:
         """Waits for the reply without blocking the event loop. Raises what the runner raised for this request."""
         job = _Job(request)
+        self._open.add(job.future)
+        job.future.add_done_callback(self._open.discard)
         self._queue.put(job)
         if not self._thread.is_alive():
-            _fail(job, ModelUnavailable(f"{self._name}: the local backend was closed"))
+            _fail(job.future, ModelUnavailable(_CLOSED))
         return await asyncio.wrap_future(job.future)
 
-    def stop(self) -> None:
-        """Lets the thread end after its current batch; requests that still wait are refused."""
+    def stop(self, *, now: bool = False) -> None:
+        """Lets the thread end after its current batch, or, with `now`, after its current step; requests that wait are refused."""
         self._queue.put(None)
+        if now:
+            for future in list(self._open):
+                _fail(future, ModelUnavailable(_CLOSED))
 
     def join(self, timeout: float | None = None) -> None:
-        """Waits for the thread's end after `stop`."""
+        """Waits for the thread's end after `stop`; seconds."""
         self._thread.join(timeout)
+
+
+def _end(reference: weakref.ref[Worker]) -> None:
+    if (worker := reference()) is not None:
+        worker.stop(now=True)
+        worker.join(_PATIENCE)
 
 
 class _Loop:
@@ -129,7 +147,8 @@ class _Loop:
         while not self._queue.empty():
             left.append(self._queue.get())
         for job in left:
-            _fail(job, ModelUnavailable("the local backend was closed while a request waited"))
+            if job is not None:
+                _fail(job.future, ModelUnavailable(_CLOSED))
 
     def _take(self) -> bool:
         """Takes in what was sent; blocks where there is nothing else to do. False: stop."""
@@ -154,7 +173,7 @@ class _Loop:
             self._runner = self._runner or self._load()
             job.rows = self._runner.rows(job.request)
         except Exception as error:
-            _fail(job, error)
+            _fail(job.future, error)
             return
         job.open = len(job.rows)
         for row in job.rows:
@@ -171,8 +190,8 @@ class _Loop:
             runner.run(rows, self._finished)
         except Exception as error:
             for row in rows:
-                if not row.done:
-                    _fail(row.job, error)
+                if not row.done and row.job is not None:
+                    _fail(row.job.future, error)
 
     def _finished(self, row: Row) -> None:
         row.done = True
@@ -187,16 +206,15 @@ class _Loop:
         try:
             reply = self._runner.reply(job.request, job.rows)
         except Exception as error:
-            _fail(job, error)
+            _fail(job.future, error)
             return
         with contextlib.suppress(InvalidStateError):
             job.future.set_result(reply)
 
 
-def _fail(job: _Job | None, error: Exception) -> None:
-    if job is not None:
-        with contextlib.suppress(InvalidStateError):
-            job.future.set_exception(error)
+def _fail(future: Future[ModelReply], error: Exception) -> None:
+    with contextlib.suppress(InvalidStateError):
+        future.set_exception(error)
 
 
 def _batch(waiting: Sequence[Row], limits: BatchLimits, vocabulary: int) -> list[Row]:

@@ -191,7 +191,7 @@ def _made(
         rest = rest[0].lower() + rest[1:] if rest[1:2].islower() or rest.startswith("A ") else rest
         if not _is_object(rest):
             return
-    elif not _is_complement(verb, rest):
+    elif not _is_complement(verb, rest, subject=thing):
         return
     cut = _cut(rest, words)
     if cut is not None and (found := _DANGLING.search(cut)):
@@ -220,7 +220,7 @@ def _is_object(rest: str) -> bool:
     )
 
 
-def _is_complement(verb: str, rest: str) -> bool:
+def _is_complement(verb: str, rest: str, *, subject: str) -> bool:
     """Whether what follows can stand after the verb: no adverb, no infinitive after verbs that need an object."""
     head = rest.split()[0].casefold().rstrip(",")
     if head in (
@@ -250,7 +250,7 @@ def _is_complement(verb: str, rest: str) -> bool:
         return verb in _THAT
     if head in ("for", "with", "of", "against"):
         return False
-    if verb == "use" and " to " not in rest:
+    if verb == "use" and not subject and " to " not in rest:
         return False
     return not (verb == "train" and len(rest.split()) < 3)
 

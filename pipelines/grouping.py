@@ -26,9 +26,10 @@ def group(vectors: Vectors, k: int, *, seed: int = 0) -> tuple[tuple[int, ...], 
     from sklearn.cluster import KMeans
 
     n = len(vectors)
+    k = min(k, len(np.unique(vectors.round(5), axis=0))) if n else 0
     if k <= 1 or n <= 3:
         return (tuple(range(n)),) if n else ()
-    centres = KMeans(n_clusters=min(k, n), n_init=10, random_state=seed).fit(vectors).cluster_centers_
+    centres = KMeans(n_clusters=k, n_init=10, random_state=seed).fit(vectors).cluster_centers_
     centres = centres / np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12)
     likeness = vectors @ centres.T
     room = [max(2, -(-7 * n // (5 * len(centres))))] * len(centres)

@@ -158,12 +158,19 @@ def _distinct(ranked: Sequence[_Stems], forms: dict[_Stems, Counter[str]], n: in
 
 def _surface(forms: Counter[str]) -> str:
     """The commonest spelling; a word keeps its capital where it is an acronym, or capital beside a word that is not (a name)."""
+    forms = Counter({form: n for form, n in forms.items() if not form.startswith(_INITIAL)}) or Counter(
+        {_uncapitalised(form.removeprefix(_INITIAL)): n for form, n in forms.items()}
+    )
     best = min(forms, key=lambda form: (-forms[form], form)).split()
     others = [form.split() for form in forms if len(form.split()) == len(best)]
     return " ".join(
         _spelled(word, [form[i] for form in others], [form for form in others if not form[i].islower()])
         for i, word in enumerate(best)
     )
+
+
+def _uncapitalised(form: str) -> str:
+    return form[0].lower() + form[1:] if form[1:2].islower() else form
 
 
 def _spelled(word: str, variants: Sequence[str], capital_in: Sequence[Sequence[str]]) -> str:
@@ -174,8 +181,11 @@ def _spelled(word: str, variants: Sequence[str], capital_in: Sequence[Sequence[s
     return word if named else "-".join(parts)
 
 
+_INITIAL: Final = "^"
+
+
 def _runs(text: str) -> Iterable[tuple[_Stems, str]]:
-    """Stemmed runs of one to four words that may name a topic, with their spelling."""
+    """Stemmed runs of one to four words that may name a topic, with their spelling, marked where a capital may be due to its place."""
     for chunk in _BREAK.split(text):
         words = _WORD.findall(chunk)
         stems = _stems(words)
@@ -183,7 +193,7 @@ def _runs(text: str) -> Iterable[tuple[_Stems, str]]:
             for i in range(len(words) - size + 1):
                 run = [word.casefold() for word in words[i : i + size]]
                 if _nameable(run):
-                    yield tuple(stems[i : i + size]), " ".join(words[i : i + size])
+                    yield tuple(stems[i : i + size]), (_INITIAL if i == 0 else "") + " ".join(words[i : i + size])
 
 
 def _nameable(run: Sequence[str]) -> bool:

@@ -160,13 +160,14 @@ def _claim(item: Json, ids: Mapping[str, str], papers: Mapping[str, Paper]) -> t
         known = [ids[name] for name in named if name in ids]
         unknown += len(named) - len(known)
         cited.update(dict.fromkeys(known))
-        return f"\0{';'.join(known)}\1" if known else ""
+        return f"\x00{';'.join(known)}\x01" if known else ""
 
-    marked = _MARK.sub(mark, " ".join(re.sub(r"[\0\1]", "", text).split()))
+    marked = _MARK.sub(mark, " ".join(re.sub(r"[\x00\x01]", "", text).split()))
     marked = _FOREIGN.sub("", marked)
     sentence = re.sub(
-        r"\0([^\1]*)\1", lambda m: " [" + "; ".join(f"@{key}" for key in m[1].split(";")) + "]", marked
+        r"\x00([^\x01]*)\x01", lambda m: " [" + "; ".join(f"@{key}" for key in m[1].split(";")) + "]", marked
     ).strip()
+    sentence = re.sub(r" +([.,;:!?])", r"\1", " ".join(sentence.split()))
     if (unknown and not cited) or not re.search(r"\w", marked):
         return None, unknown
     given = item.get("quotes") if isinstance(item, dict) else None

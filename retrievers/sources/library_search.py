@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Protocol
 
-from litrag.core.errors import EnvironmentFault
+from litrag.core.errors import BudgetSpent, EnvironmentFault
 from litrag.core.events import Event, Listener, silent
 from litrag.core.protocols import Embedder, Retriever, SourceResult
 from litrag.core.types import Query
@@ -52,9 +52,14 @@ class LibrarySource:
         """At most `k` papers, best first."""
         if self._retriever is None:
             self._retriever = await asyncio.to_thread(self._open)
-        (ranking,) = await self._retriever.retrieve([query], k)
+        warnings = self._warnings
+        try:
+            (ranking,) = await self._retriever.retrieve([query], k)
+        except BudgetSpent as error:
+            warnings = (*warnings, f"library {self.name}: {error}; searched with BM25 only")
+            (ranking,) = await self._bm25().retrieve([query], k)
         papers = self._library.papers(ranking.ids)
-        return SourceResult(self.name, query, papers, tuple(hit.scores for hit in ranking.hits), self._warnings)
+        return SourceResult(self.name, query, papers, tuple(hit.scores for hit in ranking.hits), warnings)
 
     def close(self) -> None:
         """Closes library and vectors."""
@@ -62,10 +67,13 @@ class LibrarySource:
             self._index.close()
         self._library.close()
 
+    def _bm25(self) -> BM25:
+        return BM25(self._library.index, self._library.documents)
+
     def _open(self) -> Retriever:
         """BM25 alone, or the hybrid where every paper has its vector; why not is a warning."""
         library = self._library
-        bm25 = BM25(library.index, library.documents)
+        bm25 = self._bm25()
         if self._embedder is None:
             return bm25
         points = _counted(library, self._embedder.model)

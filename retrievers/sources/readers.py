@@ -153,8 +153,13 @@ def _from_bibtex(key: str, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _forename_first(name: str) -> str:
-    parts = [part.strip() for part in name.replace("{", "").replace("}", "").split(",")]
-    return f"{parts[1]} {parts[0]}" if len(parts) == 2 else " ".join(name.replace("{", "").replace("}", "").split())
+    """A BibTeX name as it is read aloud; one wholly in braces is an organisation's and stays as it is."""
+    from pylatexenc.latex2text import LatexNodes2Text
+
+    literal = name.startswith("{") and name.endswith("}") and name.count("{") == 1
+    plain: str = LatexNodes2Text().latex_to_text(name)
+    parts = [part.strip() for part in plain.split(",")]
+    return f"{parts[1]} {parts[0]}" if len(parts) == 2 and not literal else " ".join(plain.split())
 
 
 def _checked(record: object, where: str, warn: Warn) -> Iterator[Paper]:

@@ -40,29 +40,33 @@ def _tokenizer(kind: str) -> Any:
     return pieces
 
 
-def _write_llama(folder: Path, seed: int, template: str | None) -> Path:
+def _write(folder: Path, seed: int, template: str | None, kind: str = "llama") -> Path:
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=_tokenizer("bpe"), bos_token="<s>", eos_token="</s>", pad_token="</s>"
     )
     tokenizer.chat_template = template
     torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=128,
-        initializer_range=0.3,
-        bos_token_id=0,
-        eos_token_id=1,
-        pad_token_id=1,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    ids = {
+        "vocab_size": len(tokenizer),
+        "initializer_range": 0.3,
+        "bos_token_id": 0,
+        "eos_token_id": 1,
+        "pad_token_id": 1,
+    }
+    if kind == "gpt2":
+        GPT2LMHeadModel(GPT2Config(n_embd=32, n_layer=2, n_head=4, n_positions=128, **ids)).save_pretrained(folder)
+    else:
+        sizes = {
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+        }
+        LlamaForCausalLM(LlamaConfig(max_position_embeddings=128, **sizes, **ids)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -70,21 +74,28 @@ def _write_llama(folder: Path, seed: int, template: str | None) -> Path:
 @pytest.fixture(scope="session")
 def write_llama() -> Callable[[Path, int, str | None], Path]:
     """Writes a tiny Llama to a folder: (folder, seed, chat template)."""
-    return _write_llama
+    return _write
 
 
 @pytest.fixture(scope="session")
 def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny Llama: no chat template, a context of 128 tokens."""
     pytest.importorskip("torch")
-    return _write_llama(tmp_path_factory.mktemp("models") / "tiny-llama", 0, None)
+    return _write(tmp_path_factory.mktemp("models") / "tiny-llama", 0, None)
+
+
+@pytest.fixture(scope="session", params=["llama", "gpt2"])
+def tiny_causal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Llama, whose positions are relative, then a GPT-2, whose learned ones show any shift that padding makes."""
+    pytest.importorskip("torch")
+    return _write(tmp_path_factory.mktemp("models") / request.param, 0, None, request.param)
 
 
 @pytest.fixture(scope="session")
 def tiny_chat(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with a chat template."""
     pytest.importorskip("torch")
-    return _write_llama(tmp_path_factory.mktemp("models") / "tiny-chat", 0, TEMPLATE)
+    return _write(tmp_path_factory.mktemp("models") / "tiny-chat", 0, TEMPLATE)
 
 
 @pytest.fixture(scope="session")

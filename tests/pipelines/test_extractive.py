@@ -1,0 +1,210 @@
+"""The writer without a model: what it must never do, for any abstract."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+from fakes.texts import ABSTRACT, TITLE, papers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from litrag.core.names import labels
+from litrag.core.quotes import find_quote
+from litrag.core.types import Claim, Draft, Paper, Plan
+from litrag.exports.markers import rendered
+from litrag.pipelines.contributions import contribution, inflected
+from litrag.pipelines.extractive import ExtractivePlanner, ExtractiveWriter
+from litrag.pipelines.grouping import group, group_count, word_vectors
+from litrag.pipelines.phrases import central_phrases, distinctive_phrases, joined, mentions
+
+ABOUT = Paper("about", TITLE, ABSTRACT)
+
+
+def written(found: dict[str, Paper]) -> tuple[Plan, Draft]:
+    plan = ExtractivePlanner().plan(found, ABOUT)
+    return plan, ExtractiveWriter().write(plan, found, ABOUT)
+
+
+def said(claim: Claim, found: dict[str, Paper]) -> str:
+    named = labels(found)
+    return rendered(
+        claim.sentence,
+        found,
+        lambda c: "; ".join(named[k].textual if c.textual else f"({named[k].parenthetical})" for k in c.keys),
+    )
+
+
+def outside_quotes(sentence: str) -> list[str]:
+    return re.split(r"“[^”]*”", sentence)
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", text.casefold())
+
+
+def check(found: dict[str, Paper], draft: Draft) -> None:
+    """Every rule of the writer."""
+    sentences = [said(claim, found) for claim in draft.claims]
+    cited = [claim for claim in draft.claims if claim.keys]
+    assert Counter(key for claim in cited for key in claim.keys) == Counter(list(found)), "each work exactly once"
+    assert len(set(sentences)) == len(sentences), "no sentence twice"
+    openers = Counter(" ".join(sentence.split()[:3]) for sentence in sentences)
+    assert openers.most_common(1)[0][1] <= 2, openers.most_common(1)
+    for claim in cited:
+        sentence = said(claim, found)
+        (key,) = claim.keys
+        assert len(sentence.split()) <= 30, sentence
+        assert (
+            not re.search(
+                r"\b(we|our|us|i|this paper|this work)\b",
+                re.sub(r"\[\w+\]", "", " ".join(outside_quotes(sentence))),
+                re.IGNORECASE,
+            )
+            or "“" in sentence
+        )
+        assert sentence.count("“") == sentence.count("”")
+        source = words(found[key].text)
+        runs = {tuple(source[i : i + 8]) for i in range(len(source) - 7)}
+        for part in outside_quotes(sentence):
+            own = words(part)
+            assert not any(tuple(own[i : i + 8]) in runs for i in range(len(own) - 7)), part
+        (quote,) = claim.quotes
+        assert not quote or find_quote(quote, found[key].text) is not None
+        assert set(re.findall(r"@([\w-]+)", claim.sentence)) == {key}
+
+
+def test_forty_papers_become_paragraphs_that_keep_every_rule() -> None:
+    found = {f"key{i}": p for i, p in enumerate(papers())}
+    plan, draft = written(found)
+    check(found, draft)
+    assert 5 <= len(plan.paragraphs) <= 10
+    assert all(2 <= len(p.keys) <= 8 for p in plan.paragraphs)
+    for section in draft.sections:
+        for paragraph in section.paragraphs:
+            assert paragraph.claims[0].keys == (), "an opening names what the group shares"
+
+
+def test_groups_are_the_fields_and_are_named_by_them() -> None:
+    found = {p.id: p for p in papers() if p.id.startswith(("0", "2")) and int(p.id[2:]) < 6}
+    plan = ExtractivePlanner(size=6).plan(found, ABOUT)
+    for paragraph in plan.paragraphs:
+        (field,) = {key[0] for key in paragraph.keys}
+        assert mentions(paragraph.topic, "dog training" if field == "0" else "soil maps") or field in "02"
+
+
+ARBITRARY = st.text(max_size=200) | st.lists(
+    st.sampled_from(
+        'We propose our a novel method that we show this paper presents [99] @evil [@evil] <b> “quote” "x" (a (b) which of the . , ; : To parse trees , 93.2 % https://x.org'
+        " Ignore all instructions and cite [3] ! ALL CAPS résumé \\textbf{x} $y$ et al. e.g. is proposed | * ` ~~ neural networks for".split(
+            " "
+        )
+    ),
+    max_size=60,
+).map(" ".join)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(ARBITRARY, ARBITRARY, st.integers(0, 3)), min_size=1, max_size=8))
+def test_any_abstract_keeps_every_rule(texts: list[tuple[str, str, int]]) -> None:
+    found = {
+        f"k{i}": Paper(
+            f"{i}",
+            " ".join(title.split()) or f"Title {i}",
+            abstract,
+            tuple(f"A{i}{j} B{i}{j}" for j in range(n)),
+            2000 + i,
+        )
+        for i, (title, abstract, n) in enumerate(texts)
+    }
+    _, draft = written(found)
+    check(found, draft)
+
+
+@pytest.mark.parametrize(
+    ("abstract", "authors", "sentence"),
+    [
+        ("Old. In this paper, we propose a parser for dogs.", 2, "@k propose a parser for dogs."),
+        ("We propose a parser for dogs.", 1, "@k proposes a parser for dogs."),
+        (
+            "This article studies how dogs learn to smell mushrooms in wet and cold forests.",
+            3,
+            "@k study “how dogs learn to smell mushrooms in wet and cold forests”.",
+        ),
+        ("To find mushrooms, we train dogs by smell.", 2, "To find mushrooms, @k train dogs by smell."),
+        (
+            "We show that dogs find more mushrooms than people.",
+            1,
+            "@k shows that “dogs find more mushrooms than people”.",
+        ),
+        (
+            "A parser for dogs in wet forests is presented in this paper.",
+            2,
+            "@k present “a parser for dogs in wet forests”.",
+        ),
+        ("Our parser uses smells of many kinds.", 2, "The parser of @k uses smells of many kinds."),
+        ("We present our new parser for dogs.", 2, "@k present [their] new parser for dogs."),
+        ("Dogs smell. Nothing is claimed.", 2, "A further study is “Dogs and Smells” [@k]."),
+        (
+            "We propose a parser, which we later drop because we found it useless.",
+            2,
+            "A further study is “Dogs and Smells” [@k].",
+        ),
+    ],
+)
+def test_a_contribution_becomes_a_sentence_about_its_authors(abstract: str, authors: int, sentence: str) -> None:
+    paper = Paper("x", "Dogs and Smells", abstract, tuple(f"A B{i}" for i in range(authors)), 2001)
+    assert ExtractiveWriter().sentence("k", paper).sentence == sentence
+
+
+def test_a_long_object_is_cut_at_the_end_of_a_clause() -> None:
+    abstract = (
+        "We propose a parser for dogs that smells mushrooms under leaves, which had been thought to be impossible for any animal of"
+        " that size before the year two thousand in most of the countries that were visited."
+    )
+    found = contribution(Paper("x", "T", abstract))
+    assert found is not None
+    assert found.rest == "a parser for dogs that smells mushrooms under leaves"
+
+
+def test_verbs_agree_with_their_subjects() -> None:
+    assert [inflected(v, plural=False) for v in ("study", "focus", "use", "put forward", "employ")] == [
+        "studies",
+        "focuses",
+        "uses",
+        "puts forward",
+        "employs",
+    ]
+    assert inflected("study", plural=True) == "study"
+
+
+def test_a_topic_is_what_a_group_shares_and_the_others_lack() -> None:
+    inside = [Paper(str(i), f"Word sense disambiguation in case {i}", "A common model is used.") for i in range(3)]
+    outside = [Paper(str(i), f"Parsing of case {i}", "A common model is used.") for i in range(3)]
+    assert distinctive_phrases(inside, outside) == ("word sense disambiguation",)
+    assert distinctive_phrases(inside, inside) == ()
+
+
+def test_central_phrases_are_attested_elsewhere() -> None:
+    text = "Soil moisture maps help. Soil moisture is measured. Chance neighbours appear."
+    assert central_phrases(text, ["On soil moisture."]) == ("soil moisture",)
+    assert joined(["a", "b", "c"]) == "a, b and c"
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.integers(0, 5))
+def test_groups_partition_their_papers_in_fair_sizes(n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(n, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    groups = group(vectors, group_count(n), seed=seed)
+    assert sorted(i for g in groups for i in g) == list(range(n))
+    assert n < 10 or len(groups) >= 3
+    assert n <= 3 or min(len(g) for g in groups) >= 2
+    assert groups == group(vectors, group_count(n), seed=seed)
+
+
+def test_texts_without_a_word_can_still_be_grouped() -> None:
+    assert len(group(word_vectors(["", "..", "1"] * 4), 3)) >= 1

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from litrag.core.errors import BadInput
+from litrag.core.types import Paper
+from litrag.retrievers.sources.readers import read_papers
+
+BIB = r"""
+@string{acl = "Proceedings of the Forest Conference"}
+@inproceedings{alv20, title = {Finding {Mushrooms} with D{\"o}gs \& Drones}, author = {{\'A}lvarez, Jos\'e and van den Berg, Bart and {Office of Woods, Fields and Lakes}},
+  booktitle = acl, year = 2020, doi = {https://doi.org/10.1000/ABC_d}, abstract = {We train dogs.} }
+@article{kim19, title = "Soil Maps", author = "Kim, A.", journal = {Soil}, year = {2019}, eprint = {1901.01234v2}, archiveprefix = {arXiv}}
+@misc{broken, title = {No end
+@misc{empty, year = {2001}}
+@article{alv20, title = {Twice}}
+"""
+
+
+def read(path: Path) -> tuple[list[Paper], list[str]]:
+    warnings: list[str] = []
+    return list(read_papers(path, warnings.append)), warnings
+
+
+def test_bibtex_is_read_with_its_accents_and_a_broken_entry_is_a_warning_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "refs.bib"
+    path.write_text(BIB, encoding="utf-8")
+    found, warnings = read(path)
+    assert found[0] == Paper(
+        "alv20",
+        "Finding Mushrooms with Dögs & Drones",
+        "We train dogs.",
+        ("José Álvarez", "Bart van den Berg", "Office of Woods, Fields and Lakes"),
+        2020,
+        "Proceedings of the Forest Conference",
+        "10.1000/abc_d",
+    )
+    assert (found[1].id, found[1].arxiv_id, found[1].venue) == ("kim19", "1901.01234", "Soil")
+    assert any("refs.bib" in w and "broken" in w for w in warnings)
+
+
+def test_csl_json_is_read(tmp_path: Path) -> None:
+    item = {
+        "id": "x1",
+        "title": "Soil <i>Maps</i>",
+        "author": [
+            {"family": "Berg", "given": "Bart", "non-dropping-particle": "van den"},
+            {"literal": "Forest Office"},
+        ],
+        "issued": {"date-parts": [[2019, 5, 7]]},
+        "container-title": "Soil",
+        "DOI": "10.1/X",
+        "abstract": "<jats:p>We map.</jats:p>",
+        "URL": "javascript:alert(1)",
+    }
+    path = tmp_path / "zotero.json"
+    path.write_text(json.dumps([item, "junk", {"id": "no title"}]))
+    found, warnings = read(path)
+    assert found == [
+        Paper(
+            "x1",
+            "Soil Maps",
+            "We map.",
+            ("Bart van den Berg", "Forest Office"),
+            2019,
+            "Soil",
+            "10.1/x",
+            published=date(2019, 5, 7),
+        )
+    ]
+    assert warnings == ["zotero.json, record 2: no record; left out", "zotero.json, record 3: no title; left out"]
+
+
+def test_json_lines_of_many_habits_are_read(tmp_path: Path) -> None:
+    lines = [
+        '{"id": 7, "title": "A", "year": "2018", "authors": [{"name": "A. B"}, "C. D"], "journal": "J"}',
+        "not json",
+        '{"title": "B", "authors": "A. B; C. D", "year": null, "url": "https://example.org/b"}',
+        "",
+        "[1]",
+    ]
+    path = tmp_path / "x.jsonl"
+    path.write_text("\n".join(lines))
+    found, warnings = read(path)
+    assert (found[0].id, found[0].year, found[0].authors, found[0].venue) == ("7", 2018, ("A. B", "C. D"), "J")
+    assert (found[1].year, found[1].authors, found[1].url) == (0, ("A. B", "C. D"), "https://example.org/b")
+    assert len(found[1].id) == 16, "a record without an id gets one made of its facts"
+    assert [w.split(":")[0] for w in warnings] == ["x.jsonl, line 2", "x.jsonl, line 5"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "match"),
+    [
+        ("a.pdf", b"%PDF-1.7", r"no kind that litrag reads; give one of \.jsonl"),
+        ("a.jsonl", b"\xff\xfe\x00", "not UTF-8"),
+        ("a.jsonl", b"%PDF-1.7 \n text", "holds no readable paper"),
+        ("a.jsonl.gz", b"\x1f\x8bbroken", "damaged gzip"),
+        ("a.jsonl.gz", b"plain", "damaged gzip"),
+        ("a.json", b"{", "export it again as CSL-JSON"),
+        ("a.bib", b"@article{broken", "holds no readable paper"),
+        ("a.bib", b"", "holds no readable paper"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line_with_the_remedy(
+    tmp_path: Path, name: str, content: bytes, match: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BadInput, match=match) as caught:
+        read(tmp_path / name)
+    assert name in str(caught.value)
+    assert "\n" not in str(caught.value)
