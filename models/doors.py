@@ -26,7 +26,8 @@ class SendsRequests(Protocol):
 
 
 def blank_request(gateway: SendsRequests, model: str, role: str, api_base: str | None = None) -> ModelRequest:
-    """A generate request as the gateway itself would make it, so that one question has one cache row whatever its door."""
+    """A generate request as the gateway itself would make it, so that one question has one cache row whatever its
+    door."""
     fingerprint = ""
     if model.startswith("local/"):
         from litrag.models.weights import resolve_local
@@ -45,9 +46,11 @@ def blank_request(gateway: SendsRequests, model: str, role: str, api_base: str |
 
 
 def send_blocking(gateway: SendsRequests, request: ModelRequest) -> ModelReply:
-    """Sends from a thread that cannot await, for callers whose interface is synchronous (any number of threads at once).
+    """Sends from a thread that cannot await, for callers whose interface is synchronous (any number of threads at
+    once).
 
-    A gateway belongs to one event loop, so all of them share one, on a thread of its own; `core.sync.run` would open one a call."""
+    A gateway belongs to one event loop, so all of them share one, on a thread of its own; `core.sync.run` would open
+    one a call."""
     waiting = asyncio.run_coroutine_threadsafe(gateway.send(request), _loop())
     try:
         return waiting.result()

@@ -1,7 +1,8 @@
 """DSPy on the gateway: `dspy.configure(lm=GatewayLM(gateway, "rewrite"))`.
 
-One call of a DSPy module is one request, whatever `n` is: one row in the ledger, one in the cache. DSPy's own cache and retries are
-off. Built on DSPy's engine interface (3.4 and later), since subclasses of `dspy.BaseLM` are on their way out there."""
+One call of a DSPy module is one request, whatever `n` is: one row in the ledger, one in the cache. DSPy's own cache and
+retries are off. Built on DSPy's engine interface (3.4 and later), since subclasses of `dspy.BaseLM` are on their way
+out there."""
 
 from __future__ import annotations
 
@@ -40,8 +41,9 @@ _CALL: ContextVar[_Call | None] = ContextVar("litrag_dspy_call", default=None)
 class GatewayLM(dspy.LM):  # type: ignore[misc]
     """The model of a role as a DSPy language model, synchronous and asynchronous.
 
-    `temperature` and `max_tokens` hold where a call sets none. DSPy's `rollout_id` is added to the seed, so that rollouts differ. Errors
-    are litrag's own: ModelFault, BudgetSpent, BadInput. Replies from litrag's cache report no usage, as those of DSPy's cache do."""
+    `temperature` and `max_tokens` hold where a call sets none. DSPy's `rollout_id` is added to the seed, so that
+    rollouts differ. Errors are litrag's own: ModelFault, BudgetSpent, BadInput. Replies from litrag's cache report no
+    usage, as those of DSPy's cache do."""
 
     _cache_responses = False  # DSPy's switch, which a call's `cache=True` cannot turn
 
@@ -152,7 +154,8 @@ def _messages(request: lm15.Request) -> tuple[Message, ...]:
         role = "system" if message.role == "developer" else message.role
         if role not in ("system", "user", "assistant") or message.text is None:
             raise BadInput(
-                f"litrag's gateway takes text of system, user and assistant, not a {message.role} message with other parts"
+                f"litrag's gateway takes text of system, user and assistant, not a {message.role} message"
+                " with other parts"
             )
         messages.append(Message(cast("Literal['system', 'user', 'assistant']", role), message.text))
     return tuple(messages)

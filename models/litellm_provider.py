@@ -1,7 +1,8 @@
-"""`local/...` as a provider of LiteLLM, for code that speaks LiteLLM: `await litellm.acompletion(model="local/...", messages=[...])`.
+"""`local/...` as a provider of LiteLLM, for code that speaks LiteLLM: `await litellm.acompletion(model="local/...",
+messages=[...])`.
 
-A shim over the gateway: one call is one request through cache, budget and ledger. The gateway itself sends `local/...` straight to the
-in-process backend, never through here, so nothing is entered twice."""
+A shim over the gateway: one call is one request through cache, budget and ledger. The gateway itself sends `local/...`
+straight to the in-process backend, never through here, so nothing is entered twice."""
 
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ _NO_EMBEDDING = "local embedding models are reached by Gateway.embedder(), which
 def register(gateway: SendsRequests, *, role: str = "answer", max_tokens: int = 1024) -> None:
     """Makes LiteLLM send `local/...` to this gateway; a later registration replaces an earlier one.
 
-    `role` names the calls in the ledger; `max_tokens` is for calls that set none. Errors of litrag's tree arrive as LiteLLM's own, with
-    the cause attached. Streaming and embeddings are refused."""
+    `role` names the calls in the ledger; `max_tokens` is for calls that set none. Errors of litrag's tree arrive as
+    LiteLLM's own, with the cause attached. Streaming and embeddings are refused."""
     library: Any = litellm()
     others = [entry for entry in library.custom_provider_map if entry["provider"] != _PROVIDER]
     library.custom_provider_map = [
@@ -103,7 +104,8 @@ def _messages(given: Sequence[Mapping[str, Any]]) -> tuple[Message, ...]:
             content = "".join(part["text"] for part in content)
         if message["role"] not in ("system", "user", "assistant") or not isinstance(content, str):
             raise BadInput(
-                f"local models take text of system, user and assistant, not {message['role']!r} with {type(content).__name__}"
+                f"local models take text of system, user and assistant, not {message['role']!r} with"
+                f" {type(content).__name__}"
             )
         messages.append(Message(message["role"], content))
     return tuple(messages)

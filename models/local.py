@@ -22,7 +22,8 @@ _GPU_LIMITS = BatchLimits(rows=128, tokens=32_768, cache=262_144, logits=2**29)
 
 
 def capabilities(model: str) -> frozenset[type]:
-    """The powers of a local model: Embedder, or Generates, NextTokenLogprobs and ForcedScoring. Loads nothing. Raises ModelUnavailable."""
+    """The powers of a local model: Embedder, or Generates, NextTokenLogprobs and ForcedScoring. Loads nothing. Raises
+    ModelUnavailable."""
     if resolve_local(model).kind == "embedding":
         return frozenset({Embedder})
     return frozenset({Generates, NextTokenLogprobs, ForcedScoring})
@@ -36,10 +37,11 @@ class _Loaded:
 
 
 class LocalBackend:
-    """Implements `Backend`. Costs nothing until the first request; a model is loaded once, in its own thread, and again where its
-    files have changed. Safe for several event loops and threads.
+    """Implements `Backend`. Costs nothing until the first request; a model is loaded once, in its own thread, and again
+    where its files have changed. Safe for several event loops and threads.
 
-    `limits` bounds the batches of language models; None: 32 rows and 2048 tokens on the CPU, 128 and 32768 on a GPU."""
+    `limits` bounds the batches of language models; None: 32 rows and 2048 tokens on the CPU, 128 and 32768 on a GPU.
+    A request's `timeout` is for networks and means nothing here: what waits its turn has not failed."""
 
     def __init__(self, *, limits: BatchLimits | None = None) -> None:
         self._limits = limits
@@ -48,8 +50,8 @@ class LocalBackend:
         weakref.finalize(self, _stop, self._workers).atexit = False  # workers end themselves then
 
     async def send(self, request: ModelRequest) -> ModelReply:
-        """Answers one request. Raises BadInput (context overflow, a token that is none), ModelUnavailable, CapabilityMissing,
-        MissingExtra."""
+        """Answers one request. Raises BadInput (context overflow, a token that is none), ModelUnavailable,
+        CapabilityMissing, MissingExtra."""
         place = resolve_local(request.model)
         if (request.operation == "embed") != (place.kind == "embedding"):
             raise _missing(request)

@@ -1,10 +1,12 @@
 """A causal language model in process: generation, next-token log-probabilities and forced scoring, batched.
 
-Prompts are padded on the left with explicit masks and positions, so that a row's result does not depend on its batch (within 1e-4
-in float32). A conversation goes through the tokenizer's chat template where there is one, else its contents are joined by blank lines;
-a conversation of assistant messages only is plain text to be continued, without template. Continuations are tokenised apart from
-their prompt, without special tokens. JSON schemas are not enforced here: the reply's parser repairs. Sampling is at temperature
-alone (no top-k, no top-p) and reproducible from the request's seed."""
+Prompts are padded on the left with explicit masks and positions, so that a row's result does not depend on its batch
+(within 1e-4 in float32). A conversation goes through the tokenizer's chat template where there is one, else its
+contents are joined by blank lines; a conversation of assistant messages only is plain text to be continued, without
+template. Continuations are tokenised apart from their prompt, without special tokens; control tokens that
+stand in contents are text. JSON schemas are not enforced
+here: the reply's parser repairs. Sampling is at temperature alone (no top-k, no top-p) and reproducible from the
+request's seed."""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ __all__ = ["CausalRow", "CausalRunner"]
 
 @dataclass(slots=True)
 class CausalRow(Row):
-    """`prompt` conditions, `forced` is scored after it; `sample` draws the random numbers of one reply, None for greedy ones."""
+    """`prompt` conditions, `forced` is scored after it; `sample` draws the random numbers of one reply, None for greedy
+    ones."""
 
     prompt: list[int] = field(default_factory=list)
     forced: list[int] = field(default_factory=list)
@@ -51,7 +54,8 @@ _Finished: TypeAlias = Callable[[CausalRow], None]
 
 
 class CausalRunner:
-    """Implements `Runner`. `turn` is held while the model computes: on a CPU, models take turns instead of fighting for cores."""
+    """Implements `Runner`. `turn` is held while the model computes: on a CPU, models take turns instead of fighting for
+    cores."""
 
     def __init__(
         self, loaded: CausalModel, limits: BatchLimits, turn: contextlib.AbstractContextManager[object]
@@ -59,6 +63,8 @@ class CausalRunner:
         self._loaded, self._limits, self._turn = loaded, limits, turn
         self._model: Any = loaded.model
         self._tokenizer: Any = loaded.tokenizer
+        added = (str(token) for token in self._tokenizer.added_tokens_decoder.values() if token.special)
+        self._control = tuple(token for token in (*self._tokenizer.all_special_tokens, *added) if len(token) > 1)
 
     @property
     def limits(self) -> BatchLimits:
@@ -109,16 +115,25 @@ class CausalRunner:
         return ModelReply(Usage(len(rows[0].prompt)), logprobs=dict(zip(request.tokens, rows[0].logprobs, strict=True)))
 
     def _prompt(self, messages: Sequence[Message]) -> list[int]:
-        chat = [{"role": m.role, "content": m.content} for m in messages]
         if not getattr(self._tokenizer, "chat_template", None) or all(m.role == "assistant" for m in messages):
-            text = "\n\n".join(m.content for m in messages)
-            ids = self._tokenizer(text, add_special_tokens=True)["input_ids"]
+            ids = self._plain("\n\n".join(m.content for m in messages), add_special_tokens=True)
         else:
-            ids = self._tokenizer(self._templated(chat), add_special_tokens=False)["input_ids"]
-        start = (
-            self._tokenizer.bos_token_id if self._tokenizer.bos_token_id is not None else self._tokenizer.eos_token_id
-        )
-        return list(ids) if ids else [start or 0]
+            chat = [{"role": m.role, "content": self._defused(m.content)} for m in messages]
+            ids = list(self._tokenizer(self._templated(chat), add_special_tokens=False)["input_ids"])
+        start = self._tokenizer.bos_token_id
+        return ids or [self._tokenizer.eos_token_id or 0 if start is None else start]
+
+    def _plain(self, text: str, *, add_special_tokens: bool = False) -> list[int]:
+        """Token ids of a text in which control tokens are text like any other."""
+        tokens = self._tokenizer(text, add_special_tokens=add_special_tokens, split_special_tokens=True)
+        return list(tokens["input_ids"])
+
+    def _defused(self, content: str) -> str:
+        """A paper that holds "<|im_end|>" must not end the turn it is quoted in."""
+        for token in self._control:
+            if token in content:
+                content = content.replace(token, f"{token[0]} {token[1:]}")
+        return content
 
     def _templated(self, chat: list[dict[str, str]]) -> str:
         from jinja2 import TemplateError
@@ -148,20 +163,20 @@ class CausalRunner:
                 stop=tuple(text for text in request.stop if text),
                 most=request.max_tokens,
                 temperature=request.temperature,
-                sample=None if greedy else random.Random(hashlib.sha256(f"{request.key}:{i}".encode()).digest()),  # noqa: S311
+                sample=None if greedy else _numbers(request, i),
             )
             for i in range(1 if greedy else request.n)
         ]
 
     def _scoring_row(self, request: ModelRequest, prompt: list[int], text: str) -> CausalRow:
-        forced = list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+        forced = self._plain(text)
         self._fits(request, len(prompt) + len(forced))
         row = CausalRow("score", len(prompt) + len(forced) - 1, kept=len(forced), prompt=prompt, forced=forced)
         row.done = not forced
         return row
 
     def _single(self, request: ModelRequest, token: str) -> int:
-        ids = list(self._tokenizer(token, add_special_tokens=False)["input_ids"])
+        ids = self._plain(token)
         if len(ids) != 1:
             pieces = [self._tokenizer.decode([i]) for i in ids]
             raise BadInput(
@@ -173,11 +188,13 @@ class CausalRunner:
         context = self._loaded.context
         if context is not None and tokens > context:
             raise BadInput(
-                f"{request.model}: {tokens} tokens do not fit the model's context of {context}; shorten the input, or lower max_tokens"
+                f"{request.model}: {tokens} tokens do not fit the model's context of {context};"
+                " shorten the input, or lower max_tokens"
             )
 
     def _forward(self, sequences: Sequence[Sequence[int]], kept: int, *, cached: bool) -> Any:
-        """Pads on the left and runs the model; `.logits` holds the last `kept` positions of each row, `.mask` the attention mask."""
+        """Pads on the left and runs the model; `.logits` holds the last `kept` positions of each row, `.mask` the
+        attention mask."""
         import torch
 
         width = max(len(sequence) for sequence in sequences)
@@ -214,8 +231,8 @@ class CausalRunner:
                     finished(row)
 
     def _decoding(self, rows: Sequence[CausalRow]) -> Iterator[tuple[list[CausalRow], torch.Tensor]]:
-        """The rows still open and the logits (rows, vocabulary) of their next token, step by step. Rows of one request share their
-        prompt's computation; finished rows leave the batch."""
+        """The rows still open and the logits (rows, vocabulary) of their next token, step by step. Rows of one request
+        share their prompt's computation; finished rows leave the batch."""
         import torch
 
         prompts = list({id(row.prompt): row.prompt for row in rows}.values())
@@ -251,7 +268,8 @@ class CausalRunner:
         return tuple(tensor[index] for tensor in tensors)
 
     def _ended(self, row: CausalRow) -> bool:
-        """Sets text and finish reason once the reply is over: an end token or a stop string ("stop"), or its length ("length")."""
+        """Sets text and finish reason once the reply is over: an end token or a stop string ("stop"), or its length
+        ("length")."""
         if row.out[-1] in self._loaded.ends:
             row.text, row.finish = self._text(row.out[:-1]), "stop"
             return True
@@ -267,6 +285,10 @@ class CausalRunner:
 
     def _text(self, ids: list[int]) -> str:
         return str(self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+
+def _numbers(request: ModelRequest, reply: int) -> random.Random:
+    return random.Random(hashlib.sha256(f"{request.key}:{reply}".encode()).digest())  # noqa: S311
 
 
 def _chosen(logits: torch.Tensor, tokens: list[int]) -> list[float]:

@@ -7,6 +7,7 @@ import functools
 import importlib
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,8 @@ __all__ = ["CausalModel", "convert_gguf", "load_causal", "load_embedder", "prepa
 
 @dataclass(frozen=True, slots=True)
 class CausalModel:
-    """A loaded causal language model. `context` is the most tokens it takes, None where its configuration names no limit."""
+    """A loaded causal language model. `context` is the most tokens it takes, None where its configuration names no
+    limit."""
 
     name: str
     model: PreTrainedModel
@@ -39,8 +41,8 @@ class CausalModel:
 def prepare_torch() -> torch.device:
     """Imports torch, sets its threads once and returns the device: CUDA where there is one, else the CPU.
 
-    Waiting OpenMP threads sleep (`OMP_WAIT_POLICY=PASSIVE`), because spinning ones cost a factor of ten on busy cores; the number of
-    threads is `OMP_NUM_THREADS`, or the cores this process may use. Raises MissingExtra."""
+    Waiting OpenMP threads sleep (`OMP_WAIT_POLICY=PASSIVE`), because spinning ones cost a factor of ten on busy cores;
+    the number of threads is `OMP_NUM_THREADS`, or the cores this process may use. Raises MissingExtra."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     _needed("torch")
     import torch
@@ -66,6 +68,9 @@ def load_causal(name: str, place: LocalModelPath) -> CausalModel:
         )
         if place.adapter is not None:
             peft = _needed("peft")
+            warnings.filterwarnings(
+                "ignore", message="`is_gradient_checkpointing`", category=FutureWarning
+            )  # peft's own
             model = peft.PeftModel.from_pretrained(model, str(place.adapter)).merge_and_unload()
         model = model.to(device).eval().requires_grad_(False)
     text = model.config.get_text_config()
@@ -91,8 +96,9 @@ def load_embedder(name: str, place: LocalModelPath) -> SentenceTransformer:
 
 
 def convert_gguf(gguf: Path, folder: Path) -> None:
-    """Writes a GGUF model as a float32 transformers folder (model, tokenizer, configuration), which loads in a tenth of the time and
-    can be trained. `config.json` is written last: it tells that the folder is whole. Raises CannotWrite, ModelUnavailable."""
+    """Writes a GGUF model as a float32 transformers folder (model, tokenizer, configuration), which loads in a tenth of
+    the time and can be trained. `config.json` is written last: it tells that the folder is whole. Raises CannotWrite,
+    ModelUnavailable."""
     prepare_torch()
     transformers = _needed("transformers")
     import torch

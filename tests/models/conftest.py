@@ -1,4 +1,5 @@
-"""Tiny models with random weights, built once: a Llama with its own byte-level tokenizer, and a sentence-transformers BERT."""
+"""Tiny models with random weights, built once: a Llama with its own byte-level tokenizer, and a sentence-transformers
+BERT."""
 
 from __future__ import annotations
 
@@ -14,7 +15,10 @@ TEXT = [
     "retrieval augmented generation cites the papers that it read",
     "a query is rewritten, searched and fused; what follows is reranked",
 ]
-TEMPLATE = "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}</s>{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
+TEMPLATE = (
+    "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}[end]{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
 
 
 def _tokenizer(kind: str) -> Any:

