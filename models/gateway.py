@@ -5,7 +5,9 @@ A cached answer costs nothing; a request is booked when it leaves, not while it 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from weakref import WeakKeyDictionary
 
 from litrag.core.budget import Budget
 from litrag.core.errors import BadInput, CapabilityMissing
@@ -44,9 +46,9 @@ class RoutedBackend:
         kind = "local" if prefix == "local" else "api"
         if kind not in self._built:
             if kind == "local":
-                from litrag.models.local import LocalBackend
+                from litrag.models.local import process_backend
 
-                self._built[kind] = LocalBackend()
+                self._built[kind] = process_backend()
             else:
                 from litrag.models.litellm_backend import LiteLLMBackend
 
@@ -55,7 +57,8 @@ class RoutedBackend:
 
 
 class Gateway:
-    """Models by role. Built for one run and one event loop; `cache`, `ledger` and `budget` are the run's."""
+    """Models by role. Built for one run; `cache`, `ledger` and `budget` are the run's. What waits and what is in flight belongs to
+    one event loop, so each loop has its own wrappers."""
 
     def __init__(
         self,
@@ -71,7 +74,7 @@ class Gateway:
         self.budget = budget or Budget()
         self.prices = Prices()
         self._inner = backend or RoutedBackend()
-        self._stacks: dict[bool, Backend] = {}
+        self._stacks: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, Backend]] = WeakKeyDictionary()
 
     async def send(self, request: ModelRequest) -> ModelReply:
         """One request through all wrappers. Raises ModelFault, BudgetSpent."""
@@ -93,12 +96,11 @@ class Gateway:
     def resolve(self, role: Role, *, needs: type) -> ChatModel:
         """The model of a role for a component that needs a power. Raises CapabilityMissing, naming models that have it."""
         model = self.model(role)
-        if needs is ForcedScoring and not model.model.startswith(("local/", "scripted/")):
-            raise CapabilityMissing(
-                model.model, "log-probabilities of a given text (ForcedScoring)", "in-process models (local/...)"
-            )
         if needs not in (Generates, NextTokenLogprobs, ForcedScoring):
             raise BadInput(f"no power named {needs!r}; there is Generates, NextTokenLogprobs, ForcedScoring")
+        if needs not in _powers(model.model):
+            kinds = "in-process language models (local/...)" + ("" if needs is ForcedScoring else " and API models")
+            raise CapabilityMissing(model.model, needs.__name__, kinds)
         return model
 
     def embedder(self) -> GatewayEmbedder:
@@ -130,12 +132,23 @@ class Gateway:
         )
 
     def _stack(self, *, local: bool) -> Backend:
-        if local not in self._stacks:
+        stacks = self._stacks.setdefault(asyncio.get_running_loop(), {})
+        if local not in stacks:
             retried: Backend = self._inner if local else Retrying(self._inner, attempts=self.settings.retries)
             recorded = Recorded(retried, self.ledger, self.prices)
             limited = Limited(recorded, _LOCAL_CONCURRENCY if local else self.settings.concurrency)
-            self._stacks[local] = Cached(Budgeted(limited, self.budget, self.prices), self.cache, self.ledger)
-        return self._stacks[local]
+            stacks[local] = Cached(Budgeted(limited, self.budget, self.prices), self.cache, self.ledger)
+        return stacks[local]
+
+
+def _powers(model: str) -> frozenset[type]:
+    """What a model can do as far as its kind tells: no API scores a given text, an embedding model writes none."""
+    if model.startswith("local/"):
+        from litrag.models.local import capabilities
+
+        return capabilities(model)
+    every: frozenset[type] = frozenset({Generates, NextTokenLogprobs, ForcedScoring})
+    return every if model.startswith("scripted/") else every - {ForcedScoring}
 
 
 def _fingerprint(name: str) -> str:

@@ -199,3 +199,16 @@ async def test_a_text_is_embedded_once_and_order_and_norm_hold(no_weights: None)
     await embedder.embed(["a"], kind="query")
     assert len(backend.texts) == 4, "a query is no document"
     assert (gate.ledger.totals().calls, gate.ledger.totals().cached) == (2, 1)
+
+
+def test_one_gateway_serves_several_event_loops() -> None:
+    """A semaphore that waited in one loop cannot be used in another: a second asyncio.run would raise under contention."""
+    gate = gateway(ScriptedBackend(answer=lambda r: "x", latency=0.001), concurrency=2)
+
+    async def many(run: int) -> None:
+        model = gate.model("write")
+        await asyncio.gather(*(model.generate([Message("user", f"{run}-{i}")], max_tokens=5) for i in range(6)))
+
+    for run in range(2):
+        asyncio.run(many(run))
+    assert gate.ledger.totals().calls == 12
