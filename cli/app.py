@@ -18,7 +18,7 @@ app = typer.Typer(
     help="From an abstract to a related-work section whose every citation is real and supported.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

@@ -23,10 +23,20 @@ Count = int | None
 Amount = float | None
 
 
+_DOES = {
+    "rewrite": "Model that writes search queries.",
+    "rerank": "Model that reranks papers.",
+    "plan": "Model that plans the review.",
+    "write": "Model that writes the review.",
+    "verify": "Model that checks citations.",
+    "embed": "Embedding model.",
+}
+
+
 def _model(role: str) -> Any:
     return typer.Option(
         f"--{role}-model",
-        help=f"Model that {role}s.",
+        help=_DOES[role],
         envvar=f"LITRAG_{role.upper()}_MODEL",
         rich_help_panel=_MODELS,
         metavar="M",
@@ -80,19 +90,19 @@ def review(
     writer: Annotated[Text, typer.Option(help="auto, extractive, generate.", rich_help_panel=_HOW)] = None,
     seed: Annotated[Count, typer.Option(help="Seed of everything random.", rich_help_panel=_HOW)] = None,
     max_searches: Annotated[
-        Count, typer.Option(help="Searches.", envvar="LITRAG_MAX_SEARCHES", rich_help_panel=_BUDGET)
+        Count, typer.Option(help="Most searches.", envvar="LITRAG_MAX_SEARCHES", rich_help_panel=_BUDGET)
     ] = None,
     max_calls: Annotated[
-        Count, typer.Option(help="Model calls.", envvar="LITRAG_MAX_CALLS", rich_help_panel=_BUDGET)
+        Count, typer.Option(help="Most model calls.", envvar="LITRAG_MAX_CALLS", rich_help_panel=_BUDGET)
     ] = None,
     max_tokens: Annotated[
-        Count, typer.Option(help="Tokens, in and out.", envvar="LITRAG_MAX_TOKENS", rich_help_panel=_BUDGET)
+        Count, typer.Option(help="Most tokens, in and out.", envvar="LITRAG_MAX_TOKENS", rich_help_panel=_BUDGET)
     ] = None,
     max_cost: Annotated[
-        Amount, typer.Option(help="US dollars.", envvar="LITRAG_MAX_COST", rich_help_panel=_BUDGET)
+        Amount, typer.Option(help="Most US dollars.", envvar="LITRAG_MAX_COST", rich_help_panel=_BUDGET)
     ] = None,
     max_seconds: Annotated[
-        Amount, typer.Option(help="Wall-clock seconds.", envvar="LITRAG_MAX_SECONDS", rich_help_panel=_BUDGET)
+        Amount, typer.Option(help="Most wall-clock seconds.", envvar="LITRAG_MAX_SECONDS", rich_help_panel=_BUDGET)
     ] = None,
     out: Annotated[
         Text, typer.Option("-o", "--out", help="Output folder [./<input>-review].", rich_help_panel=_OUT, metavar="DIR")

@@ -199,6 +199,8 @@ def _made(
         if len(cut[: found.start()].split()) < 4:
             return
         rank += 2
+    if cut is not None and cut.startswith("the ") and len(cut.split()) < 4:
+        return
     if cut is None or _VAGUE.match(cut.replace("[their] ", "")):
         return
     lead = lead.strip().rstrip(",")

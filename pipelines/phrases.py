@@ -93,7 +93,7 @@ def distinctive_phrases(group: Sequence[Paper], others: Sequence[Paper], n: int 
     ranked = sorted(
         (phrase for phrase in scores if scores[phrase] >= worth), key=lambda phrase: (-scores[phrase], phrase)
     )
-    return _distinct(ranked, forms, n)
+    return tuple(_plural(phrase, texts) for phrase in _distinct(ranked, forms, n))
 
 
 def central_phrases(text: str, attested: Sequence[str], n: int = 12) -> tuple[str, ...]:
@@ -113,6 +113,16 @@ def central_phrases(text: str, attested: Sequence[str], n: int = 12) -> tuple[st
         if known[phrase] and (len(phrase) > 1 or (count > 1 and _noun(forms[phrase], text)))
     }
     return _distinct(sorted(weight, key=lambda phrase: (-weight[phrase], first[phrase])), forms, n)
+
+
+def _plural(phrase: str, text: str) -> str:
+    """The phrase in the plural where the text counts it ("a benchmark that"); "work on benchmark" is no English."""
+    one = rf"\b(?:an?|each|every)\s+(?:[\w-]+\s+){{0,2}}{re.escape(phrase)}(?=[.,;:)]|\s+(?:that|which|for|of|in|to|is|and|with|on|by|from)\b)"
+    if phrase.endswith("s") or not phrase[-1].islower() or not re.search(one, text, re.IGNORECASE):
+        return phrase
+    if phrase.endswith("y") and phrase[-2] not in "aeiou":
+        return phrase[:-1] + "ies"
+    return phrase + ("es" if phrase.endswith(("x", "ch", "sh")) else "s")
 
 
 def _noun(forms: Counter[str], text: str) -> bool:

@@ -79,9 +79,10 @@ class LibrarySource:
         points = _counted(library, self._embedder.model)
         if points < len(library):
             filled = f"{points:,} of {len(library):,} papers have vectors" if points else "no vectors yet"
-            name = library.name if library.manifest["added"] else f"{library.name} (after `litrag library add`)"
+            first = "" if library.manifest["added"] else "`litrag library add` it, then "
             self._warnings = (
-                f"library {library.name}: {filled}, searched with BM25 only; `litrag library update {name} --vectors` fills them in",
+                f"library {library.name}: {filled}, searched with BM25 only; {first}`litrag library update {library.name} --vectors`"
+                " fills them in",
             )
             return bm25
         try:

@@ -167,7 +167,7 @@ def test_a_role_without_a_model_and_a_name_without_a_provider_are_one_clear_line
 
 
 def test_a_component_that_needs_a_power_fails_when_it_is_built() -> None:
-    with pytest.raises(CapabilityMissing, match="in-process models"):
+    with pytest.raises(CapabilityMissing, match="in-process language models"):
         Gateway(Settings(model="openai/x"), cache=RequestCache(":memory:")).resolve("verify", needs=ForcedScoring)
     assert isinstance(gateway(ScriptedBackend()).resolve("write", needs=Generates), ChatModel)
 
