@@ -33,7 +33,7 @@ __all__ = [
 _LEAST_COSINE: Final = (
     0.2  # MiniLM cosine of two unrelated abstracts of one field; below, a paper has nothing to do with the text
 )
-_ORIGINAL_WEIGHT: Final = 2.0
+_ORIGINAL_WEIGHT: Final = 4.0  # three short queries together never outweigh the whole text
 _DERIVED_WEIGHT: Final = 1.0
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from litrag.core.errors import BadInput, CannotWrite
 from litrag.core.store import digest
@@ -18,6 +18,7 @@ from litrag.core.types import Draft, Evidence, Paper
 from litrag.exports.bibtex import bibliography
 from litrag.exports.evidence import evidence_file
 from litrag.exports.markdown import review_markdown
+from litrag.exports.run_record import LedgerRecord, LedgerRow, RunFile
 from litrag.pipelines.planning import PLAN
 from litrag.pipelines.state import ReviewRequest, ReviewState
 from litrag.pipelines.verifying import VERIFY
@@ -26,10 +27,9 @@ from litrag.pipelines.writing import WRITE
 from litrag.rerankers.insertrank import INSERTRANK
 from litrag.rewriters.keywords import KEYWORDS
 
-__all__ = ["FILES", "RUN_SCHEMA_VERSION", "header", "prepare_folder", "write_outputs"]
+__all__ = ["FILES", "header", "prepare_folder", "write_outputs"]
 
 FILES: Final = ("review.md", "references.bib", "evidence.json", "run.json")
-RUN_SCHEMA_VERSION: Final = 1
 _PROMPTS: Final = {"rewrite": KEYWORDS, "rerank": INSERTRANK, "plan": PLAN, "write": WRITE, "verify": VERIFY}
 _PACKAGES: Final = (
     "litrag",
@@ -92,7 +92,7 @@ def write_outputs(
         "evidence.json": json.dumps(evidence, indent=1, ensure_ascii=False) + "\n",
     }
     hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
-    files["run.json"] = json.dumps(_run_record(shop, state, hashes), indent=1, ensure_ascii=False) + "\n"
+    files["run.json"] = _run_record(shop, state, hashes).model_dump_json(indent=1) + "\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
@@ -118,29 +118,28 @@ def header(shop: Workshop, *, generated: bool) -> str:
     )
 
 
-def _run_record(shop: Workshop, state: ReviewState, hashes: Mapping[str, str]) -> dict[str, Any]:
-    totals = asdict(shop.ledger.totals())
-    ledger = {**totals, "rows": list(shop.ledger.as_rows())}
-    return {
-        "version": RUN_SCHEMA_VERSION,
-        "run_id": shop.run.id,
-        "stop_reason": state.get("stop_reason", "done"),
-        "input": shop.request.name,
-        "request": _same_request(shop.request),
-        "settings": {
-            **shop.settings.model_dump(mode="json"),
-            "libraries": list(shop.request.libraries),
-            "before": shop.request.before.isoformat() if shop.request.before else None,
-            "strict_dates": shop.request.strict_dates,
-            "exclude": list(shop.request.exclude),
-        },
-        "versions": {"python": platform.python_version(), **_versions()},
-        "prompts": {name: prompt.hash for name, prompt in _PROMPTS.items()},
-        "counters": dict(state.get("counters", {})),
-        "ledger": ledger,
-        "warnings": list(shop.store.get(state["warnings"], tuple[str, ...])) if state.get("warnings") else [],
-        "files": dict(hashes),
+def _run_record(shop: Workshop, state: ReviewState, hashes: Mapping[str, str]) -> RunFile:
+    request = shop.request
+    asked = {
+        "libraries": list(request.libraries),
+        "before": request.before.isoformat() if request.before else None,
+        "strict_dates": request.strict_dates,
+        "exclude": list(request.exclude),
     }
+    rows = tuple(LedgerRow.model_validate(row) for row in shop.ledger.as_rows())
+    return RunFile(
+        run_id=shop.run.id,
+        stop_reason=state.get("stop_reason", "done"),
+        input=request.name,
+        request=_same_request(request),
+        settings={**shop.settings.model_dump(mode="json"), **asked},
+        versions={"python": platform.python_version(), **_versions()},
+        prompts={name: prompt.hash for name, prompt in _PROMPTS.items()},
+        counters=dict(state.get("counters", {})),
+        ledger=LedgerRecord(**asdict(shop.ledger.totals()), rows=rows),
+        warnings=shop.store.get(state["warnings"], tuple[str, ...]) if state.get("warnings") else (),
+        files=dict(hashes),
+    )
 
 
 def _same_request(request: ReviewRequest) -> str:

@@ -28,7 +28,7 @@ from litrag.rewriters import REWRITERS
 if TYPE_CHECKING:
     from litrag.retrievers.sources.library import Library
 
-__all__ = ["Workshop", "fill_library", "local_embedder_ready", "open_workshop"]
+__all__ = ["Workshop", "fill_library", "open_workshop", "why_no_embedder"]
 
 
 @dataclass(slots=True)
@@ -109,7 +109,7 @@ async def open_workshop(run: Run, *, listen: Listener = silent, backend: Backend
     budget = Budget(settings.limits(), spent=ledger.spend(), seconds_before=ledger.seconds())
     gateway = Gateway(settings, cache=RequestCache(cache_file()), ledger=ledger, budget=budget, backend=backend)
     warnings: list[str] = []
-    embedder = _embedder(gateway, backend, warnings)
+    embedder = _embedder(gateway, warnings)
     for role in ROLES:
         if role != "embed" and gateway.has(role):
             gateway.check(role)
@@ -120,22 +120,27 @@ async def open_workshop(run: Run, *, listen: Listener = silent, backend: Backend
     return shop
 
 
-def local_embedder_ready(settings: Settings) -> bool:
-    """Whether the embedding model can be used here: an API's always, an embedded one with weights and torch installed."""
-    name = settings.role_model("embed") or ""
-    if not name.startswith("local/"):
-        return True
+def why_no_embedder(settings: Settings) -> str:
+    """What the embedding model lacks here, with the remedy; "" where it can be used. A model that litrag does not fetch itself (an
+    API's, a folder) is taken as there; what it lacks shows when it is called."""
+    from litrag.models.known_weights import KNOWN_WEIGHTS
     from litrag.models.weights import ready
 
-    return ready(name.removeprefix("local/")) and importlib.util.find_spec("sentence_transformers") is not None
+    name = settings.role_model("embed") or ""
+    if not name.startswith("local/"):
+        return ""
+    if importlib.util.find_spec("sentence_transformers") is None:
+        return "no embedding model: pip install 'litrag[local]' brings what runs it, `litrag setup` its weights"
+    short = name.removeprefix("local/")
+    return "no embedding model: `litrag setup` fetches it" if short in KNOWN_WEIGHTS and not ready(short) else ""
 
 
 async def fill_library(library: Library, settings: Settings, listen: Listener) -> str:
     """Fills in the vectors of a library, resumably; returns why it could not, or ""."""
     from litrag.retrievers.sources.library_search import fill_vectors
 
-    if not local_embedder_ready(settings):
-        return "no vectors: `litrag setup` fetches the embedding model; BM25 is ready"
+    if lack := why_no_embedder(settings):
+        return f"{lack}; BM25 is ready"
     gateway = Gateway(settings, cache=RequestCache(cache_file()))
     try:
         await fill_vectors(library, gateway.embedder(), listen=listen)
@@ -144,11 +149,12 @@ async def fill_library(library: Library, settings: Settings, listen: Listener) -
     return ""
 
 
-def _embedder(gateway: Gateway, backend: Backend | None, warnings: list[str]) -> GatewayEmbedder | None:
-    if local_embedder_ready(gateway.settings):
-        return gateway.embedder()
-    warnings.append("no embedding model: `litrag setup` fetches it; went on with BM25 and word statistics")
-    return None
+def _embedder(gateway: Gateway, warnings: list[str]) -> GatewayEmbedder | None:
+    if lack := why_no_embedder(gateway.settings):
+        warnings.append(f"{lack}; went on with BM25 and word statistics")
+        return None
+    gateway.check("embed")
+    return gateway.embedder()
 
 
 async def _sources(request: ReviewRequest, shop: Workshop) -> tuple[Source, ...]:

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
 import bibtexparser
+import pytest
 from bibtexparser import middlewares
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from litrag.core.names import labels
 from litrag.core.types import Claim, Draft, DraftParagraph, DraftSection, Evidence, Paper, Span, Verdict
 from litrag.exports.bibtex import bibliography
-from litrag.exports.evidence import evidence_file
+from litrag.exports.evidence import EvidenceFile, evidence_file
 from litrag.exports.markdown import escaped, review_markdown
 from litrag.exports.markers import Citation, segments
+from litrag.exports.run_record import RunFile
 
 PAPERS = {
     "alvarez2020dogs": Paper(
@@ -122,3 +127,12 @@ def test_evidence_holds_quote_offsets_scores_and_verdicts() -> None:
         0,
     )
     assert labels({"k": paper})["k"].parenthetical == "Kim, 2019"
+
+
+@pytest.mark.parametrize(("name", "model"), [("evidence", EvidenceFile), ("run", RunFile)])
+def test_the_published_schemas_are_those_of_the_code(name: str, model: type[BaseModel]) -> None:
+    """Others read our files; a change of their form is a change of the published schema, and of its version."""
+    published = json.loads(
+        (Path(__file__).resolve().parents[2] / "docs" / "schemas" / f"{name}.schema.json").read_text()
+    )
+    assert published == model.model_json_schema()

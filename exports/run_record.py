@@ -1,0 +1,63 @@
+"""run.json: what was asked, with what, why it stopped, and every call with its price."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["RUN_SCHEMA_VERSION", "LedgerRecord", "LedgerRow", "RunFile"]
+
+RUN_SCHEMA_VERSION = 1
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LedgerRow(_Model):
+    """One call or search. Tokens and dollars of a row that is only "sent" are the reserved estimate."""
+
+    id: int
+    role: str
+    model: str
+    operation: str
+    key: str = Field(description="SHA-256 of the full request.")
+    status: str = Field(description="sent (in flight, or lost by a kill), done, failed.")
+    cached: bool
+    repeated: bool = Field(description="The same request was in flight when an earlier session was killed.")
+    prompt_tokens: int
+    completion_tokens: int
+    usd: float
+    seconds: float
+
+
+class LedgerRecord(_Model):
+    """Sums over the run's sessions, and the rows. `calls` were sent to models, `cached` were not; searches count apart."""
+
+    calls: int
+    cached: int
+    repeated: int
+    searches: int
+    prompt_tokens: int
+    completion_tokens: int
+    usd: float
+    seconds: float
+    rows: tuple[LedgerRow, ...]
+
+
+class RunFile(_Model):
+    """The whole file."""
+
+    version: int = Field(default=RUN_SCHEMA_VERSION, description="Version of this schema.")
+    run_id: str
+    stop_reason: str = Field(description='"done", or which budget was spent.')
+    input: str = Field(description="Name of the input.")
+    request: str = Field(description="A hash that two runs share when they were asked the same.")
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    prompts: dict[str, str] = Field(description="Hash of each prompt by role.")
+    counters: dict[str, int]
+    ledger: LedgerRecord
+    warnings: tuple[str, ...]
+    files: dict[str, str] = Field(description="SHA-256 of the other files of the folder.")
