@@ -118,25 +118,17 @@ def _line(event: Event) -> None:
 @contextmanager
 def _drawn() -> Iterator[Listener]:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        SpinnerColumn,
-        TaskID,
-        TextColumn,
-        TimeElapsedColumn,
-    )
+    from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+    from rich.table import Column
 
     columns = (
-        SpinnerColumn(),
-        TextColumn("{task.fields[stage]:<10}"),
-        BarColumn(20),
-        MofNCompleteColumn(),
+        SpinnerColumn(finished_text="✓"),
+        TextColumn("{task.fields[stage]}", table_column=Column(min_width=8, no_wrap=True)),
+        TextColumn("{task.fields[count]}", table_column=Column(min_width=9, no_wrap=True, justify="right")),
         TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
+        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with Progress(*columns, console=Console(stderr=True), expand=True) as bars:
         tasks: dict[str, TaskID] = {}
 
         def listen(event: Event) -> None:
@@ -144,13 +136,13 @@ def _drawn() -> Iterator[Listener]:
                 bars.console.print(f"[{event.stage}] {event.message}", markup=False, highlight=False)
                 return
             if event.stage not in tasks:
-                tasks[event.stage] = bars.add_task("", total=1, stage=event.stage)
+                tasks[event.stage] = bars.add_task("", total=None, stage=event.stage, count="")
             task = tasks[event.stage]
+            if event.message:
+                bars.update(task, description=event.message)
+            if event.total:
+                bars.update(task, completed=event.done, total=event.total, count=f"{event.done:,}/{event.total:,}")
             if event.kind == "end":
-                total = bars.tasks[task].total or 1
-                bars.update(task, completed=total)
-            elif event.kind == "progress":
-                text = event.message[:100] or bars.tasks[task].description
-                bars.update(task, description=text, completed=event.done, total=event.total or 1)
+                bars.update(task, completed=1, total=1)
 
         yield listen

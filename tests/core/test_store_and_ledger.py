@@ -90,4 +90,6 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path) -> None:
     database.write("PRAGMA max_page_count = 3")
     with pytest.raises(CannotWrite, match="full"):
         database.write("INSERT INTO t VALUES (?)", ("x" * 100_000,))
+    with pytest.raises(CannotWrite, match="full"):
+        database.write_many("INSERT INTO t VALUES (?)", [("x" * 100_000,)])
     assert database.rows("SELECT count(*) FROM t") == [(0,)]

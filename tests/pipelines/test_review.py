@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from fakes.author import Author
 from fakes.texts import ABSTRACT, TITLE, papers, write_library
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from litrag import review
 from litrag.core.errors import BadInput, CannotWrite, ModelUnavailable, NoEvidence, NothingToSearch, UnknownName
@@ -263,3 +265,68 @@ def test_nothing_to_search_unknown_names_and_unwritable_folders_are_one_clear_li
         run(library, tmp_path / "file")
     with pytest.raises(NoEvidence, match="forest with 1 queries; add papers"):
         review("Zyxwv utsrq ponml kjihg fedcb.", library=library, out=tmp_path / "out", rewriter="none")
+
+
+REPLIES = st.text(max_size=80) | st.recursive(
+    st.none()
+    | st.integers(0, 99)
+    | st.sampled_from(
+        [
+            "p1",
+            "p2 [p3]",
+            "Dogs [p1] and [p99; p4].",
+            "[@evil2001]",
+            "@vexo2009dog",
+            "yes",
+            "no",
+            "Forest",
+            "<b>[x](y)</b>",
+        ]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "paragraphs",
+                    "sentences",
+                    "topic",
+                    "papers",
+                    "purpose",
+                    "text",
+                    "quotes",
+                    "queries",
+                    "query",
+                    "quote",
+                    "supported",
+                    "p1",
+                    "p3",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=20,
+).map(json.dumps)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(replies=st.dictionaries(st.sampled_from(["rewrite", "rerank", "plan", "write", "verify"]), REPLIES))
+def test_whatever_the_models_reply_every_citation_is_real(
+    library: Path, tmp_path: Path, replies: dict[str, str]
+) -> None:
+    """Invented keys, broken JSON, injected markup, in any role: nothing that is not in the library is ever cited."""
+
+    class Wild(Author):
+        async def send(self, request: ModelRequest) -> ModelReply:
+            reply = await super().send(request)
+            return ModelReply(texts=(replies[request.role],), finish=("stop",)) if request.role in replies else reply
+
+    from litrag.core.paths import cache_file
+    from litrag.core.store import RequestCache
+
+    RequestCache(cache_file()).clear()
+    result = run(library, tmp_path / "out", backend=Wild(), force=True, **MODELS)
+    assert_every_citation_is_real(result.folder, {p.id for p in papers()})
+    assert result.papers == 12
