@@ -99,7 +99,7 @@ _BAD_CUT: Final = frozenset(
 )
 _BARE_GERUND: Final = re.compile(r"\b(?:for|by|of|in|on|from|to|with|without|through|via|when|while)\s+\w+ing$")
 _OPEN_CLAUSE: Final = re.compile(
-    r"\b(?:when|if|because|although|whether|once|unless|until|while|where)(?:\s+\S+){0,6}$|\b(?:that|which|who|whose)(?:\s+\S+){0,2}$|\bboth\b(?!.*\band\b)|\beither\b(?!.*\bor\b)"
+    r"\b(?:and|or)\s+\w+$|\b(?:when|if|because|although|whether|once|unless|until|while|where)(?:\s+\S+){0,6}$|\b(?:that|which|who|whose)(?:\s+\S+){0,2}$|\bboth\b(?!.*\band\b)|\beither\b(?!.*\bor\b)"
 )
 _STRONG: Final = re.compile(
     r"(?:,\s+(?=which|where|while|whereas|but|who|whose|so|thus|thereby|and|resulting|making|allowing|enabling|leading|using|based|i\.e)|;|:\s|\s[–—-]{1,2}\s|,\s(?=\w+ing\b))"

@@ -112,7 +112,9 @@ def central_phrases(text: str, attested: Sequence[str], n: int = 12) -> tuple[st
         for phrase, count in _free(counts).items()
         if known[phrase] and (len(phrase) > 1 or (count > 1 and _noun(forms[phrase], text)))
     }
-    return _distinct(sorted(weight, key=lambda phrase: (-weight[phrase], first[phrase])), forms, n)
+    ranked = sorted(weight, key=lambda phrase: (-weight[phrase], first[phrase]))
+    everything = " ".join((text, *attested))
+    return tuple(_plural(phrase, everything) for phrase in _distinct(ranked, forms, n))
 
 
 def _plural(phrase: str, text: str) -> str:
@@ -177,31 +179,25 @@ def _distinct(ranked: Sequence[_Stems], forms: dict[_Stems, Counter[str]], n: in
 
 
 def _surface(forms: Counter[str]) -> str:
-    """The commonest spelling; a word keeps its capital where it is an acronym, or capital beside a word that is not (a name)."""
-    forms = Counter({form: n for form, n in forms.items() if not form.startswith(_INITIAL)}) or Counter(
-        {_uncapitalised(form.removeprefix(_INITIAL)): n for form, n in forms.items()}
-    )
-    plural = {form: n for form, n in forms.items() if form.endswith("s") and form.lower() != form[:-1].lower() + "ss"}
-    common = {form: n for form, n in plural.items() if " " not in form or 4 * n >= max(forms.values())}
-    choices = common or forms  # a topic is named in the plural, where the texts have one: "citations", not "citation"
+    """The commonest spelling, in the plural where the texts have one ("citations", not "citation"). A word keeps its capitals where
+    it is an acronym, or where it has them within plain running text every time (a name)."""
+    plain = Counter({form: n for form, n in forms.items() if not form.startswith(_INITIAL)})
+    known = plain or Counter({form.removeprefix(_INITIAL): n for form, n in forms.items()})
+    plural = {form: n for form, n in known.items() if form.endswith("s") and form.lower() != form[:-1].lower() + "ss"}
+    common = {form: n for form, n in plural.items() if " " not in form or 4 * n >= max(known.values())}
+    choices = common or known
     best = min(choices, key=lambda form: (-choices[form], form)).split()
-    others = [form.split() for form in forms if len(form.split()) == len(best)]
-    return " ".join(
-        _spelled(word, [form[i] for form in others], [form for form in others if not form[i].islower()])
-        for i, word in enumerate(best)
+    same = [form.split() for form in known if len(form.split()) == len(best)]
+    named = [bool(plain) and not any(form[i].islower() for form in same) for i in range(len(best))]
+    return " ".join(word if keep else _lowered(word) for word, keep in zip(best, named, strict=True))
+
+
+def _lowered(word: str) -> str:
+    """Lower case but for acronyms and what holds digits."""
+    return "-".join(
+        part if sum(c.isupper() for c in part) > 1 or any(c.isdigit() for c in part) else part.lower()
+        for part in word.split("-")
     )
-
-
-def _uncapitalised(form: str) -> str:
-    return form[0].lower() + form[1:] if form[1:2].islower() else form
-
-
-def _spelled(word: str, variants: Sequence[str], capital_in: Sequence[Sequence[str]]) -> str:
-    parts = [
-        p if sum(c.isupper() for c in p) > 1 or any(c.isdigit() for c in p) else p.lower() for p in word.split("-")
-    ]
-    named = not any(v.islower() for v in variants) and any(any(w.islower() for w in form) for form in capital_in)
-    return word if named else "-".join(parts)
 
 
 _INITIAL: Final = "^"
@@ -211,12 +207,17 @@ def _runs(text: str) -> Iterable[tuple[_Stems, str]]:
     """Stemmed runs of one to four words that may name a topic, with their spelling, marked where a capital may be due to its place."""
     for chunk in _BREAK.split(text):
         words = _WORD.findall(chunk)
+        long = [word for word in words if len(word) > 3]
+        titled = sum(word[0].isupper() for word in long) > 0.6 * len(long)
         stems = _stems(words)
         for size in (1, 2, 3, 4):
             for i in range(len(words) - size + 1):
                 run = [word.casefold() for word in words[i : i + size]]
                 if _nameable(run):
-                    yield tuple(stems[i : i + size]), (_INITIAL if i == 0 else "") + " ".join(words[i : i + size])
+                    yield (
+                        tuple(stems[i : i + size]),
+                        (_INITIAL if i == 0 or titled else "") + " ".join(words[i : i + size]),
+                    )
 
 
 def _nameable(run: Sequence[str]) -> bool:
