@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-__all__ = ["Json", "read_json", "strings", "without_reasoning"]
+__all__ = ["TEXT", "Json", "list_of", "read_json", "record", "strings", "without_reasoning"]
 
 Json: TypeAlias = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
 _REASONING = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
 _OPEN_REASONING = re.compile(r"^.*?</(?:think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
+
+TEXT: Final = {"type": "string"}
+
+
+def record(**fields: object) -> dict[str, object]:
+    """The JSON schema of an object with exactly these fields, all required: the only form that strict servers take."""
+    return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
+
+
+def list_of(item: object) -> dict[str, object]:
+    """The JSON schema of a list."""
+    return {"type": "array", "items": item}
 
 
 def without_reasoning(text: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from litrag.core.names import labels
 from litrag.core.types import Claim, Draft, Evidence, Paper, Verdict
 from litrag.exports.markdown import plain_sentence
+from litrag.exports.records import Record
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -24,11 +25,7 @@ __all__ = [
 SCHEMA_VERSION = 1
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PaperRecord(_Model):
+class PaperRecord(Record):
     """The cited work."""
 
     id: str
@@ -41,7 +38,7 @@ class PaperRecord(_Model):
     url: str
 
 
-class ScoreRecord(_Model):
+class ScoreRecord(Record):
     """One score the work got on its way into the review."""
 
     source: str
@@ -50,7 +47,7 @@ class ScoreRecord(_Model):
     query: str
 
 
-class EvidenceRecord(_Model):
+class EvidenceRecord(Record):
     """One evidence key. `passage` is the text that was read; `quote` stands in it at [start, end), empty where no sentence
     names the words it rests on."""
 
@@ -64,7 +61,7 @@ class EvidenceRecord(_Model):
     scores: tuple[ScoreRecord, ...]
 
 
-class VerdictRecord(_Model):
+class VerdictRecord(Record):
     """The verdict on one sentence-citation pair."""
 
     key: str
@@ -76,7 +73,7 @@ class VerdictRecord(_Model):
     end: int | None = None
 
 
-class ClaimRecord(_Model):
+class ClaimRecord(Record):
     """One sentence of the review, citations as labels."""
 
     sentence: str
@@ -85,7 +82,7 @@ class ClaimRecord(_Model):
     verdicts: tuple[VerdictRecord, ...]
 
 
-class EvidenceFile(_Model):
+class EvidenceFile(Record):
     """The whole file."""
 
     version: int = Field(default=SCHEMA_VERSION, description="Version of this schema.")

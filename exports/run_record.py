@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from litrag.exports.records import Record
 
 __all__ = ["RUN_SCHEMA_VERSION", "LedgerRecord", "LedgerRow", "RunFile"]
 
 RUN_SCHEMA_VERSION = 1
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LedgerRow(_Model):
+class LedgerRow(Record):
     """One call or search. Tokens and dollars of a row that is only "sent" are the reserved estimate."""
 
     id: int
@@ -32,7 +30,7 @@ class LedgerRow(_Model):
     seconds: float
 
 
-class LedgerRecord(_Model):
+class LedgerRecord(Record):
     """Sums over the run's sessions, and the rows. `calls` were sent to models, `cached` were not; searches count apart."""
 
     calls: int
@@ -46,7 +44,7 @@ class LedgerRecord(_Model):
     rows: tuple[LedgerRow, ...]
 
 
-class RunFile(_Model):
+class RunFile(Record):
     """The whole file."""
 
     version: int = Field(default=RUN_SCHEMA_VERSION, description="Version of this schema.")

@@ -11,7 +11,7 @@ from typing import Final
 
 from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import Generates, JsonSchema
-from litrag.core.replies import Json, read_json, strings
+from litrag.core.replies import TEXT, Json, list_of, read_json, record, strings
 from litrag.core.types import Message, Paper, Plan, PlannedParagraph, PlannedSection, PlannedSentence
 
 __all__ = ["PLAN", "GeneratingPlanner", "PlanReading", "parse_plan", "shown"]
@@ -34,24 +34,8 @@ $papers
 Reply with JSON only:
 {"paragraphs": [{"topic": "...", "sentences": [{"purpose": "...", "papers": ["p1", "p2"]}]}]}""")
 
-_SENTENCE: Final = {
-    "type": "object",
-    "properties": {"purpose": {"type": "string"}, "papers": {"type": "array", "items": {"type": "string"}}},
-    "required": ["purpose", "papers"],
-    "additionalProperties": False,
-}
-_PARAGRAPH: Final = {
-    "type": "object",
-    "properties": {"topic": {"type": "string"}, "sentences": {"type": "array", "items": _SENTENCE}},
-    "required": ["topic", "sentences"],
-    "additionalProperties": False,
-}
-_SCHEMA: Final[JsonSchema] = {
-    "type": "object",
-    "properties": {"paragraphs": {"type": "array", "items": _PARAGRAPH}},
-    "required": ["paragraphs"],
-    "additionalProperties": False,
-}
+_SENTENCE: Final = record(purpose=TEXT, papers=list_of(TEXT))
+_SCHEMA: Final[JsonSchema] = record(paragraphs=list_of(record(topic=TEXT, sentences=list_of(_SENTENCE))))
 
 
 @dataclass(frozen=True, slots=True)

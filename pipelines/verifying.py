@@ -14,7 +14,7 @@ from litrag.core.errors import BudgetSpent
 from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import Generates, JsonSchema
 from litrag.core.quotes import find_quote
-from litrag.core.replies import read_json
+from litrag.core.replies import TEXT, read_json, record
 from litrag.core.sync import all_or_first_error
 from litrag.core.types import Claim, Message, Paper, Verdict
 
@@ -34,12 +34,7 @@ $source
 
 Reply with JSON only: {"supported": "yes" or "no", "quote": "the words of the source that decide, copied exactly"}""")
 
-_SCHEMA: Final[JsonSchema] = {
-    "type": "object",
-    "properties": {"supported": {"type": "string", "enum": ["yes", "no"]}, "quote": {"type": "string"}},
-    "required": ["supported", "quote"],
-    "additionalProperties": False,
-}
+_SCHEMA: Final[JsonSchema] = record(supported={"type": "string", "enum": ["yes", "no"]}, quote=TEXT)
 _MARKER: Final = re.compile(r"\[@[^\]]*\]|@[\w:.-]+")
 _NUMBER: Final = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?:st|nd|rd|th)?(?![\w])")
 

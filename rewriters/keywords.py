@@ -10,7 +10,7 @@ from typing import Final
 from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import Generates, JsonSchema, Rewriter
 from litrag.core.quotes import find_quote
-from litrag.core.replies import read_json
+from litrag.core.replies import TEXT, list_of, read_json, record
 from litrag.core.types import Message, Query
 from litrag.rewriters.statistical import StatisticalKeywords
 
@@ -28,22 +28,7 @@ $abstract
 
 Reply with JSON only: {"queries": [{"query": "...", "quote": "..."}]}""")
 
-_SCHEMA: Final[JsonSchema] = {
-    "type": "object",
-    "properties": {
-        "queries": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"query": {"type": "string"}, "quote": {"type": "string"}},
-                "required": ["query", "quote"],
-                "additionalProperties": False,
-            },
-        }
-    },
-    "required": ["queries"],
-    "additionalProperties": False,
-}
+_SCHEMA: Final[JsonSchema] = record(queries=list_of(record(query=TEXT, quote=TEXT)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def _paragraph(prompt: str) -> str:
     sentences = [
         {
             "text": f"Work on {' '.join(text.split()[:3]).strip('.,')} is of use here [{short}].",
-            "quotes": {short: " ".join(text.split()[:5])},
+            "quotes": [{"paper": short, "quote": " ".join(text.split()[:5])}],
         }
         for short, text in papers.items()
     ]

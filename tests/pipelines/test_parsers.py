@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from fakes.replies import REPLIES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,42 +17,6 @@ from litrag.rewriters.keywords import parse_queries
 
 IDS = {"p1": "ann2001dogs", "p2": "bob2002drones", "p3": "cat2003soil"}
 PAPERS = {key: Paper(key, f"Title of {key}", f"We use {key} for 42 things.", (key[:3],), 2001) for key in IDS.values()}
-
-JSONISH = st.recursive(
-    st.none()
-    | st.integers()
-    | st.text(max_size=12)
-    | st.sampled_from(["p1", "[p2]", "@p3", "p99", "P1", "x [p1] y [p7; p2]", "[@cat2003soil]", "yes", "no"]),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(
-                [
-                    "paragraphs",
-                    "sentences",
-                    "topic",
-                    "papers",
-                    "purpose",
-                    "text",
-                    "quotes",
-                    "queries",
-                    "query",
-                    "quote",
-                    "supported",
-                    "p1",
-                ]
-            ),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=25,
-)
-REPLIES = (
-    st.text(max_size=200)
-    | JSONISH.map(json.dumps)
-    | st.tuples(st.text(max_size=20), JSONISH.map(json.dumps), st.text(max_size=20)).map("".join)
-)
 
 
 def reply(value: object) -> str:

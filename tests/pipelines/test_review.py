@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from fakes.author import Author
+from fakes.replies import REPLIES
 from fakes.texts import ABSTRACT, TITLE, papers, write_library
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -265,50 +266,6 @@ def test_nothing_to_search_unknown_names_and_unwritable_folders_are_one_clear_li
         run(library, tmp_path / "file")
     with pytest.raises(NoEvidence, match="forest with 1 queries; add papers"):
         review("Zyxwv utsrq ponml kjihg fedcb.", library=library, out=tmp_path / "out", rewriter="none")
-
-
-REPLIES = st.text(max_size=80) | st.recursive(
-    st.none()
-    | st.integers(0, 99)
-    | st.sampled_from(
-        [
-            "p1",
-            "p2 [p3]",
-            "Dogs [p1] and [p99; p4].",
-            "[@evil2001]",
-            "@vexo2009dog",
-            "yes",
-            "no",
-            "Forest",
-            "<b>[x](y)</b>",
-        ]
-    ),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(
-                [
-                    "paragraphs",
-                    "sentences",
-                    "topic",
-                    "papers",
-                    "purpose",
-                    "text",
-                    "quotes",
-                    "queries",
-                    "query",
-                    "quote",
-                    "supported",
-                    "p1",
-                    "p3",
-                ]
-            ),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=20,
-).map(json.dumps)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
