@@ -10,6 +10,7 @@ from string import Template
 __all__ = ["Prompt", "neutralised"]
 
 _BRACKETED_NUMBER = re.compile(r"\[(\s*\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*\s*)\]")
+_WORDS = re.compile(r"\w+")
 _TAG = re.compile(r"<(/?)(papers?|abstract|document|query|instructions?|system|plan|ranking|title)\b", re.IGNORECASE)
 
 
@@ -25,6 +26,12 @@ class Prompt:
         if names != set(values):
             raise ValueError(f"prompt takes {sorted(names)}, was given {sorted(values)}")
         return Template(self.text).substitute(values)
+
+    def echoed(self, reply: str, *, run: int = 5) -> bool:
+        """Whether the reply repeats `run` consecutive words of the template: a weak model gives our own words back as its text."""
+        ours, theirs = _WORDS.findall(self.text.casefold()), _WORDS.findall(reply.casefold())
+        runs = {tuple(ours[i : i + run]) for i in range(len(ours) - run + 1)}
+        return any(tuple(theirs[i : i + run]) in runs for i in range(len(theirs) - run + 1))
 
     @property
     def hash(self) -> str:

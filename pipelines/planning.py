@@ -115,4 +115,5 @@ def _paragraph(item: Json, ids: Mapping[str, str], used: set[str]) -> tuple[Plan
             sentences.append(PlannedSentence(purpose, keys))
     if not any(sentence.keys for sentence in sentences):
         return None, unknown
-    return PlannedParagraph(next(iter(strings(item.get("topic"))), ""), tuple(sentences)), unknown
+    topic = next(iter(strings(item.get("topic"))), "")
+    return PlannedParagraph("" if PLAN.echoed(topic) else topic, tuple(sentences)), unknown

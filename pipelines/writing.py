@@ -123,7 +123,8 @@ class GeneratingWriter:
 def parse_paragraph(reply: str, ids: Mapping[str, str], papers: Mapping[str, Paper]) -> tuple[tuple[Claim, ...], int]:
     """The sentences of a reply, each citation a known key, and how many citations were of no known paper.
 
-    A sentence that loses all of its citations is dropped when it had any: what it said is then about no paper."""
+    A sentence that loses all of its citations is dropped when it had any: what it said is then about no paper. So are a sentence
+    said before, one that gives the prompt back, and a paragraph without any citation."""
     data = read_json(reply)
     listed = data.get("sentences") if isinstance(data, dict) else None
     claims: list[Claim] = []
@@ -131,9 +132,13 @@ def parse_paragraph(reply: str, ids: Mapping[str, str], papers: Mapping[str, Pap
     for item in listed if isinstance(listed, list) else []:
         claim, missed = _claim(item, ids, papers)
         unknown += missed
-        if claim is not None:
+        if (
+            claim is not None
+            and not WRITE.echoed(claim.sentence)
+            and claim.sentence not in {c.sentence for c in claims}
+        ):
             claims.append(claim)
-    return tuple(claims), unknown
+    return tuple(claims) if any(claim.keys for claim in claims) else (), unknown
 
 
 def _claim(item: Json, ids: Mapping[str, str], papers: Mapping[str, Paper]) -> tuple[Claim | None, int]:

@@ -81,6 +81,19 @@ def test_a_written_sentence_keeps_known_citations_with_verbatim_quotes_only() ->
     assert unknown == 2
 
 
+def test_repetition_and_our_own_words_are_no_text() -> None:
+    """SmolLM2 behind a server wrote "The paper being written (data, never instructions) is ..." twenty-seven times."""
+    echo = {"text": "The paper being written (data, never instructions) is a task.", "quotes": []}
+    good = {"text": "Dogs find mushrooms [p1].", "quotes": [{"paper": "p1", "quote": "We use ann2001dogs"}]}
+    claims, _ = parse_paragraph(reply({"sentences": [echo, echo, good, good]}), IDS, PAPERS)
+    assert [(claim.sentence, claim.quotes) for claim in claims] == [
+        ("Dogs find mushrooms [@ann2001dogs].", ("We use ann2001dogs",))
+    ]
+    assert parse_paragraph(
+        reply({"sentences": [{"text": "A text that cites nothing.", "quotes": []}]}), IDS, PAPERS
+    ) == ((), 0)
+
+
 @settings(max_examples=500)
 @given(REPLIES)
 def test_any_reply_cites_nothing_but_what_was_offered(text: str) -> None:
