@@ -36,4 +36,4 @@ evals: setup
 	$(BIN)/python -m litrag.evals
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo-review .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist *.egg-info demo-review .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -8,12 +8,12 @@ from typing import Final
 
 from litrag.agents.one_pass import OnePass
 from litrag.core.errors import BudgetSpent, NoEvidence
+from litrag.core.fusion import ReciprocalRankFusion
 from litrag.core.names import citation_keys
 from litrag.core.protocols import SourceResult
 from litrag.core.types import Hit, Paper, Query, Ranking
 from litrag.pipelines.state import ReviewState
 from litrag.pipelines.workshop import Workshop
-from litrag.retrievers.fusion import ReciprocalRankFusion
 from litrag.retrievers.merging import merge
 from litrag.retrievers.screening import screen
 from litrag.rewriters.statistical import StatisticalKeywords

@@ -7,9 +7,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 
+from litrag.core.fusion import ReciprocalRankFusion
 from litrag.core.protocols import Embedder
 from litrag.core.types import Hit, Ranking, Score
-from litrag.retrievers.fusion import ReciprocalRankFusion
 
 __all__ = ["FirstStageOrder", "Similarity"]
 

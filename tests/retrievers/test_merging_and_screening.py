@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from litrag.core.fusion import QueryMismatch, ReciprocalRankFusion
 from litrag.core.types import Document, Hit, Paper, Query, Ranking, Score
-from litrag.retrievers.fusion import QueryMismatch, ReciprocalRankFusion
 from litrag.retrievers.merging import merge
 from litrag.retrievers.screening import is_own_paper, screen
 
