@@ -1,0 +1,39 @@
+"""The example library: true facts, words of our own."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+LIBRARY = [json.loads(line) for line in (EXAMPLES / "library.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def test_thirty_papers_with_two_to_four_sentences_each() -> None:
+    assert len({paper["id"] for paper in LIBRARY}) == len(LIBRARY) == 30
+    for paper in LIBRARY:
+        assert 2 <= len(re.findall(r"[.!?](?:\s|$)", paper["abstract"])) <= 4, paper["id"]
+
+
+@pytest.mark.data
+def test_their_facts_are_those_of_the_anthology_and_their_sentences_are_not(data_dir: Path) -> None:
+    """A demo that misattributes a paper would teach the opposite of what litrag is for."""
+    wanted = {paper["id"]: paper for paper in LIBRARY}
+    with gzip.open(data_dir / "acl" / "papers.jsonl.gz", "rt", encoding="utf-8") as lines:
+        records = {r["id"]: r for r in map(json.loads, lines) if r["id"] in wanted}
+    assert set(records) == set(wanted)
+    for name, paper in wanted.items():
+        record = records[name]
+        facts = (record["title"], record["authors"], int(record["year"]), record["booktitle"])
+        assert (paper["title"], paper["authors"], paper["year"], paper["venue"]) == facts
+        source, ours = words(record["title"] + " . " + record["abstract"]), words(paper["abstract"])
+        runs = {tuple(source[i : i + 6]) for i in range(len(source) - 5)}
+        assert not [ours[i : i + 6] for i in range(len(ours) - 5) if tuple(ours[i : i + 6]) in runs], name
