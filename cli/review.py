@@ -177,7 +177,7 @@ def _summary(run: Run, review: Review) -> None:
     ledger, counters = record["ledger"], record["counters"]
     unsupported, unchecked = counters.get("unsupported", 0), counters.get("unchecked", 0)
     lines = (
-        f"{review.papers} papers cited\n"
+        f"{review.papers} paper{'s' * (review.papers != 1)} cited\n"
         f"cost: ${ledger['usd']:.4f}, {ledger['calls']} model calls ({ledger['cached']} more from the cache), {ledger['searches']} searches\n"
         f"unsupported: {unsupported}, unchecked: {unchecked}\n"
         f"{review.folder / 'review.md'}"

@@ -105,9 +105,12 @@ async def export(shop: Workshop, state: ReviewState) -> ReviewState:
     draft = shop.store.get(state["draft"], Draft)
     table = evidence_table(draft, {item.key: (item.paper, item.hit) for item in selected})
     reason = state.get("stop_reason") or "done"
-    done: ReviewState = {**state, "stop_reason": reason}
+    unpriced = [
+        f"the price of {name} is unknown: it counts as $0, --max-cost does not bound it" for name in shop.unpriced()
+    ]
+    done: ReviewState = {**state, "stop_reason": reason, "warnings": with_warnings(shop, state, *unpriced)}
     await asyncio.to_thread(write_outputs, shop, done, draft, cited(selected), table, generated=generates(shop))
-    return {"stop_reason": reason}
+    return {"stop_reason": reason, "warnings": done["warnings"]}
 
 
 composing_nodes: Final = {"plan": plan, "write": write, "verify": verify, "export": export}

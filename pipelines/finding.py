@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from litrag.agents.one_pass import OnePass
@@ -11,7 +11,7 @@ from litrag.core.errors import BudgetSpent, NoEvidence
 from litrag.core.fusion import ReciprocalRankFusion
 from litrag.core.names import citation_keys
 from litrag.core.protocols import SourceResult
-from litrag.core.types import Hit, Paper, Query, Ranking
+from litrag.core.types import Hit, Paper, Query, Ranking, normalised_title
 from litrag.pipelines.state import ReviewState
 from litrag.pipelines.workshop import Workshop
 from litrag.retrievers.merging import merge
@@ -83,7 +83,7 @@ async def search(shop: Workshop, state: ReviewState) -> ReviewState:
 async def merge_results(shop: Workshop, state: ReviewState) -> ReviewState:
     """One record a paper, one fused ranking; own paper, excluded and too new ones out. Raises NoEvidence."""
     request = shop.request
-    results = [shop.store.get(name, SourceResult) for name in state["results"]]
+    results = _told_apart([shop.store.get(name, SourceResult) for name in state["results"]])
     papers, same = merge([paper for result in results for paper in result.papers])
     screened = screen(
         papers,
@@ -150,6 +150,21 @@ finding_nodes: Final = {
     "rerank": rerank,
     "select": select,
 }
+
+
+def _told_apart(results: Sequence[SourceResult]) -> list[SourceResult]:
+    """The results with ids that mean one paper each: two libraries may both number theirs from 1."""
+    owner: dict[str, tuple[str, str]] = {}
+    renamed: list[SourceResult] = []
+    for result in results:
+        papers = []
+        for paper in result.papers:
+            mine = (result.source, normalised_title(paper.title))
+            first = owner.setdefault(paper.id, mine)
+            clash = first[0] != mine[0] and first[1] != mine[1]
+            papers.append(replace(paper, id=f"{paper.id}@{result.source}") if clash else paper)
+        renamed.append(replace(result, papers=tuple(papers)))
+    return renamed
 
 
 def _fused(

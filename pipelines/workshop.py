@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -59,6 +60,10 @@ class Workshop:
     def recorded_search(self) -> RecordedSearch:
         """Searches under the run's budget."""
         return RecordedSearch(self.budget, self.ledger, self.store)
+
+    def unpriced(self) -> list[str]:
+        """Models of others whose price nobody told; a server of one's own has none."""
+        return sorted(self.gateway.prices.unknown) if self.settings.api_base is None else []
 
     def writes(self, role: Role) -> Generates | None:
         """The model of a role that writes text, or None where none is set."""
@@ -179,4 +184,8 @@ async def _sources(request: ReviewRequest, shop: Workshop) -> tuple[Source, ...]
                 await fill_vectors(library, shop.embedder, listen=shop.listen)
             except (BudgetSpent, EnvironmentFault) as error:
                 shop.start_warnings.append(f"library {library.name}: {error}; searched with BM25 only")
-    return tuple(LibrarySource(library, shop.embedder) for library in libraries)
+    called = Counter(library.name for library in libraries)
+    names = [library.name if called[library.name] == 1 else library.folder.name for library in libraries]
+    return tuple(
+        LibrarySource(library, shop.embedder, name=name) for library, name in zip(libraries, names, strict=True)
+    )

@@ -32,16 +32,18 @@ class NamedEmbedder(Embedder, Protocol):
 class LibrarySource:
     """A library as a `Source`. Scores kept on every paper: bm25, dense:<model>, rrf, as far as they were made."""
 
-    def __init__(self, library: Library, embedder: NamedEmbedder | None = None) -> None:
+    def __init__(self, library: Library, embedder: NamedEmbedder | None = None, *, name: str = "") -> None:
+        """`name` tells apart libraries that are called the same."""
         self._library, self._embedder = library, embedder
+        self._name = name or library.name
         self._index: EdgeIndex | None = None
         self._retriever: Retriever | None = None
         self._warnings: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """The library's name."""
-        return self._library.name
+        """The name under which evidence and ledger know the library."""
+        return self._name
 
     @property
     def library(self) -> Library:

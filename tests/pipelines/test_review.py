@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,23 @@ def _nonsense(send: Any) -> Any:
         return reply if request.operation == "embed" else ModelReply(texts=("1. 1.1.1.1",), finish=("length",))
 
     return answer
+
+
+def test_libraries_that_number_their_papers_alike_and_are_called_alike_are_both_cited_truly(
+    tmp_path: Path, no_weights: None
+) -> None:
+    """Two exports both called papers.jsonl, both with ids from 1: a merged record would cite one paper's words as another's."""
+    paths = []
+    for folder, part in (("one", papers()[:6]), ("two", papers()[10:16])):
+        (tmp_path / folder).mkdir()
+        numbered = [replace(paper, id=str(i)) for i, paper in enumerate(part)]
+        paths.append(write_library(tmp_path / folder / "papers.jsonl", numbered))
+    result = review(TEXT, library=paths, out=tmp_path / "out", papers=12)
+    assert result.papers == 12
+    evidence = EvidenceFile.model_validate_json((tmp_path / "out" / "evidence.json").read_text())
+    assert {item.paper.title for item in evidence.evidence} == {p.title for p in (*papers()[:6], *papers()[10:16])}
+    for item in evidence.evidence:
+        assert item.passage.startswith(item.paper.title)
 
 
 def test_a_failing_model_ends_the_run_with_its_name_and_the_run_goes_on_later(library: Path, tmp_path: Path) -> None:
