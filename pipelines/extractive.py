@@ -69,12 +69,23 @@ _CONTRAST: Final = (
     "Where the present work speaks of {missing}, these abstracts do not.",
     "Of {missing}, a subject of the present work, these abstracts say nothing.",
     "A subject of the present work that these abstracts leave out is {missing}.",
+    "No abstract of this group speaks of {missing}, as the present work does.",
+    "Not mentioned in these abstracts, but in that of the present work: {missing}.",
+    "The present work adds {missing}, which these abstracts do not mention.",
 )
 _TITLED: Final = (
     "A further study is “{title}” [@{key}].",
     "Also relevant here is “{title}” [@{key}].",
     "To this group belongs “{title}” [@{key}].",
     "Related in subject is “{title}” [@{key}].",
+    "“{title}” [@{key}] is on the same subject.",
+    "“{title}” [@{key}] belongs to this group, too.",
+    "Of the same kind is “{title}” [@{key}].",
+    "Another title is “{title}” [@{key}].",
+    "One more work is “{title}” [@{key}].",
+    "Compare also “{title}” [@{key}].",
+    "Not far from this is “{title}” [@{key}].",
+    "The subject returns in “{title}” [@{key}].",
 )
 _SYNONYMS: Final = {
     "propose": ("propose", "put forward"),
@@ -185,8 +196,9 @@ class _Desk:
         words = paper.title.split()
         quote = " ".join(words[: _MOST_WORDS - 5 - len(self._labels[key].textual.split())])
         shown = _safe(quote) + (" …" if len(quote.split()) < len(words) else "")
-        texts = [text.format(title=shown, key=key) for text in _TITLED]
-        return Claim(self._fresh(self._turned(texts)), (key,), (quote,), writer="extractive")
+        own = [f"@{key} {inflected(verb, plural=len(paper.authors) != 1)} “{shown}”." for verb in ("contribute", "add")]
+        texts = [*self._turned([text.format(title=shown, key=key) for text in _TITLED]), *own]
+        return Claim(self._fresh(texts), (key,), (quote,), writer="extractive")
 
     def _verb(self, verb: str) -> str:
         """The verb, or one of the same meaning where the sentence before had it."""
@@ -210,6 +222,7 @@ class _Desk:
             chosen = fresh_missing
         if not texts and fresh_missing:
             texts += [text.format(missing=fresh_missing[0]) for text in self._turned(_CONTRAST)]
+        texts = [text for text in texts if text not in self._said and self._openers[self._opener(text)] < 2]
         if not texts:
             return ""
         self._related.update(chosen)

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 __all__ = ["group", "group_count", "word_vectors"]
 
 
-def group_count(n: int, *, size: int = 5) -> int:
-    """How many groups `n` papers make: about `size` papers each, three or more from ten papers on."""
+def group_count(n: int, *, size: int = 5, most: int = 18) -> int:
+    """How many groups `n` papers make: about `size` papers each, three or more from ten papers on, never more than `most`."""
     if n < 4:
         return 1
-    return max(2 if n < 10 else 3, round(n / size))
+    return min(most, max(2 if n < 10 else 3, round(n / size)))
 
 
 def group(vectors: Vectors, k: int, *, seed: int = 0) -> tuple[tuple[int, ...], ...]:

@@ -87,6 +87,20 @@ def test_forty_papers_become_paragraphs_that_keep_every_rule() -> None:
             assert paragraph.claims[0].keys == (), "an opening names what the group shares"
 
 
+def test_a_hundred_papers_half_of_them_without_a_contribution_keep_every_rule() -> None:
+    """Templates run out sooner than papers; the opener that came back a third time would be the first thing a reader sees."""
+    found = {}
+    for n in range(3):
+        for i, p in enumerate(papers()):
+            authors = tuple(f"{'QRS'[n]}. {a.split()[-1]}{'xyz'[n]}" for a in p.authors)
+            abstract = p.abstract if i % 2 else "Nothing is claimed here."
+            title = f"{'Early Late Other'.split()[n]} {p.title} {'abc'[n]}{i}"
+            found[f"k{n}-{i}"] = Paper(f"{n}-{p.id}", title, abstract, authors, p.year)
+    plan, draft = written(found)
+    check(found, draft)
+    assert len(plan.paragraphs) <= 18
+
+
 def test_groups_are_the_fields_and_are_named_by_them() -> None:
     found = {p.id: p for p in papers() if p.id.startswith(("0", "2")) and int(p.id[2:]) < 6}
     plan = ExtractivePlanner(size=6).plan(found, ABOUT)
