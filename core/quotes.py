@@ -5,6 +5,7 @@ quadratic scan. Offsets always point into the original text."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Literal
@@ -29,7 +30,7 @@ _SAME = str.maketrans(
         "−": "-",
     }
 )
-_ELLIPSES = ("[...]", "[…]", "...", "…")
+_ELLIPSIS = re.compile(r"\[(?:\.\.\.|…)\]|\.\.\.|…")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,7 @@ def find_quote(quote: str, text: str, *, least: float = 0.9, fuzzy_from: int = 1
 
 
 def _parts(quote: str) -> list[str]:
-    for mark in _ELLIPSES:
-        quote = quote.replace(mark, "\0")
-    return [part.strip() for part in quote.split("\0") if part.strip()]
+    return [part.strip() for part in _ELLIPSIS.split(quote) if part.strip()]
 
 
 def _find(quote: str, text: str, start: int, least: float, fuzzy_from: int) -> QuoteMatch | None:

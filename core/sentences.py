@@ -19,8 +19,8 @@ __all__ = ["sentences"]
 
 _BLOCK: Final = 4000  # characters; an abstract is shorter
 _ENDED: Final = re.compile(r"[.!?…。！？][\"”’')\]]*$")
-_GLUED: Final = re.compile(r"(?<=[a-z)\]][.!?])(?=[A-Z][a-z]*[ ,])")
-_ABBREVIATED: Final = re.compile(r"\b(?:[A-Za-z]|al|cf|e\.g|i\.e|etc|vs|resp|approx|Fig|Eq|Sec|Tab|No|Dr|Prof)\.$")
+_GLUED: Final = re.compile(r"(?<=[\w)\]]{2}[.!?])(?=[A-Z][a-z]*[ ,])")
+_ABBREVIATED: Final = re.compile(r"\b(?:al|cf|e\.g|i\.e|vs|resp|approx|Fig|Eq|Sec|Tab|Dr|Prof)\.$")
 
 
 @functools.lru_cache(maxsize=4096)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from litrag.core.names import labels
+from litrag.core.quotes import find_quote
 from litrag.core.types import (
     Claim,
     Draft,
@@ -194,11 +195,12 @@ class _Desk:
             texts = [*(passive if self._plain == 0 else ()), plain, *_timed(plain, paper.year, since), *passive]
             return Claim(self._fresh(texts), (key,), (verbatim(found.rest),), writer="extractive")
         words = paper.title.split()
-        quote = " ".join(words[: _MOST_WORDS - 5 - len(self._labels[key].textual.split())])
+        quote = " ".join(words[: _MOST_WORDS - 7 - len(self._labels[key].textual.split())])
         shown = _safe(quote) + (" …" if len(quote.split()) < len(words) else "")
         own = [f"@{key} {inflected(verb, plural=len(paper.authors) != 1)} “{shown}”." for verb in ("contribute", "add")]
         texts = [*self._turned([text.format(title=shown, key=key) for text in _TITLED]), *own]
-        return Claim(self._fresh(texts), (key,), (quote,), writer="extractive")
+        found_quote = quote if find_quote(quote, paper.text) else ""  # a title may be a lone "…"
+        return Claim(self._fresh(texts), (key,), (found_quote,), writer="extractive")
 
     def _verb(self, verb: str) -> str:
         """The verb, or one of the same meaning where the sentence before had it."""

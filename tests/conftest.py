@@ -6,8 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from litrag.core.paths import data_folder, models_folder
+
+# CI must say the same of the same commit twice; on a desk every run explores further.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 _MODELS = models_folder()  # before any test has a home of its own
 _SKIPPED = {"data": 0, "models": 0}
