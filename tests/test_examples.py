@@ -37,3 +37,18 @@ def test_their_facts_are_those_of_the_anthology_and_their_sentences_are_not(data
         source, ours = words(record["title"] + " . " + record["abstract"]), words(paper["abstract"])
         runs = {tuple(source[i : i + 6]) for i in range(len(source) - 5)}
         assert not [ours[i : i + 6] for i in range(len(ours) - 5) if tuple(ours[i : i + 6]) in runs], name
+
+
+@pytest.mark.models
+def test_the_readme_shows_what_the_demo_writes(tmp_path: Path) -> None:
+    """At least ten papers of the library in at least three paragraphs; and the paragraph in the README is one of them."""
+    from litrag import review
+
+    result = review(EXAMPLES / "abstract.txt", library=EXAMPLES / "library.jsonl", out=tmp_path / "out")
+    body = re.sub(r"\[([^\]]*)\]\(#ref-[^)]*\)", r"\1", result.text.split("## References")[0])
+    paragraphs = [" ".join(block.split()) for block in body.split("\n\n") if re.search(r"\(\d{4}", block)]
+    assert len(paragraphs) >= 3
+    assert result.papers >= 10
+    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    shown = " ".join(line.removeprefix("> ") for line in readme.splitlines() if line.startswith("> "))
+    assert " ".join(shown.split()) in paragraphs
