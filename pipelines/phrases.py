@@ -243,6 +243,7 @@ _BARE_LAST: Final = frozenset(
     researchers outperform outperforms achieve achieves significantly improve improves shows present provide provides propose
     require requires support supports allow allows enable automatically baseline baselines setting settings write writes cite cites
     find finds learn learns help helps need needs make makes take takes give gives say says ask asks fail fails become becomes generate
+    line lines point points score scores manner kind kinds respect basis variety range amount lack need aspect aspects
     generates predict predicts capture captures contain contains include includes perform performs benefit benefits remain remains
     """.split()
 )
