@@ -28,11 +28,17 @@ class Dense:
     name: str
 
     async def retrieve(self, queries: Sequence[Query], k: int) -> tuple[Ranking, ...]:
-        """One ranking a query; equal scores in order of the document ids."""
-        vectors = await self.embedder.embed([query.text for query in queries], kind="query")
-        return await asyncio.to_thread(lambda: tuple(self._one(q, v, k) for q, v in zip(queries, vectors, strict=True)))
+        """One ranking a query; equal scores in order of the document ids. A query without text finds nothing."""
+        asked = [query for query in queries if query.text.strip()]
+        if not asked or k <= 0:
+            return tuple(Ranking(query) for query in queries)
+        vectors = iter(await self.embedder.embed([query.text for query in asked], kind="query"))
+        pairs = [(query, next(vectors) if query.text.strip() else None) for query in queries]
+        return await asyncio.to_thread(lambda: tuple(self._one(query, vector, k) for query, vector in pairs))
 
-    def _one(self, query: Query, vector: Vectors, k: int) -> Ranking:
+    def _one(self, query: Query, vector: Vectors | None, k: int) -> Ranking:
+        if vector is None:
+            return Ranking(query)
         found = sorted(self.index.search(vector, query, k), key=lambda item: (-item[1], item[0]))
         documents = self.fetch([name for name, _ in found])
         hits = (

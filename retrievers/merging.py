@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from itertools import combinations
 
 from litrag.core.names import surname
 from litrag.core.types import Paper, normalised_title
+from litrag.retrievers.normal_forms import arxiv_id, arxiv_id_in, doi
 
 __all__ = ["merge"]
 
@@ -14,61 +16,83 @@ __all__ = ["merge"]
 def merge(papers: Sequence[Paper]) -> tuple[tuple[Paper, ...], Mapping[str, str]]:
     """The distinct papers in order of first appearance, and for every given id the id of its merged record.
 
-    Same paper: equal DOI; equal arXiv id (version-less); or equal normalised title, years at most one apart where both are
-    known, and the same first author where both are known. The record with the most text gives id and fields; what it lacks
-    comes from the others."""
-    parent = list(range(len(papers)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    exact: dict[str, int] = {}
-    titles: dict[str, list[int]] = {}
+    Same paper: equal id; equal DOI; equal arXiv id, whatever its version; or equal normalised title, years at most one apart where
+    both are known, the same first author and the same publisher's DOI where both are known. A title joins merged records, not single
+    ones, so that a record without a DOI cannot make one paper of two DOIs. The record with the most text gives id and fields; what it
+    lacks comes from the others. Merging again changes nothing."""
+    groups = _Groups(papers)
+    first: dict[str, int] = {}
+    titled: dict[str, list[int]] = {}
     for i, paper in enumerate(papers):
         for name in _identifiers(paper):
-            j = exact.setdefault(name, i)
-            parent[max(root(i), root(j))] = min(root(i), root(j))
-        for j in titles.setdefault(normalised_title(paper.title), []):
-            if _compatible(paper, papers[j]):
-                parent[max(root(i), root(j))] = min(root(i), root(j))
-        titles[normalised_title(paper.title)].append(i)
-    groups: dict[int, list[Paper]] = {}
-    for i, paper in enumerate(papers):
-        groups.setdefault(root(i), []).append(paper)
-    merged = tuple(_united(group) for group in groups.values())
-    same = {paper.id: one.id for one, group in zip(merged, groups.values(), strict=True) for paper in group}
-    return merged, same
+            groups.join(i, first.setdefault(name, i))
+        titled.setdefault(normalised_title(paper.title), []).append(i)
+    titled.pop("", None)
+    joined = True
+    while joined:
+        joined = any(_join_titled(groups, same_title) for same_title in titled.values())
+    merged = {root: groups.united(root) for root in sorted(groups.members)}
+    same = {paper.id: merged[groups.root(i)].id for i, paper in enumerate(papers)}
+    return tuple(merged.values()), same
+
+
+class _Groups:
+    """Union-find over positions; a group goes by its first position."""
+
+    def __init__(self, papers: Sequence[Paper]) -> None:
+        self._papers, self._parent = papers, list(range(len(papers)))
+        self.members = {i: [i] for i in range(len(papers))}
+
+    def root(self, i: int) -> int:
+        while self._parent[i] != i:
+            self._parent[i] = self._parent[self._parent[i]]
+            i = self._parent[i]
+        return i
+
+    def join(self, i: int, j: int) -> None:
+        first, second = sorted((self.root(i), self.root(j)))
+        if first != second:
+            self._parent[second] = first
+            self.members[first] = sorted(self.members[first] + self.members.pop(second))
+
+    def united(self, i: int) -> Paper:
+        """One record of the group, field by field: the one with the most text first, ties in order of appearance."""
+        ranked = sorted((self._papers[n] for n in self.members[self.root(i)]), key=lambda paper: -len(paper.text))
+        gaps = {
+            field.name: next(
+                filter(None, (getattr(paper, field.name) for paper in ranked)), getattr(ranked[0], field.name)
+            )
+            for field in fields(Paper)
+        }
+        return replace(ranked[0], **gaps)
+
+
+def _join_titled(groups: _Groups, positions: Sequence[int]) -> bool:
+    joined = False
+    for i, j in combinations(dict.fromkeys(map(groups.root, positions)), 2):
+        if groups.root(i) != groups.root(j) and _compatible(groups.united(i), groups.united(j)):
+            groups.join(i, j)
+            joined = True
+    return joined
 
 
 def _identifiers(paper: Paper) -> list[str]:
-    names = [f"id:{paper.id}"]
-    if paper.doi:
-        names.append(f"doi:{paper.doi.lower()}")
-    if paper.arxiv_id:
-        names.append(f"arxiv:{paper.arxiv_id.lower()}")
-    return names
+    """Preprints on arXiv have a DOI, which names the same thing as their arXiv id."""
+    arxiv = arxiv_id(paper.arxiv_id) or arxiv_id_in(paper.doi)
+    names = {"id": paper.id, "doi": _publisher_doi(paper), "arxiv": arxiv}
+    return [f"{kind}:{name}" for kind, name in names.items() if name]
+
+
+def _publisher_doi(paper: Paper) -> str:
+    return "" if arxiv_id_in(paper.doi) else doi(paper.doi)
 
 
 def _compatible(a: Paper, b: Paper) -> bool:
-    if a.doi and b.doi and a.doi.lower() != b.doi.lower():
+    ours, theirs = _publisher_doi(a), _publisher_doi(b)
+    if ours and theirs and ours != theirs:
         return False
     if a.year and b.year and abs(a.year - b.year) > 1:
         return False
     if a.authors and b.authors:
         return normalised_title(surname(a.authors[0])) == normalised_title(surname(b.authors[0]))
     return True
-
-
-def _united(group: Sequence[Paper]) -> Paper:
-    """Field by field; among the group's papers the richest first, ties in order of appearance."""
-    ranked = sorted(group, key=lambda paper: -len(paper.text))
-    best = ranked[0]
-    gaps = {
-        field.name: next((getattr(p, field.name) for p in ranked if getattr(p, field.name)), getattr(best, field.name))
-        for field in fields(Paper)
-        if not getattr(best, field.name)
-    }
-    return replace(best, **gaps)

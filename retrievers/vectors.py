@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from litrag.core.errors import EnvironmentFault
 from litrag.core.paths import made
 from litrag.core.types import Paper, Query
+from litrag.retrievers.normal_forms import day_number
 
 if TYPE_CHECKING:
     from litrag.core.protocols import Vectors
 
 __all__ = ["EdgeIndex", "VectorIndex", "point_id"]
+
+T = TypeVar("T")
 
 
 class VectorIndex(Protocol):
@@ -32,93 +38,129 @@ class VectorIndex(Protocol):
 
 def point_id(paper: Paper) -> str:
     """A UUID that changes when text or date do, so that a changed paper is stored anew."""
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{paper.id}\0{_day(paper)}\0{paper.text}"))
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{paper.id}\0{day_number(paper.latest_date)}\0{paper.text}"))
 
 
-def _day(paper: Paper) -> int:
-    """The latest possible date as YYYYMMDD, 0 where unknown."""
-    return int(paper.latest_date.strftime("%Y%m%d")) if paper.latest_date else 0
+@dataclass(slots=True)
+class _Shard:
+    """An open shard and how many indexes of this process hold it."""
+
+    engine: Any
+    holders: int = 0
+
+
+# A shard can be opened once a process, so two searches of one process (two reviews at once, a notebook) have to share it. Its
+# engine takes concurrent calls.
+_SHARDS: Final[dict[Path, _Shard]] = {}
+_LOCK: Final = threading.Lock()
 
 
 class EdgeIndex:
-    """A Qdrant Edge shard. One process at a time: raises EnvironmentFault when another one has it open."""
+    """A Qdrant Edge shard, shared within this process. Raises EnvironmentFault when another process has it open, when it is damaged,
+    or when it holds vectors of another length."""
 
     def __init__(self, folder: Path, dimensions: int | None = None) -> None:
         """Opens the shard, or makes one of `dimensions` where there is none. Raises FileNotFoundError for neither."""
         import qdrant_edge as edge
 
-        self._edge = edge
-        try:
-            if (folder / "edge_config.json").is_file():
-                self._shard = edge.EdgeShard.load(str(folder))
-            elif dimensions is None:
-                raise FileNotFoundError(folder)
-            else:
-                vectors = edge.EdgeVectorParams(size=dimensions, distance=edge.Distance.Dot)
-                self._shard = edge.EdgeShard.create(str(made(folder)), edge.EdgeConfig(vectors=vectors))
-        except FileNotFoundError:
-            raise
-        except Exception as error:  # the binding raises a bare Exception for everything
-            if "WouldBlock" in str(error):
-                raise EnvironmentFault(
-                    f"the vectors in {folder} are in use by another process; wait for it to end"
-                ) from error
-            raise EnvironmentFault(
-                f"the vectors in {folder} cannot be opened ({error}); remove the folder and fill them in again"
-            ) from error
+        self._edge, self._folder, self._closed = edge, folder.resolve(), False
+        with _LOCK:
+            shard = _SHARDS.get(self._folder)
+            if shard is None:
+                shard = _SHARDS[self._folder] = _Shard(self._translated(partial(self._open, dimensions)))
+            shard.holders += 1
+        self._shard = shard.engine
+
+    def _open(self, dimensions: int | None) -> Any:
+        edge = self._edge
+        if (self._folder / "edge_config.json").is_file():
+            return edge.EdgeShard.load(str(self._folder))
+        if dimensions is None:
+            raise FileNotFoundError(self._folder)
+        vectors = edge.EdgeVectorParams(size=dimensions, distance=edge.Distance.Dot)
+        return edge.EdgeShard.create(str(made(self._folder)), edge.EdgeConfig(vectors=vectors))
 
     def __len__(self) -> int:
-        return int(self._shard.count(self._edge.CountRequest(exact=True)))
+        return self._translated(lambda: int(self._shard.count(self._edge.CountRequest(exact=True))))
 
     def missing(self, points: Sequence[str]) -> list[str]:
         """Those of the points that are not stored."""
         stored: set[str] = set()
         for start in range(0, len(points), 1000):
             part: list[int | uuid.UUID | str] = list(points[start : start + 1000])
-            stored.update(str(record.id) for record in self._shard.retrieve(part, False, False))
+            records = self._translated(partial(self._shard.retrieve, part, False, False))
+            stored.update(str(record.id) for record in records)
         return [point for point in points if point not in stored]
 
     def upsert(self, papers: Sequence[Paper], vectors: Vectors) -> None:
         """Stores rows and flushes: what was upserted survives a kill."""
         rows = [
-            self._edge.Point(point_id(paper), vector.tolist(), {"day": _day(paper), "paper": paper.id})
+            self._edge.Point(
+                point_id(paper), vector.tolist(), {"day": day_number(paper.latest_date), "paper": paper.id}
+            )
             for paper, vector in zip(papers, vectors, strict=True)
         ]
-        self._shard.update(self._edge.UpdateOperation.upsert_points(rows))
-        self._shard.flush()
+        self._update(self._edge.UpdateOperation.upsert_points(rows))
 
     def prune(self, keep: Collection[str]) -> None:
         """Deletes all points but `keep`."""
         offset: Any = None
         doomed: list[int | uuid.UUID | str] = []
         while True:
-            records, offset = self._shard.scroll(
-                self._edge.ScrollRequest(offset=offset, limit=1000, with_payload=False, with_vector=False)
-            )
+            request = self._edge.ScrollRequest(offset=offset, limit=1000, with_payload=False, with_vector=False)
+            records, offset = self._translated(partial(self._shard.scroll, request))
             doomed.extend(str(record.id) for record in records if str(record.id) not in keep)
             if offset is None:
                 break
         if doomed:
-            self._shard.update(self._edge.UpdateOperation.delete_points(doomed))
-            self._shard.flush()
+            self._update(self._edge.UpdateOperation.delete_points(doomed))
 
     def optimise(self) -> None:
         """Builds the HNSW graph."""
-        self._shard.optimize()
+        self._translated(self._shard.optimize)
 
     def search(self, vector: Vectors, query: Query, k: int) -> list[tuple[str, float]]:
         """Ids of the best `k` papers with their cosines; papers without a date pass every date cut."""
         edge = self._edge
         must, must_not = [], []
         if query.before is not None:
-            must.append(edge.FieldCondition("day", range=edge.RangeFloat(lt=int(query.before.strftime("%Y%m%d")))))
+            must.append(edge.FieldCondition("day", range=edge.RangeFloat(lt=day_number(query.before))))
         if query.exclude:
             must_not.append(edge.FieldCondition("paper", match=edge.MatchAny(sorted(query.exclude))))
         where = edge.Filter(must=must, must_not=must_not)
         nearest = edge.Query.Nearest(vector.tolist())
-        found = self._shard.query(edge.QueryRequest(limit=k, query=nearest, filter=where, with_payload=True))
+        request = edge.QueryRequest(limit=k, query=nearest, filter=where, with_payload=True)
+        found = self._translated(partial(self._shard.query, request))
         return [(str((point.payload or {})["paper"]), float(point.score)) for point in found]
 
     def close(self) -> None:
-        """Flushes and frees the shard for other processes."""
-        self._shard.close()
+        """Lets go of the shard; the last one in this process frees it for others. Closing twice is nothing."""
+        with _LOCK:
+            if self._closed:
+                return
+            self._closed = True
+            shard = _SHARDS[self._folder]
+            shard.holders -= 1
+            if not shard.holders:
+                del _SHARDS[self._folder]
+                self._translated(shard.engine.close)
+
+    def _update(self, operation: Any) -> None:
+        self._translated(partial(self._shard.update, operation))
+        self._translated(self._shard.flush)
+
+    def _translated(self, call: Callable[[], T]) -> T:
+        """The binding raises a bare Exception for everything."""
+        try:
+            return call()
+        except (FileNotFoundError, EnvironmentFault):
+            raise
+        except Exception as error:
+            where, text = f"the vectors in {self._folder}", " ".join(str(error).split())
+            if "WouldBlock" in text:
+                raise EnvironmentFault(f"{where} are in use by another process; wait for it to end") from error
+            if "dimension" in text:
+                remedy = "the embedding model changed; remove the folder and fill them in again"
+                raise EnvironmentFault(f"{where} do not fit the embedder ({text}): {remedy}") from error
+            remedy = "free space, or remove the folder and fill them in again"
+            raise EnvironmentFault(f"{where} cannot be used ({text[:200]}); {remedy}") from error

@@ -6,4 +6,4 @@ from typing import Final
 
 __all__ = ["SOURCES"]
 
-SOURCES: Final = {"library": "litrag.retrievers.sources.library:LibrarySource"}
+SOURCES: Final = {"library": "litrag.retrievers.sources.library_search:LibrarySource"}

@@ -1,35 +1,32 @@
-"""Local libraries: one folder each with the papers (SQLite), a BM25 index that is ready at once, and vectors filled in later.
-
-    <home>/libraries/<name>/manifest.json   sources, counts, schema version
-                            papers.sqlite   one row a paper, in index order
-                            bm25/           the BM25 index
-                            vectors/<model>/ Qdrant Edge, optional
-
-A library is built beside its old state and swapped in, so a crash, a full disk or a broken file loses nothing."""
+"""Local libraries: papers of one's own, searchable by BM25 as soon as they were added, and by vectors once those are filled in
+(`library_search`). What they are on disk: `library_files`."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import json
-import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
 
-from litrag.core.database import Database
-from litrag.core.errors import BadInput, CannotWrite, UnknownName
-from litrag.core.events import Event, Listener, silent
-from litrag.core.paths import libraries_folder, made
+from litrag.core.errors import BadInput, UnknownName
+from litrag.core.events import Listener, silent
+from litrag.core.paths import libraries_folder
 from litrag.core.types import Document, Paper
 from litrag.retrievers.bm25 import BM25Index
-from litrag.retrievers.sources.readers import KINDS, read_papers
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+from litrag.retrievers.sources.library_building import build
+from litrag.retrievers.sources.library_files import (
+    Manifest,
+    PaperTable,
+    VectorNote,
+    damaged,
+    gone,
+    known_paths,
+    locked,
+    read_manifest,
+)
+from litrag.retrievers.sources.readers import KINDS
 
 __all__ = [
     "Library",
@@ -41,16 +38,11 @@ __all__ = [
     "update_library",
 ]
 
-_SCHEMA: Final = 1
-_TABLE: Final = (
-    "CREATE TABLE IF NOT EXISTS papers (position INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, body TEXT NOT NULL)"
-)
-_MOST_WARNINGS: Final = 20
-
 
 @dataclass(frozen=True, slots=True)
 class LibraryInfo:
-    """Facts about a library. `added`: the user added it; else it was named once with --library."""
+    """Facts about a library. `added`: the user added it; else a file was named once with --library. `vectors` counts the papers that
+    have one of the furthest model; `problem` says why the library cannot be opened, with the remedy."""
 
     name: str
     folder: Path
@@ -58,6 +50,7 @@ class LibraryInfo:
     vectors: int
     added: bool
     sources: tuple[str, ...]
+    problem: str = ""
 
 
 @dataclass(slots=True)
@@ -65,277 +58,222 @@ class Library:
     """An open library. Close it when done."""
 
     folder: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
     warnings: tuple[str, ...] = ()
-    _db: Database | None = None
+    _table: PaperTable | None = field(default=None, repr=False)
     _index: BM25Index | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
         """The name it is called by: an added library's folder, an unnamed one's file."""
-        return str(self.manifest["name"])
+        return self.manifest.name
+
+    @property
+    def contents(self) -> Path:
+        """The folder of papers and BM25 index."""
+        return self.folder / self.manifest.contents
 
     @property
     def index(self) -> BM25Index:
         """The BM25 index. Raises BadInput where it is damaged."""
         if self._index is None:
             try:
-                self._index = BM25Index.load(self.folder / "bm25")
-            except (OSError, ValueError, KeyError) as error:
-                raise _damaged(self.name, error) from error
+                self._index = BM25Index.load(self.contents / "bm25")
+            except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+                raise damaged(self.called, error) from error
+            if len(self._index) != len(self):
+                raise damaged(self.called, "index and papers do not belong together")
         return self._index
 
+    @property
+    def called(self) -> str:
+        """What a command may call it: its name, or the file of a library that was never added."""
+        return self.name if self.manifest.added else self.manifest.sources[0].path
+
     def papers(self, ids: Sequence[str]) -> tuple[Paper, ...]:
-        """The papers of ids, in their order. Raises KeyError."""
-        found: dict[str, Paper] = {}
-        for start in range(0, len(ids), 500):
-            part = list(ids[start : start + 500])
-            marks = ",".join("?" * len(part))
-            found |= {
-                i: _paper(body)
-                for i, body in self._database.rows(f"SELECT id, body FROM papers WHERE id IN ({marks})", part)
-            }
-        return tuple(found[i] for i in ids)
+        """The papers of ids, in their order. Raises KeyError, BadInput where the library is damaged."""
+        return self.table.papers(ids)
 
     def documents(self, ids: Sequence[str]) -> tuple[Document, ...]:
         """The papers of ids as documents."""
         return tuple(paper.to_document() for paper in self.papers(ids))
 
     def __len__(self) -> int:
-        return int(self.manifest["papers"])
+        return self.manifest.papers
 
     def info(self) -> LibraryInfo:
-        """Facts, vectors of the best filled model included."""
-        counts = [_read_json(file).get("points", 0) for file in self.folder.glob("vectors/*/litrag.json")]
-        sources = tuple(source["path"] for source in self.manifest["sources"])
-        vectors = min(max(counts, default=0), len(self))
-        return LibraryInfo(self.name, self.folder, len(self), vectors, bool(self.manifest["added"]), sources)
+        """Facts, vectors of the furthest model included."""
+        notes = [VectorNote.read(folder) for folder in sorted(self.folder.glob("vectors/*"))]
+        counts = [note.papers for note in notes if note and note.fingerprint == self.manifest.fingerprint]
+        sources = tuple(source.path for source in self.manifest.sources)
+        return LibraryInfo(self.name, self.folder, len(self), max(counts, default=0), self.manifest.added, sources)
 
     def close(self) -> None:
-        """Closes the database."""
-        if self._db is not None:
-            self._db.close()
-            self._db = None
+        """Closes the files; what is used again is opened again."""
+        if self._table is not None:
+            self._table.close()
+            self._table = None
 
     @property
-    def _database(self) -> Database:
-        if self._db is None:
-            self._db = Database(self.folder / "papers.sqlite", _TABLE)
-        return self._db
+    def table(self) -> PaperTable:
+        """The papers. Raises BadInput where they are damaged, or gone since another process wrote the library."""
+        if self._table is None:
+            if not (self.contents / "papers.sqlite").is_file():
+                raise damaged(self.called, "its papers are gone, or were replaced since it was opened")
+            try:
+                table = PaperTable(self.contents)
+                count = len(table)
+            except BadInput as error:
+                raise damaged(self.called, error.__cause__) from error
+            if count != len(self):
+                table.close()
+                raise damaged(self.called, f"{count:,} of {len(self):,} papers are there")
+            self._table = table
+        return self._table
 
 
-def add_library(
-    paths: Sequence[Path], *, name: str | None = None, added: bool = True, listen: Listener = silent
-) -> Library:
-    """Indexes files of papers under a name, in place of a library of that name. A paper that stands in several files counts once.
+def add_library(paths: Sequence[Path], *, name: str | None = None, listen: Listener = silent) -> Library:
+    """Indexes files of papers under a name; a library of that name keeps its files and gets these, too. Nothing is read again where
+    nothing changed. Papers of one id count once.
 
-    Raises BadInput (files, name), CannotWrite; then the former state is as it was."""
+    Raises BadInput (files, name), CannotWrite; then the former state is as it was. Raises EnvironmentFault while another process
+    writes the library."""
     if not paths:
         raise BadInput(f"no file given; name files of papers ({', '.join(KINDS)})")
-    name = name if name is not None else re.sub(r"[^a-z0-9]+", "-", _stem(paths[0])).strip("-") or "library"
+    name = name if name is not None else _stem(paths[0])
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", name):
         raise BadInput(f"library name {name!r}: use letters, digits, '.', '_' and '-'")
-    folder = libraries_folder() / (name if added else f"{name}@{_path_key(paths[0])}")
-    return _build(folder, [path.resolve() for path in paths], name=name, added=added, listen=listen)
+    wanted = [path.expanduser().resolve() for path in paths]
+    return _made(libraries_folder() / name, wanted, name=name, added=True, listen=listen)
 
 
 def open_library(name_or_path: str, *, listen: Listener = silent) -> Library:
     """The library of a name, or of a file, which is indexed when it is first named and again when it changed.
 
     Raises UnknownName, BadInput (a damaged library, an unreadable file)."""
-    folder = libraries_folder() / name_or_path
-    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name_or_path) and (folder / "manifest.json").is_file():
-        return _open(folder)
-    path = Path(name_or_path)
-    if path.exists() or "/" in name_or_path or name_or_path.lower().endswith(KINDS):
-        return _of_file(path, listen)
-    raise UnknownName(
-        "library", name_or_path, (i.name for i in list_libraries() if i.added), remedy="or name a file of papers"
-    )
+    folder = _folder(name_or_path)
+    path = _file(name_or_path)
+    if path is None:
+        return Library(folder, _complete(folder))
+    return _made(folder, [path.resolve()], name=_stem(path), added=False, listen=listen)
 
 
 def list_libraries() -> tuple[LibraryInfo, ...]:
-    """All libraries by name; damaged ones are left out."""
-    folder = libraries_folder()
+    """All libraries by name; damaged ones with their problem."""
+    parent = libraries_folder()
     found = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if not path.name.startswith(".") and (path / "manifest.json").is_file():
-            try:
-                found.append(_open(path).info())
-            except BadInput:
-                continue
+    for folder in sorted(parent.iterdir()) if parent.is_dir() else []:
+        if folder.name.startswith(".") or not (folder / "manifest.json").is_file():
+            continue
+        try:
+            found.append(Library(folder, _complete(folder)).info())
+        except BadInput as error:
+            sources = tuple(map(str, known_paths(folder)))
+            added = "@" not in folder.name
+            found.append(LibraryInfo(folder.name.partition("@")[0], folder, 0, 0, added, sources, str(error)))
     return tuple(found)
 
 
 def update_library(name: str, *, listen: Listener = silent) -> Library:
-    """Reads the source files again. Vectors of papers that did not change are kept."""
-    library = open_library(name)
-    paths = [Path(source["path"]) for source in library.manifest["sources"]]
-    if all(_unchanged(source) for source in library.manifest["sources"]) and (library.folder / "bm25").is_dir():
-        return library
-    library.close()
-    return _build(library.folder, paths, name=library.name, added=bool(library.manifest["added"]), listen=listen)
+    """Reads the source files again if one changed or the library is damaged. Vectors of papers that did not change are kept."""
+    folder = _folder(name)
+    path = _file(name)
+    if path is not None:
+        return _made(folder, [path.resolve()], name=_stem(path), added=False, listen=listen)
+    if not known_paths(folder):
+        read_manifest(folder)
+    return _made(folder, [], name=folder.name, added=True, listen=listen)
 
 
 def remove_library(name: str) -> None:
-    """Deletes a library; its source files stay."""
-    library = open_library(name)
-    library.close()
-    shutil.rmtree(library.folder)
+    """Deletes a library, damaged or not; its source files stay."""
+    folder = _folder(name)
+    if not (folder / "manifest.json").is_file():
+        raise UnknownName("library", name, (info.name for info in list_libraries() if info.added))
+    with locked(folder):
+        (folder / "manifest.json").unlink(missing_ok=True)  # from here on it is gone, whatever becomes of the rest
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _build(folder: Path, paths: Sequence[Path], *, name: str, added: bool, listen: Listener) -> Library:
-    made(libraries_folder())
-    part = libraries_folder() / f".{folder.name}.{os.getpid()}"
-    warnings: list[str] = []
+def _made(folder: Path, paths: Sequence[Path], *, name: str, added: bool, listen: Listener) -> Library:
+    """The library over its own files and `paths`: as it is where it is whole and nothing changed, else built."""
+    if (library := _current(folder, paths, added=added)) is not None:
+        return library
+    with locked(folder, listen=listen):
+        if (library := _current(folder, paths, added=added)) is not None:
+            return library  # another process has just made it
+        own = known_paths(folder) if added else ()
+        for path in own:
+            if not path.is_file():
+                raise gone(path)
+        every = list(dict.fromkeys((*own, *paths)))
+        manifest, warnings = build(folder, every, name=name, added=added, listen=listen)
+    if own and paths and len(every) > len(own):
+        held = ", ".join(path.name for path in own)
+        warnings = (*warnings, f"library {name} keeps what it held ({held}); `litrag library remove {name}` empties it")
+    return Library(folder, manifest, warnings)
+
+
+def _current(folder: Path, paths: Sequence[Path], *, added: bool) -> Library | None:
+    """The library if it is whole and holds just what these files hold now."""
+    if not (folder / "manifest.json").is_file():
+        return None
     try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir()
-        database = Database(part / "papers.sqlite", _TABLE)
-        try:
-            count = _fill(database, paths, warnings, listen)
-            listen(Event("library", f"{name}: indexing {count:,} papers"))
-            index = BM25Index.build(
-                (p.id, p.latest_date.isoformat() if p.latest_date else "", p.text) for p in _all(database)
-            )
-            index.save(part / "bm25")
-        finally:
-            database.close()
-        sources = [
-            {"path": str(path), "size": path.stat().st_size, "mtime": path.stat().st_mtime_ns, "sha256": _sha(path)}
-            for path in paths
-        ]
-        manifest = {"schema": _SCHEMA, "name": name, "added": added, "papers": count, "sources": sources}
-        (part / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-        _swap(part, folder)
-    except OSError as error:
-        raise CannotWrite(
-            part, error.strerror or str(error), remedy="free space or set LITRAG_HOME to a writable folder"
-        ) from error
+        library = Library(folder, _complete(folder))
+    except BadInput:
+        return None
+    known = {source.path for source in library.manifest.sources}
+    if not {str(path) for path in paths} <= known or library.manifest.added != added:
+        return None
+    if not all(source.unchanged() for source in library.manifest.sources):
+        return None
+    try:
+        _ = library.index, library.table
+    except BadInput:
+        return None
     finally:
-        shutil.rmtree(part, ignore_errors=True)
-    if len(warnings) > _MOST_WARNINGS:
-        warnings = [*warnings[:_MOST_WARNINGS], f"and {len(warnings) - _MOST_WARNINGS} more"]
-    return Library(folder, manifest, tuple(warnings))
-
-
-def _fill(database: Database, paths: Sequence[Path], warnings: list[str], listen: Listener) -> int:
-    """Streams all papers into the table; of records with one id the richest stays."""
-    lengths: dict[str, int] = {}
-    doubled = 0
-    for path in paths:
-        batch: dict[str, Paper] = {}
-        for paper in read_papers(path, warnings.append):
-            if paper.id in lengths:
-                doubled += 1
-                if len(paper.text) <= lengths[paper.id]:
-                    continue
-            lengths[paper.id] = len(paper.text)
-            batch[paper.id] = paper
-            if len(batch) == 2000:
-                _insert(database, batch)
-                if len(lengths) % 10_000 < 2000:
-                    listen(Event("library", f"read {len(lengths):,} papers"))
-                batch = {}
-        _insert(database, batch)
-    if doubled:
-        warnings.append(f"{doubled} records share an id with another; the longest of each counts")
-    return len(lengths)
-
-
-def _insert(database: Database, batch: dict[str, Paper]) -> None:
-    rows = ((paper.id, _body(paper)) for paper in batch.values())
-    database.write_many(
-        "INSERT INTO papers (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body", rows
-    )
-
-
-def _all(database: Database) -> Iterator[Paper]:
-    last = 0
-    while rows := database.rows(
-        "SELECT position, body FROM papers WHERE position > ? ORDER BY position LIMIT 5000", (last,)
-    ):
-        for _, body in rows:
-            yield _paper(body)
-        last = rows[-1][0]
-
-
-def _swap(part: Path, folder: Path) -> None:
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if (folder / "vectors").is_dir():
-        for note in folder.glob("vectors/*/litrag.json"):
-            note.unlink()
-        (folder / "vectors").rename(part / "vectors")
-    if folder.exists():
-        folder.rename(old)
-    part.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _of_file(path: Path, listen: Listener) -> Library:
-    name = re.sub(r"[^a-z0-9]+", "-", _stem(path)).strip("-") or "library"
-    folder = libraries_folder() / f"{name}@{_path_key(path)}"
-    if (folder / "manifest.json").is_file() and path.is_file():
-        library = _open(folder)
-        if _unchanged(library.manifest["sources"][0]):
-            return library
         library.close()
-    return add_library([path], name=name, added=False, listen=listen)
+    return library
 
 
-def _open(folder: Path) -> Library:
-    manifest = _read_json(folder / "manifest.json")
-    if manifest.get("schema") != _SCHEMA or not (folder / "bm25").is_dir():
-        raise _damaged(folder.name, "it is of another version or incomplete")
-    return Library(folder, manifest)
+def _complete(folder: Path) -> Manifest:
+    """The manifest, its contents being there. Raises BadInput."""
+    manifest = read_manifest(folder)
+    if not (folder / manifest.contents / "bm25").is_dir():
+        raise damaged(manifest.name if manifest.added else manifest.sources[0].path, "it is incomplete")
+    return manifest
 
 
-def _unchanged(source: dict[str, Any]) -> bool:
-    path = Path(source["path"])
-    if not path.is_file():
-        raise BadInput(f"{path}: a source file of the library is gone; put it back, or add the library anew")
-    stat = path.stat()
-    return (stat.st_size, stat.st_mtime_ns) == (source["size"], source["mtime"]) or _sha(path) == source["sha256"]
+def _folder(name_or_path: str) -> Path:
+    """The folder of a named library, or of a file's. Raises UnknownName."""
+    path = _file(name_or_path)
+    if path is not None:
+        return _folder_of_file(path)
+    folder = libraries_folder() / name_or_path
+    if _is_name(name_or_path) and (folder / "manifest.json").is_file():
+        return folder
+    names = (info.name for info in list_libraries() if info.added)
+    raise UnknownName("library", name_or_path, names, remedy="or name a file of papers")
 
 
-def _damaged(name: str, reason: object) -> BadInput:
-    return BadInput(
-        f"library {name} cannot be opened ({reason}); mend it with: litrag library update {name}, or add it anew"
-    )
+def _file(name_or_path: str) -> Path | None:
+    """The file that is meant; None for the name of a library."""
+    if _is_name(name_or_path) and (libraries_folder() / name_or_path / "manifest.json").is_file():
+        return None
+    path = Path(name_or_path).expanduser()
+    is_file = path.exists() or "/" in name_or_path or name_or_path.lower().endswith(KINDS)
+    return path if name_or_path and is_file else None
+
+
+def _is_name(text: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", text) is not None
+
+
+def _folder_of_file(path: Path) -> Path:
+    key = hashlib.sha256(str(path.expanduser().resolve()).encode()).hexdigest()[:8]
+    return libraries_folder() / f"{_stem(path)}@{key}"
 
 
 def _stem(path: Path) -> str:
-    return re.sub(r"(\.(jsonl|ndjson|json|bib|gz))+$", "", path.name.lower())
-
-
-def _path_key(path: Path) -> str:
-    return hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
-
-
-def _sha(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
-@functools.cache
-def _adapter() -> TypeAdapter[Paper]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Paper)
-
-
-def _body(paper: Paper) -> str:
-    return _adapter().dump_json(paper).decode()
-
-
-def _paper(body: str) -> Paper:
-    return _adapter().validate_json(body)
+    plain = re.sub(r"(\.(jsonl|ndjson|json|bib|gz))+$", "", path.name.lower())
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].strip("-") or "library"

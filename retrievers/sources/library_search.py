@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
+import threading
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from litrag.retrievers.bm25 import BM25
 from litrag.retrievers.dense import Dense
 from litrag.retrievers.fusion import Hybrid
 from litrag.retrievers.sources.library import Library
+from litrag.retrievers.sources.library_files import VectorNote, cannot_write, write_json
 from litrag.retrievers.vectors import EdgeIndex, point_id
 
 __all__ = ["LibrarySource", "NamedEmbedder", "fill_vectors"]
@@ -30,15 +31,17 @@ class NamedEmbedder(Embedder, Protocol):
 
 
 class LibrarySource:
-    """A library as a `Source`. Scores kept on every paper: bm25, dense:<model>, rrf, as far as they were made."""
+    """A library as a `Source`, for any number of searches at once. Scores kept on every paper: bm25, dense:<model>, rrf, as far as they
+    were made. Why vectors are not searched is told once, by the first result."""
 
     def __init__(self, library: Library, embedder: NamedEmbedder | None = None, *, name: str = "") -> None:
         """`name` tells apart libraries that are called the same."""
         self._library, self._embedder = library, embedder
         self._name = name or library.name
+        self._opening = threading.Lock()
         self._index: EdgeIndex | None = None
         self._retriever: Retriever | None = None
-        self._warnings: tuple[str, ...] = ()
+        self._untold: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -51,49 +54,59 @@ class LibrarySource:
         return self._library
 
     async def search(self, query: Query, k: int) -> SourceResult:
-        """At most `k` papers, best first."""
-        if self._retriever is None:
-            self._retriever = await asyncio.to_thread(self._open)
-        warnings = self._warnings
+        """At most `k` papers, best first. Raises BadInput where the library is damaged."""
+        retriever = self._retriever
+        if retriever is None:
+            retriever = await asyncio.to_thread(self._opened)
+        failed: tuple[str, ...] = ()
         try:
-            (ranking,) = await self._retriever.retrieve([query], k)
-        except BudgetSpent as error:
-            warnings = (*warnings, f"library {self.name}: {error}; searched with BM25 only")
+            (ranking,) = await retriever.retrieve([query], k)
+        except (BudgetSpent, EnvironmentFault) as error:
+            failed = (f"library {self.name}: {error}; searched with BM25 only",)
             (ranking,) = await self._bm25().retrieve([query], k)
-        papers = self._library.papers(ranking.ids)
-        return SourceResult(self.name, query, papers, tuple(hit.scores for hit in ranking.hits), warnings)
+        papers = await asyncio.to_thread(self._library.papers, ranking.ids)
+        untold, self._untold = self._untold, ()
+        return SourceResult(self.name, query, papers, tuple(hit.scores for hit in ranking.hits), (*untold, *failed))
 
     def close(self) -> None:
-        """Closes library and vectors."""
-        if self._index is not None:
-            self._index.close()
-        self._library.close()
+        """Closes library and vectors; the next search opens them again."""
+        with self._opening:
+            if self._index is not None:
+                self._index.close()
+            self._index = self._retriever = None
+            self._library.close()
 
     def _bm25(self) -> BM25:
         return BM25(self._library.index, self._library.documents)
 
-    def _open(self) -> Retriever:
-        """BM25 alone, or the hybrid where every paper has its vector; why not is a warning."""
-        library = self._library
-        bm25 = self._bm25()
-        if self._embedder is None:
-            return bm25
-        points = _counted(library, self._embedder.model)
-        if points < len(library):
-            filled = f"{points:,} of {len(library):,} papers have vectors" if points else "no vectors yet"
-            first = "" if library.manifest["added"] else "`litrag library add` it, then "
-            self._warnings = (
-                f"library {library.name}: {filled}, searched with BM25 only; {first}`litrag library update {library.name} --vectors`"
-                " fills them in",
-            )
-            return bm25
+    def _opened(self) -> Retriever:
+        """BM25 alone, or the hybrid where every paper has its vector; why not is a warning. Opened once, whoever comes first."""
+        with self._opening:
+            retriever = self._retriever
+            if retriever is None:
+                _ = self._library.table  # damage shows before anything is searched
+                self._retriever = retriever = self._hybrid() or self._bm25()
+            return retriever
+
+    def _hybrid(self) -> Hybrid | None:
+        library, embedder = self._library, self._embedder
+        if embedder is None:
+            return None
+        folder = _vector_folder(library, embedder.model)
+        note = VectorNote.read(folder)
+        if note is None or not note.complete or note.fingerprint != library.manifest.fingerprint:
+            self._untold = (_why_not(library, note),)
+            return None
         try:
-            self._index = EdgeIndex(_vector_folder(library, self._embedder.model))
+            self._index = EdgeIndex(folder)
+        except FileNotFoundError:
+            self._untold = (_why_not(library, None),)
+            return None
         except EnvironmentFault as error:
-            self._warnings = (f"library {library.name}: {error}; searched with BM25 only",)
-            return bm25
-        dense = Dense(self._embedder, self._index, library.documents, f"dense:{_slug(self._embedder.model)}")
-        return Hybrid((bm25, dense))
+            self._untold = (f"library {library.name}: {error}; searched with BM25 only",)
+            return None
+        dense = Dense(embedder, self._index, library.documents, f"dense:{_slug(embedder.model)}")
+        return Hybrid((self._bm25(), dense))
 
 
 async def fill_vectors(
@@ -102,48 +115,65 @@ async def fill_vectors(
     """Embeds the papers that have no vector yet; returns how many. Every batch is on disk before the next begins, and every text
     is in the cache, so that a stop costs nothing. Raises ModelFault, EnvironmentFault."""
     folder = _vector_folder(library, embedder.model)
+    ids = (await asyncio.to_thread(lambda: library.index)).ids
     index: EdgeIndex | None = None
     keep: set[str] = set()
     filled = 0
     try:
-        for start in range(0, len(library), batch):
-            papers = library.papers(library.index.ids[start : start + batch])
+        for start in range(0, len(ids), batch):
+            papers = await asyncio.to_thread(library.papers, ids[start : start + batch])
             points = [point_id(paper) for paper in papers]
             keep.update(points)
             if index is None:
-                index = await asyncio.to_thread(_opened, folder)
+                index = await asyncio.to_thread(_existing, folder)
             absent = set(points if index is None else await asyncio.to_thread(index.missing, points))
             fresh = [paper for point, paper in zip(points, papers, strict=True) if point in absent]
             if fresh:
                 vectors = await embedder.embed([paper.text for paper in fresh], kind="document")
-                index = index or EdgeIndex(folder, int(vectors.shape[1]))
+                if index is None:
+                    index = await asyncio.to_thread(EdgeIndex, folder, int(vectors.shape[1]))
+                _note(library, embedder.model, start)
                 await asyncio.to_thread(index.upsert, fresh, vectors)
                 filled += len(fresh)
-            listen(Event("vectors", done=min(start + batch, len(library)), total=len(library)))
+            listen(Event("vectors", done=min(start + batch, len(ids)), total=len(ids)))
         if index is not None:
             await asyncio.to_thread(index.prune, keep)
             await asyncio.to_thread(index.optimise)
-            note = {"model": embedder.model, "points": len(index)}
-            (folder / "litrag.json").write_text(json.dumps(note), encoding="utf-8")
+            _note(library, embedder.model, len(index), complete=True)
     finally:
         if index is not None:
             index.close()
     return filled
 
 
-def _opened(folder: Path) -> EdgeIndex | None:
+def _existing(folder: Path) -> EdgeIndex | None:
     try:
         return EdgeIndex(folder)
     except FileNotFoundError:
         return None
 
 
-def _counted(library: Library, model: str) -> int:
-    """Papers with a vector, by the note that a finished filling leaves and a rebuilt library takes away."""
+def _note(library: Library, model: str, papers: int, *, complete: bool = False) -> None:
+    """Says how far the vectors are. What is noted before a batch counts those before it, so it never says more than there is."""
+    note = VectorNote(model=model, fingerprint=library.manifest.fingerprint, papers=papers, complete=complete)
     try:
-        return int(json.loads((_vector_folder(library, model) / "litrag.json").read_text(encoding="utf-8"))["points"])
-    except (OSError, ValueError, KeyError):
-        return 0
+        write_json(_vector_folder(library, model) / "litrag.json", note)
+    except OSError as error:
+        raise cannot_write(library.folder, error) from error
+
+
+def _why_not(library: Library, note: VectorNote | None) -> str:
+    if note is None:
+        why = "no vectors yet"
+    elif note.fingerprint != library.manifest.fingerprint:
+        why = "its vectors are of an earlier state"
+    else:
+        why = f"{note.papers:,} of {len(library):,} papers have vectors"
+    first = "" if library.manifest.added else "`litrag library add` it, then "
+    return (
+        f"library {library.name}: {why}, searched with BM25 only; {first}`litrag library update {library.name} --vectors`"
+        " fills them in"
+    )
 
 
 def _vector_folder(library: Library, model: str) -> Path:

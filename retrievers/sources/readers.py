@@ -1,14 +1,15 @@
 """Reading papers from files: JSON Lines (plain or gzip), BibTeX with abstracts, CSL-JSON. One broken record is a warning with
-its place; a file that holds nothing readable is an error with the remedy."""
+its place; a file that holds nothing readable is an error with the first place and the remedy."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import html
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -16,31 +17,61 @@ from typing import Any, Final, TypeAlias
 
 from litrag.core.errors import BadInput
 from litrag.core.types import Paper, normalised_title
+from litrag.retrievers.normal_forms import arxiv_id, arxiv_id_in, doi
+from litrag.retrievers.sources.bibtex import bibtex_records
 
 __all__ = ["KINDS", "Warn", "read_papers"]
 
 Warn: TypeAlias = Callable[[str], None]
+_Records: TypeAlias = Iterator[tuple[str, object]]
 KINDS: Final = (".jsonl", ".jsonl.gz", ".ndjson", ".bib", ".json")
-_ARXIV: Final = re.compile(r"(?:arxiv[:./]|abs/)?(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?", re.IGNORECASE)
-_TAG: Final = re.compile(r"</?(?:jats:)?[a-zA-Z][^<>]{0,40}>")
+_INLINE_TAG: Final = re.compile(
+    r"</?(?:jats:|mml:)?(?:i|b|u|em|strong|italic|bold|sub|sup|sc|span|font|tt|a)(?:\s+[\w:-]+\s*=[^<>]*)?\s*/?>",
+    re.IGNORECASE,
+)
+_TAG: Final = re.compile(
+    r"</?(?:(?:jats|mml):[\w-]+|p|br|div|title|sec|h[1-6]|ul|ol|li|scp|math|m(?:row|i|n|o|sup|sub))(?:\s+[\w:-]+\s*=[^<>]*)?\s*/?>",
+    re.IGNORECASE,
+)
+_ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]\w{1,30});", re.IGNORECASE)
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def read_papers(path: Path, warn: Warn) -> Iterator[Paper]:
-    """The papers of a file, in its order. Raises BadInput for a file that is missing, of another kind, or without a readable paper."""
+    """The papers of a file, in its order, one at a time. Raises BadInput for a file that is missing, of another kind, or without a
+    readable paper."""
     if path.is_dir():
         raise BadInput(f"{path} is a folder; name the files in it ({', '.join(KINDS)})")
     if not path.is_file():
         raise BadInput(f"{path}: no such file; check the path")
     name = path.name.lower()
-    readers = {".jsonl": _json_lines, ".jsonl.gz": _json_lines, ".ndjson": _json_lines, ".bib": _bibtex, ".json": _csl}
+    readers = {
+        ".jsonl": _json_lines,
+        ".jsonl.gz": _json_lines,
+        ".ndjson": _json_lines,
+        ".bib": bibtex_records,
+        ".json": _csl,
+    }
     reader = next((reader for kind, reader in readers.items() if name.endswith(kind)), None)
     if reader is None:
         raise BadInput(f"{path} is of no kind that litrag reads; give one of {', '.join(KINDS)}")
     count = 0
+    problems: list[str] = []
+
+    def note(problem: str) -> None:
+        if not problems:
+            problems.append(problem)
+        warn(problem)
+
     try:
-        for paper in reader(path, warn):
-            count += 1
-            yield paper
+        _refuse_binary(path)
+        for where, record in reader(path, note):
+            paper = _paper(record) if isinstance(record, dict) else None
+            if paper is None:
+                note(f"{where}: {'no title' if isinstance(record, dict) else 'no record'}; left out")
+            else:
+                count += 1
+                yield paper
     except UnicodeDecodeError as error:
         raise BadInput(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -48,176 +79,151 @@ def read_papers(path: Path, warn: Warn) -> Iterator[Paper]:
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}; check its permissions") from error
     if not count:
-        raise BadInput(f"{path} holds no readable paper; each needs at least a title")
+        first = f" ({problems[0].removesuffix('; left out')})" if problems else ""
+        raise BadInput(f"{path} holds no readable paper{first}; each needs at least a title")
 
 
-def _json_lines(path: Path, warn: Warn) -> Iterator[Paper]:
-    opener: Any = gzip.open if path.name.lower().endswith(".gz") else open
-    with opener(path, "rt", encoding="utf-8-sig") as lines:
+def _opened(path: Path) -> Any:
+    return gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")
+
+
+def _refuse_binary(path: Path) -> None:
+    with _opened(path) as file:
+        start = file.read(4096)
+    if start.startswith(b"%PDF-"):
+        raise BadInput(f"{path} is a PDF, not text; give its reference as BibTeX, CSL-JSON or JSON Lines")
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise BadInput(f"{path} is not UTF-8 text but UTF-16; save it as UTF-8")
+    if b"\0" in start:
+        raise BadInput(f"{path} is a binary file, not text; give one of {', '.join(KINDS)}")
+
+
+def _json_lines(path: Path, warn: Warn) -> _Records:
+    with _opened(path) as lines:
         for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
             where = f"{path.name}, line {number}"
             try:
-                record = json.loads(line)
-            except ValueError as error:
-                warn(f"{where}: no JSON ({error}); left out")
-                continue
-            yield from _checked(record, where, warn)
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+                record = json.loads(text) if text else None
+            except UnicodeDecodeError:
+                warn(f"{where}: not UTF-8 text; left out")
+            except (ValueError, RecursionError) as error:
+                warn(f"{where}: no JSON ({_short(error)}); left out")
+            else:
+                if text:
+                    yield where, record
 
 
-def _csl(path: Path, warn: Warn) -> Iterator[Paper]:
+def _csl(path: Path, warn: Warn) -> _Records:
+    """CSL-JSON; also what is often called .json: a list of plain records, JSON Lines."""
     try:
         data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise BadInput(f"{path} is no JSON ({error}); export it again as CSL-JSON") from error
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            raise
+        if getattr(error, "msg", "") == "Extra data":
+            yield from _json_lines(path, warn)
+            return
+        raise BadInput(f"{path} is no JSON ({_short(error)}); export it again as CSL-JSON") from error
     items = data.get("items", data.get("references", [data])) if isinstance(data, dict) else data
     for number, item in enumerate(items if isinstance(items, list) else [], start=1):
-        where = f"{path.name}, record {number}"
-        if not isinstance(item, dict):
-            warn(f"{where}: no record; left out")
-            continue
-        yield from _checked(_from_csl(item), where, warn)
+        yield f"{path.name}, record {number}", _from_csl(item) if isinstance(item, dict) else item
+
+
+def _short(error: Exception) -> str:
+    """The parser's words without its dump of the text."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg}, line {error.lineno}, character {error.colno}"
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)[:80]
 
 
 def _from_csl(item: Mapping[str, Any]) -> dict[str, Any]:
-    issued = item.get("issued") if isinstance(item.get("issued"), dict) else {}
-    parts: Any = issued.get("date-parts") if isinstance(issued, dict) else None
-    day = (
-        [int(str(part)) for part in parts[0] if str(part).isdigit()]
-        if isinstance(parts, list) and parts and isinstance(parts[0], list)
-        else []
-    )
-    authors = [a for a in item.get("author", []) if isinstance(a, dict)] if isinstance(item.get("author"), list) else []
-    return {
-        **{name: item.get(name) for name in ("id", "title", "abstract")},
-        "authors": [
-            a.get("literal") or " ".join(str(a[n]) for n in ("given", "non-dropping-particle", "family") if a.get(n))
-            for a in authors
-        ],
-        "year": day[0] if day else None,
-        "published": "-".join(f"{part:02d}" for part in day) if len(day) == 3 else None,
+    issued = item.get("issued")
+    parts = issued.get("date-parts") if isinstance(issued, dict) else None
+    first = parts[0] if isinstance(parts, list) and parts and isinstance(parts[0], list) else []
+    day = [int(str(part)) for part in first if re.fullmatch(r"[0-9]{1,4}", str(part))]
+    raw = (issued.get("raw") or issued.get("literal")) if isinstance(issued, dict) else issued
+    found = {
+        "authors": item.get("author"),
+        "year": day[0] if day else raw,
+        "published": "-".join(f"{part:02d}" for part in day) if len(day) == 3 else raw,
         "venue": item.get("container-title"),
         "doi": item.get("DOI"),
         "url": item.get("URL"),
     }
-
-
-def _bibtex(path: Path, warn: Warn) -> Iterator[Paper]:
-    import logging
-
-    import bibtexparser
-    from bibtexparser import middlewares as m
-    from bibtexparser.model import DuplicateBlockKeyBlock, MiddlewareErrorBlock
-
-    logging.getLogger("bibtexparser").setLevel(logging.ERROR)
-    text = path.read_text(encoding="utf-8-sig")
-    stack = [
-        m.ResolveStringReferencesMiddleware(),
-        m.RemoveEnclosingMiddleware(),
-        m.SeparateCoAuthors(),
-        m.LatexDecodingMiddleware(),
-    ]
-    library = bibtexparser.parse_string(text, parse_stack=stack)
-    for block in library.failed_blocks:
-        where = f"{path.name}, line {(block.start_line or 0) + 1}"
-        if isinstance(block, DuplicateBlockKeyBlock):
-            warn(f"{where}: key {block.key!r} stands twice; the first entry counts")
-        elif isinstance(block, MiddlewareErrorBlock) and block.ignore_error_block is not None:
-            warn(f"{where}: entry cannot be decoded; left out")
-        else:
-            start = " ".join((block.raw or "").split())[:60]
-            warn(f"{where}: broken entry ({start} …); left out")
-    for entry in library.entries:
-        fields = {field.key.lower(): field.value for field in entry.fields}
-        yield from _checked(_from_bibtex(entry.key, fields), f"{path.name}, entry {entry.key}", warn)
-
-
-def _from_bibtex(key: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    authors = fields.get("author", [])
-    names = authors if isinstance(authors, list) else [authors]
-    return {
-        "id": key,
-        "title": fields.get("title"),
-        "abstract": fields.get("abstract"),
-        "authors": [_forename_first(str(name)) for name in names],
-        "year": fields.get("year") or str(fields.get("date", ""))[:4],
-        "published": fields.get("date"),
-        "venue": fields.get("booktitle") or fields.get("journal") or fields.get("journaltitle"),
-        "doi": fields.get("doi"),
-        "arxiv_id": fields.get("eprint")
-        if "arxiv" in str(fields.get("archiveprefix", fields.get("eprinttype", ""))).lower()
-        else None,
-        "url": fields.get("url"),
-    }
-
-
-def _forename_first(name: str) -> str:
-    """A BibTeX name as it is read aloud; one wholly in braces is an organisation's and stays as it is."""
-    from pylatexenc.latex2text import LatexNodes2Text
-
-    literal = name.startswith("{") and name.endswith("}") and name.count("{") == 1
-    plain: str = LatexNodes2Text().latex_to_text(name)
-    parts = [part.strip() for part in plain.split(",")]
-    return f"{parts[1]} {parts[0]}" if len(parts) == 2 and not literal else " ".join(plain.split())
-
-
-def _checked(record: object, where: str, warn: Warn) -> Iterator[Paper]:
-    paper = _paper(record) if isinstance(record, dict) else None
-    if paper is None:
-        warn(f"{where}: no title; left out")
-    else:
-        yield paper
+    return {**item, **{name: value for name, value in found.items() if value}}
 
 
 def _paper(record: Mapping[str, Any]) -> Paper | None:
     title = _text(record.get("title"))
     if not normalised_title(title):
         return None
-    year = _year(record.get("year"))
     authors = _authors(record.get("authors", record.get("author")))
-    doi = re.sub(r"^(https?://(dx\.)?doi\.org/|doi:\s*)", "", _text(record.get("doi")), flags=re.IGNORECASE).lower()
+    number = doi(_text(record.get("doi")))
     url = _text(record.get("url"))
-    arxiv = _ARXIV.fullmatch(_text(record.get("arxiv_id") or record.get("arxiv")))
-    name = (
-        _text(record.get("id"))
-        or hashlib.sha256(f"{doi}|{normalised_title(title)}|{year}|{authors}".encode()).hexdigest()[:16]
-    )
+    published = _day(record.get("published"))
+    year = _year(record.get("year")) or (published.year if published else _year(record.get("published")))
+    arxiv = arxiv_id(_text(record.get("arxiv_id") or record.get("arxiv"))) or arxiv_id_in(number, url)
     return Paper(
-        id=name,
+        id=_text(record.get("id")) or _made_id(number, title, year, authors),
         title=title,
         abstract=_text(record.get("abstract")),
         authors=authors,
         year=year,
-        venue=_text(record.get("booktitle") or record.get("venue") or record.get("journal")),
-        doi=doi,
-        arxiv_id=arxiv[1] if arxiv else "",
-        url=url if url.startswith(("http://", "https://")) else "",
-        published=_day(record.get("published")),
+        venue=_text(record.get("booktitle")) or _text(record.get("venue")) or _text(record.get("journal")),
+        doi=number,
+        arxiv_id=arxiv,
+        url=url if url.lower().startswith(("http://", "https://")) else "",
+        published=published,
     )
 
 
+def _made_id(number: str, title: str, year: int, authors: Iterable[str]) -> str:
+    return hashlib.sha256(f"{number}|{normalised_title(title)}|{year}|{tuple(authors)}".encode()).hexdigest()[:16]
+
+
 def _text(value: object) -> str:
+    """One line without markup, entities, control characters and broken surrogates."""
     if isinstance(value, list):
         value = value[0] if value else ""
-    return " ".join(_TAG.sub(" ", str(value)).split()) if isinstance(value, str | int | float) else ""
+    if not isinstance(value, str | int | float):
+        return ""
+    text = _ENTITY.sub(lambda match: html.unescape(match[0]), _TAG.sub(" ", _INLINE_TAG.sub("", str(value))))
+    return " ".join(_CONTROL.sub(" ", text).encode("utf-8", "replace").decode().split())
 
 
 def _year(value: object) -> int:
-    match = re.match(r"\s*(1[89]\d\d|20\d\d)\b", str(value))
+    match = re.match(r"\s*(1[89]\d\d|20\d\d)(?!\d)", str(value), re.ASCII)
     return int(match[1]) if match else 0
 
 
 def _day(value: object) -> date | None:
     with suppress(ValueError):
-        return date.fromisoformat(str(value)[:10])
+        day = date.fromisoformat(str(value)[:10])
+        return day if 1800 <= day.year < 2100 else None
     return None
 
 
 def _authors(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
-        value = re.split(r"\s*;\s*|\s+and\s+", value)
-    names = (
-        (item.get("name", "") if isinstance(item, dict) else item for item in value) if isinstance(value, list) else ()
-    )
-    return tuple(name for item in names if (name := _text(item)))
+        value = _split_names(value)
+    names = (_name(item) for item in value) if isinstance(value, list) else ()
+    return tuple(name for name in names if name)
+
+
+def _split_names(text: str) -> list[str]:
+    """Names joined by ";" or "and"; by commas only where each part is a whole name and not "Family, Given"."""
+    parts = re.split(r"\s*;\s*|\s+and\s+", text)
+    if len(parts) == 1 and "," in text:
+        whole = [part.strip() for part in text.split(",")]
+        if all(" " in part and part[0].isupper() for part in whole):
+            return whole
+    return parts
+
+
+def _name(item: object) -> str:
+    if not isinstance(item, dict):
+        return _text(item)
+    whole = _text(item.get("name")) or _text(item.get("literal"))
+    parts = (_text(item.get(part)) for part in ("given", "non-dropping-particle", "family"))
+    return whole or " ".join(part for part in parts if part)

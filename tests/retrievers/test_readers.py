@@ -97,7 +97,9 @@ def test_json_lines_of_many_habits_are_read(tmp_path: Path) -> None:
     [
         ("a.pdf", b"%PDF-1.7", r"no kind that litrag reads; give one of \.jsonl"),
         ("a.jsonl", b"\xff\xfe\x00", "not UTF-8"),
-        ("a.jsonl", b"%PDF-1.7 \n text", "holds no readable paper"),
+        ("a.jsonl", b"%PDF-1.7 \n text", "is a PDF, not text; give its reference as BibTeX"),
+        ("a.jsonl", b"plain words", "holds no readable paper .a.jsonl, line 1: no JSON"),
+        ("a.bib", b"@a{\0}", "is a binary file"),
         ("a.jsonl.gz", b"\x1f\x8bbroken", "damaged gzip"),
         ("a.jsonl.gz", b"plain", "damaged gzip"),
         ("a.json", b"{", "export it again as CSL-JSON"),
@@ -113,3 +115,23 @@ def test_a_file_that_cannot_be_read_is_one_line_with_the_remedy(
         read(tmp_path / name)
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        (r"improves by 5% over R&D, at $3 and $4", "improves by 5% over R&D, at $3 and $4"),
+        (r"5\% of R\&D with \emph{very} small caf\'e", "5% of R&D with very small café"),
+        (r"see \href{https://example.org/a%20b}{our page} for 5% more", "see our page for 5% more"),
+        (r"an $O(n \log n)$ method; # 1 of 2", "an O(n log n) method; # 1 of 2"),
+        (r"broken \begin{itemize} and 7% more", "broken"),
+    ],
+)
+def test_no_word_of_a_bibtex_abstract_is_lost(tmp_path: Path, field: str, text: str) -> None:
+    """Quoted evidence rests on these texts: read as LaTeX, a bare % would cut the abstract there."""
+    path = tmp_path / "a.bib"
+    path.write_text("@article{a, title = {A study}, abstract = {%s}, year = 2020}" % field, encoding="utf-8")  # noqa: UP031
+    (paper,), warnings = read(path)
+    assert text in paper.abstract.replace("𝑂", "O").replace("log n", "log n")
+    assert paper.abstract.split()[-1] in (field.split()[-1], "café"), "its end is there, too"
+    assert warnings == []

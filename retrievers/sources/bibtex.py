@@ -1,0 +1,122 @@
+"""BibTeX entries as plain records: LaTeX decoded, a broken entry a warning with its line.
+
+In a field "%" and "&" are characters: exports leave them bare, and read as LaTeX they would cut an abstract short."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from litrag.core.errors import BadInput
+from litrag.retrievers.normal_forms import arxiv_id, arxiv_id_in
+
+if TYPE_CHECKING:
+    from litrag.retrievers.sources.readers import Warn
+
+__all__ = ["bibtex_records", "plain_text"]
+
+_ESCAPED: Final = re.compile(r"\\([%&_$#{}])")
+_NEEDS_LATEX: Final = re.compile(r"\\[^%&_$#{}]|(?<!\\)\$")
+_MATH: Final = re.compile(r"(?<!\\)\$(?:((?=\S)[^$]*(?<=[^\s\\]))\$(?!\d))?")  # Pandoc's rule for what is a formula
+_PROSE: Final = re.compile(r"[A-Za-z]{2,}\s+[A-Za-z]{2,}")
+_LINK: Final = re.compile(r"\\href\s*\{[^{}]*\}")
+
+
+def bibtex_records(path: Path, warn: Warn) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place, record) of each entry; the keys of a record are those of JSON Lines. Raises UnicodeDecodeError, BadInput."""
+    import logging
+
+    import bibtexparser
+    from bibtexparser import middlewares as m
+    from bibtexparser.model import DuplicateBlockKeyBlock
+
+    logging.getLogger("bibtexparser").setLevel(logging.ERROR)
+    text = path.read_text(encoding="utf-8-sig")
+    stack = [m.ResolveStringReferencesMiddleware(), m.RemoveEnclosingMiddleware(), m.SeparateCoAuthors()]
+    try:
+        library = bibtexparser.parse_string(text, parse_stack=stack)
+    except Exception as error:  # its splitter promises to raise nothing; a text that makes it raise is no BibTeX
+        raise BadInput(f"{path} cannot be read as BibTeX ({error}); export it again") from error
+    for block in library.failed_blocks:
+        where = f"{path.name}, line {(block.start_line or 0) + 1}"
+        if isinstance(block, DuplicateBlockKeyBlock):
+            warn(f"{where}: key {block.key!r} stands twice; the first entry counts")
+        else:
+            start = " ".join((block.raw or "").split())[:60]
+            warn(f"{where}: broken entry ({start} …); left out")
+    for entry in library.entries:
+        fields = {field.key.lower(): field.value for field in entry.fields}
+        yield f"{path.name}, line {(entry.start_line or 0) + 1}, entry {entry.key}", _record(entry.key, fields)
+
+
+def plain_text(latex: str) -> str:
+    """A field's value without LaTeX: accents, dashes and quotes as characters, markup and braces gone."""
+    if _NEEDS_LATEX.search(latex):
+        latex = _MATH.sub(_dollars, _LINK.sub("", latex))
+        latex = re.sub(r"(?<!\\)([%&#])", r"\\\1", latex)
+        try:
+            return " ".join(str(_decoder().latex_to_text(latex)).split())
+        except Exception:  # noqa: S110 - pylatexenc raises many kinds on broken LaTeX; what follows reads it as text
+            pass
+    parts = _ESCAPED.split(latex)
+    parts[::2] = (_untyped(part) for part in parts[::2])
+    return " ".join("".join(parts).split())
+
+
+@cache
+def _decoder() -> Any:
+    from pylatexenc.latex2text import LatexNodes2Text
+
+    return LatexNodes2Text(math_mode="text")
+
+
+def _dollars(match: re.Match[str]) -> str:
+    """Two sums of money are no formula, nor is a lone dollar sign."""
+    formula = match[1]
+    prose = formula and "\\" not in formula and _PROSE.search(formula)
+    return match[0] if formula and not prose else match[0].replace("$", "\\$")
+
+
+def _untyped(text: str) -> str:
+    for typed, meant in (("---", "—"), ("--", "–"), ("``", "“"), ("''", "”"), ("~", " "), ("{", ""), ("}", "")):
+        text = text.replace(typed, meant)
+    return text
+
+
+def _record(key: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    def field(*names: str) -> str:
+        return next((str(fields[name]) for name in names if fields.get(name)), "")
+
+    authors = fields.get("author", [])
+    archive = field("archiveprefix", "eprinttype")
+    venue = plain_text(field("booktitle", "journal", "journaltitle"))
+    eprint = arxiv_id(field("eprint")) if not archive or "arxiv" in archive.lower() else ""
+    return {
+        "id": key,
+        "title": plain_text(field("title")),
+        "abstract": plain_text(field("abstract")),
+        "authors": [
+            _forename_first(str(name))
+            for name in (authors if isinstance(authors, list) else [authors])
+            if name != "others"
+        ],
+        "year": field("year") or field("date")[:4],
+        "published": field("date"),
+        "venue": venue,
+        "doi": _ESCAPED.sub(r"\1", field("doi")),
+        "arxiv_id": eprint or arxiv_id_in(f"{venue} {field('volume')}", field("note"), field("howpublished")),
+        "url": _ESCAPED.sub(r"\1", field("url")),
+    }
+
+
+def _forename_first(name: str) -> str:
+    """A BibTeX name as it is read aloud; one wholly in braces is an organisation's and stays as it is."""
+    if name.startswith("{") and name.endswith("}") and name.count("{") == 1:
+        return plain_text(name)
+    parts = [part.strip() for part in plain_text(name).split(",")]
+    if len(parts) == 2:
+        return f"{parts[1]} {parts[0]}".strip()
+    return f"{parts[2]} {parts[0]} {parts[1]}" if len(parts) == 3 else ", ".join(parts)
