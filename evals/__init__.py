@@ -1,1 +1,12 @@
-"""Evals: what litrag claims, measured, with the controls that would show it did nothing."""
+"""Evals: what litrag claims, measured, with the controls that would show it did nothing. Names are ids of `litrag eval`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["EVALS"]
+
+EVALS: Final = {
+    "retrieval": "litrag.evals.retrieval:RETRIEVAL",
+    "coherence": "litrag.evals.coherence:COHERENCE",
+}

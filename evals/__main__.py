@@ -1,32 +1,57 @@
-"""`python -m litrag.evals` (make evals): the full tables, into evals/results/."""
+"""`python -m litrag.evals` (make evals): the full tables into evals/results/, and from there into the docs."""
 
 from __future__ import annotations
 
-import json
+import re
 import sys
+import tempfile
 from pathlib import Path
+from typing import Final
 
-from litrag.core.paths import data_folder
-from litrag.evals import coherence
+from litrag.core import registry
+from litrag.core.sync import run
+from litrag.evals import EVALS
+from litrag.evals.results import read_results
+from litrag.evals.runner import evaluate
+from litrag.evals.tables import markdown_table, terminal_table
+from litrag.evals.tasks import EvalOptions, EvalTask
 
-__all__ = ["main"]
+__all__ = ["TABLES", "main", "rendered"]
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+TABLES: Final = {
+    "retrieval-scifact": ("retrieval", EvalOptions("scifact:test")),
+    "retrieval-acl": ("retrieval", EvalOptions("acl")),
+    "retrieval-hotpotqa": ("retrieval", EvalOptions("hotpotqa", measures=("R@2", "R@5", "R@10", "R@100", "nDCG@10"))),
+    "coherence-acl": ("coherence", EvalOptions("acl", n=200)),
+}
+_BLOCK: Final = re.compile(r"(<!-- results: ([\w-]+)(?: ([\w@, -]+))? -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def main() -> None:
-    """Runs every eval and writes its results. Exits 3 without the data."""
-    data = data_folder()
-    if data is None:
-        sys.exit("litrag: no evaluation data; set LITRAG_DATA to its folder")
-    results = coherence.run(data)
-    target = Path(__file__).parent / "results" / "coherence-acl.json"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(
-        json.dumps({"task": "coherence", "dataset": "acl", "seed": 0, "measures": coherence.as_json(results)}, indent=1)
-        + "\n",
-        encoding="utf-8",
-    )
-    sys.stdout.write(coherence.table(results) + f"\n{target.name} written\n")
+def rendered(text: str, folder: Path) -> str:
+    """A document whose blocks `<!-- results: NAME METRIC, METRIC --> ... <!-- end -->` hold the tables of a folder's results."""
+
+    def block(match: re.Match[str]) -> str:
+        metrics = [name.strip() for name in (match[3] or "").split(",") if name.strip()]
+        return f"{match[1]}{markdown_table(read_results(folder / f'{match[2]}.json'), metrics)}\n{match[4]}"
+
+    return _BLOCK.sub(block, text)
+
+
+def main(names: list[str]) -> None:
+    """Runs the tables of these names (all by default), writes their results and renders the docs."""
+    folder = ROOT / "evals" / "results"
+    folder.mkdir(exist_ok=True)
+    for name in names or TABLES:
+        task, options = TABLES[name]
+        chosen: EvalTask = registry.find("eval", EVALS, task)
+        with tempfile.TemporaryDirectory() as work:
+            results = run(evaluate(chosen.evaluation(options), Path(work) / name))
+        (folder / f"{name}.json").write_text(results.to_json(), encoding="utf-8")
+        sys.stdout.write(terminal_table(results) + "\n\n")
+    for document in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        document.write_text(rendered(document.read_text(encoding="utf-8"), folder), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -18,7 +18,12 @@ PACKAGES = PYPROJECT["tool"]["setuptools"]["packages"]
 FOLDERS = [ROOT / package.removeprefix("litrag").lstrip(".").replace(".", "/") for package in PACKAGES]
 MODULES = sorted(module for folder in FOLDERS for module in folder.glob("*.py"))
 # A command's options are its parameters, and the Python call takes the same settings by keyword.
-MANY_PARAMETERS = {"cli/review.py:review", "pipelines/api.py:make_request", "pipelines/api.py:review_async"}
+MANY_PARAMETERS = {
+    "cli/review.py:review",
+    "cli/evals.py:evaluate",
+    "pipelines/api.py:make_request",
+    "pipelines/api.py:review_async",
+}
 OUTSIDE = {"tests", "benchmarks", "examples", "docs", "notebooks", "build"}
 
 

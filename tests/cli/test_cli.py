@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,32 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+from fakes.shell import Shell, failure
 from fakes.texts import ABSTRACT, TITLE, papers, write_library
-
-
-class Shell:
-    """Runs litrag in a folder of its own, without weights unless asked."""
-
-    def __init__(self, folder: Path, home: Path) -> None:
-        self.folder = folder
-        self.env = {**os.environ, "LITRAG_HOME": str(home), "COLUMNS": "120"}
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "litrag.cli", *arguments]
-        return subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env=self.env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.PIPE,
-            text=True,
-        )
-
-    def __call__(self, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
-        process = self.start(*arguments)
-        out, err = process.communicate(stdin, timeout=120)
-        return process.returncode, out, err
 
 
 @pytest.fixture
@@ -44,15 +19,6 @@ def litrag(tmp_path: Path, home: Path, no_weights: None) -> Shell:
     (tmp_path / "abstract.txt").write_text(f"{TITLE}\n\n{ABSTRACT}\n", encoding="utf-8")
     write_library(tmp_path / "forest.jsonl")
     return Shell(tmp_path, home)
-
-
-def failure(result: tuple[int, str, str], code: int) -> str:
-    """The one line of an error."""
-    assert result[0] == code, result
-    lines = [line for line in result[2].splitlines() if line.startswith("litrag: ")]
-    assert len(lines) == 1, result[2]
-    assert "Traceback" not in result[2]
-    return lines[0]
 
 
 def test_the_bare_command_with_nothing_to_search_says_what_to_do(litrag: Shell) -> None:

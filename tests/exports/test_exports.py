@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from litrag.core.names import labels
 from litrag.core.types import Claim, Draft, DraftParagraph, DraftSection, Evidence, Paper, Span, Verdict
+from litrag.evals.results import Results
 from litrag.exports.bibtex import bibliography
 from litrag.exports.evidence import EvidenceFile, evidence_file
 from litrag.exports.markdown import escaped, review_markdown
@@ -129,7 +130,7 @@ def test_evidence_holds_quote_offsets_scores_and_verdicts() -> None:
     assert labels({"k": paper})["k"].parenthetical == "Kim, 2019"
 
 
-@pytest.mark.parametrize(("name", "model"), [("evidence", EvidenceFile), ("run", RunFile)])
+@pytest.mark.parametrize(("name", "model"), [("evidence", EvidenceFile), ("run", RunFile), ("results", Results)])
 def test_the_published_schemas_are_those_of_the_code(name: str, model: type[BaseModel]) -> None:
     """Others read our files; a change of their form is a change of the published schema, and of its version."""
     published = json.loads(

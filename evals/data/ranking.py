@@ -1,0 +1,117 @@
+"""Data sets whose topics are queries with relevance judgements: SciFact, ACL citing papers, TREC DL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from litrag.core.errors import BadInput
+from litrag.core.types import Document, Hit, Query, Ranking, Score
+from litrag.evals.data.files import found, rows
+from litrag.evals.data.types import Dataset, Topic
+from litrag.evals.trec import read_qrels
+
+__all__ = ["acl", "acl_topics", "file_in", "scifact", "taken", "trec_dl19", "trec_dl20"]
+
+_ACL_TEST_YEAR: Final = 2019
+
+
+def scifact(folder: Path, split: str) -> Dataset:
+    """SciFact (Wadden et al., EMNLP 2020) as a retrieval task, as in BEIR; splits train and test, both official; "test" by default."""
+    part = taken("scifact", split or "test", ("train", "test"))
+    qrels = read_qrels(file_in(folder, f"{part}.qrels.txt"))
+    texts = {str(row["_id"]): row["text"] for row in rows(file_in(folder, f"{part}.queries.jsonl"))}
+    topics = tuple(Topic(name, Query(texts[name]), grades) for name, grades in qrels.items() if name in texts)
+    return Dataset("scifact", part, topics, partial(_abstracts, file_in(folder, "corpus.jsonl")))
+
+
+def acl(folder: Path, split: str) -> Dataset:
+    """ACL citing papers: title and abstract ask for the works that they cite; the pool is every paper, none newer than the citing
+    one, and not the citing one itself. Splits by the citing paper's year: train (before 2019), test (2019 and later), all."""
+    part = taken("acl", split or "all", ("train", "test", "all"))
+    path = file_in(folder, "papers.jsonl")
+    cites = {row["id"]: row["cites"] for row in rows(file_in(folder, "citations.jsonl"))}
+    citing = {row["id"]: row for row in rows(path) if row["id"] in cites}
+    topics = acl_topics(citing, cites)
+    kept = tuple(topic for topic in topics if part in ("all", _acl_part(int(citing[topic.id]["year"]))))
+    return Dataset("acl", part, kept, partial(_papers, path))
+
+
+def _acl_part(year: int) -> str:
+    return "train" if year < _ACL_TEST_YEAR else "test"
+
+
+def acl_topics(citing: Mapping[str, Mapping[str, Any]], cites: Mapping[str, Sequence[str]]) -> tuple[Topic, ...]:
+    """A topic a citing paper, in order of the citations."""
+    topics = []
+    for name, works in cites.items():
+        paper = citing[name]
+        text = f"{paper['title']}\n{paper['abstract']}".strip()
+        query = Query(text, before=date(int(paper["year"]) + 1, 1, 1), exclude=frozenset({name}))
+        topics.append(Topic(name, query, dict.fromkeys(works, 1), group=name))
+    return tuple(topics)
+
+
+def trec_dl19(folder: Path, split: str) -> Dataset:
+    """TREC Deep Learning 2019, passage reranking: BM25's first 100 with their raw scores; its passages are the corpus."""
+    return _trec_dl(folder, split, "dl19")
+
+
+def trec_dl20(folder: Path, split: str) -> Dataset:
+    """TREC Deep Learning 2020, as `trec_dl19`."""
+    return _trec_dl(folder, split, "dl20")
+
+
+def _trec_dl(folder: Path, split: str, year: str) -> Dataset:
+    part = taken(f"trec-{year}", split or "all", ("all",))
+    path = file_in(folder, f"{year}.bm25.top100.jsonl")
+    qrels = read_qrels(file_in(folder, f"{year}.qrels.txt"))
+    topics = []
+    for row in rows(path):
+        query = Query(row["query"])
+        hits = tuple(Hit(_passage(hit), (Score(hit["score"], "bm25", query.text, hit["rank"]),)) for hit in row["hits"])
+        topics.append(Topic(row["qid"], query, qrels.get(row["qid"], {}), candidates=Ranking(query, hits)))
+    return Dataset(f"trec-{year}", part, tuple(topics), partial(_candidates, path))
+
+
+def taken(name: str, split: str, splits: Sequence[str]) -> str:
+    """The split, if the data set has it. Raises BadInput, which names those it has."""
+    if split not in splits:
+        raise BadInput(f"data set {name} has no split {split!r}; there is: {', '.join(splits)}")
+    return split
+
+
+def file_in(folder: Path, name: str) -> Path:
+    """A file of a data set, plain or gzip. Raises BadInput where it is missing."""
+    path = found(folder, name)
+    if path is None:
+        raise BadInput(f"{folder}: no {name} or {name}.gz in it; check --dataset or LITRAG_DATA")
+    return path
+
+
+def _abstracts(path: Path) -> Iterator[Document]:
+    for row in rows(path):
+        text = " ".join(" ".join(row["sentences"]).split())
+        yield Document(str(row["_id"]), row["title"], f"{row['title']}\n{text}")
+
+
+def _papers(path: Path) -> Iterator[Document]:
+    for row in rows(path):
+        text = f"{row['title']}\n{row['abstract']}".strip()
+        yield Document(row["id"], row["title"], text, {"year": int(row["year"]), "venue": row["venue"]})
+
+
+def _candidates(path: Path) -> Iterator[Document]:
+    seen: set[str] = set()
+    for row in rows(path):
+        for hit in row["hits"]:
+            if hit["docid"] not in seen:
+                seen.add(hit["docid"])
+                yield _passage(hit)
+
+
+def _passage(hit: Mapping[str, Any]) -> Document:
+    return Document(hit["docid"], "", hit["content"])

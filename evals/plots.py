@@ -1,0 +1,50 @@
+"""Results as a picture: a panel a metric, a dot a system, its interval a line. Shape and grey tell systems apart, not colour alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from litrag.core.errors import CannotWrite, MissingExtra
+from litrag.evals.results import Results
+
+__all__ = ["draw"]
+
+
+def draw(results: Results, folder: Path, *, most_panels: int = 4) -> list[Path]:
+    """Writes plot.png and plot.svg of the first metrics. Raises MissingExtra, CannotWrite."""
+    try:
+        import matplotlib as mpl
+    except ImportError as error:
+        raise MissingExtra("matplotlib", "eval") from error
+    mpl.use("agg")
+    mpl.rcParams["svg.hashsalt"] = "litrag"  # the same results, the same file
+    from matplotlib.figure import Figure
+
+    metrics = list(dict.fromkeys(name for system in results.systems for name in system.metrics))[:most_panels]
+    figure = Figure(figsize=(2.6 * len(metrics) + 1.4, 0.35 * len(results.systems) + 1.6), layout="constrained")
+    axes = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
+    for axis, metric in zip(axes, metrics, strict=True):
+        _panel(axis, results, metric)
+    figure.suptitle(f"{results.task}, {results.dataset}, {results.n} topics (95 % intervals)", fontsize=9)
+    paths = [folder / "plot.png", folder / "plot.svg"]
+    try:
+        figure.savefig(paths[0], dpi=150)
+        figure.savefig(paths[1], metadata={"Date": None})
+    except OSError as error:
+        raise CannotWrite(folder, error.strerror or str(error)) from error
+    return paths
+
+
+def _panel(axis: Any, results: Results, metric: str) -> None:
+    for row, system in enumerate(results.systems):
+        found = system.metrics.get(metric)
+        if found is None:
+            continue
+        axis.plot([found.low, found.high], [row, row], color="0.45", linewidth=1.5, solid_capstyle="butt")
+        axis.plot([found.value], [row], marker="o" if row else "s", color="black", markersize=5)
+    axis.set_yticks(range(len(results.systems)), [system.name for system in results.systems])
+    axis.set_ylim(len(results.systems) - 0.5, -0.5)
+    axis.set_xlabel(metric)
+    axis.grid(axis="x", color="0.9")
+    axis.set_axisbelow(True)

@@ -1,0 +1,111 @@
+"""results.json: what an eval found. The same fields for every task, so that tables and plots need no more than this file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from litrag.core.errors import BadInput
+from litrag.evals.significance import bootstrap_interval, holm, paired_difference
+from litrag.exports.records import Record
+
+__all__ = ["Comparison", "Cost", "Metric", "Results", "SystemResult", "compare", "measured", "read_results"]
+
+
+class Metric(Record):
+    """A mean over topics with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Cost(Record):
+    """What a system took: counts are means a topic, `seconds` the sum over topics of the wall clock of each."""
+
+    searches: float = 0
+    calls: float = 0
+    prompt_tokens: float = 0
+    completion_tokens: float = 0
+    seconds: float = 0
+
+
+class SystemResult(Record):
+    """One row of a table."""
+
+    name: str
+    settings: dict[str, Any]
+    metrics: dict[str, Metric] = Field(description="By ir-measures' names where it has one.")
+    cost: Cost
+
+
+class Comparison(Record):
+    """a - b over the same topics. `p` is the two-sided paired permutation test's, `p_holm` is corrected over all pairs of the table
+    under one metric."""
+
+    a: str
+    b: str
+    metric: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+
+
+class Results(Record):
+    """The whole file."""
+
+    task: str
+    dataset: str = Field(description="Name, with its split where that is not the whole: scifact:test.")
+    n: int = Field(description="Topics that were evaluated.")
+    seed: int
+    versions: dict[str, str]
+    settings: dict[str, Any]
+    systems: list[SystemResult]
+    comparisons: list[Comparison]
+
+    def to_json(self) -> str:
+        """The file's text: the same results, the same bytes."""
+        return self.model_dump_json(indent=1) + "\n"
+
+
+def read_results(path: Path) -> Results:
+    """Reads a results.json. Raises BadInput."""
+    try:
+        return Results.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}; check the path") from error
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise BadInput(f"{path} is no results.json ({where}: {problem['msg']}); run the eval again") from error
+
+
+def measured(values: Mapping[str, Sequence[float]], *, seed: int) -> dict[str, Metric]:
+    """Metric -> mean and interval, from one value a topic."""
+    found = {name: bootstrap_interval(column, seed=seed) for name, column in values.items()}
+    return {name: Metric(value=i.value, low=i.low, high=i.high) for name, i in found.items()}
+
+
+def compare(values: Mapping[str, Mapping[str, Sequence[float]]], *, seed: int) -> list[Comparison]:
+    """All pairs of systems under every metric that both have: system -> metric -> one value a topic, topics in one order. The later
+    system of a pair is `a`, so that a gain over the first is positive."""
+    metrics = dict.fromkeys(metric for columns in values.values() for metric in columns)
+    found: list[Comparison] = []
+    for metric in metrics:
+        having = [name for name, columns in values.items() if metric in columns]
+        pairs = [(a, b) for b, a in combinations(having, 2)]
+        gaps = [paired_difference(values[a][metric], values[b][metric], seed=seed) for a, b in pairs]
+        corrected = holm([gap.p for gap in gaps])
+        found += [
+            Comparison(
+                a=a, b=b, metric=metric, difference=gap.value, low=gap.low, high=gap.high, p=gap.p, p_holm=p_holm
+            )
+            for (a, b), gap, p_holm in zip(pairs, gaps, corrected, strict=True)
+        ]
+    return found

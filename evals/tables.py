@@ -1,0 +1,80 @@
+"""Results as a table: for a terminal, and for the docs, which hold nothing typed by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from litrag.evals.results import Metric, Results
+from litrag.evals.significance import LEVEL
+
+__all__ = ["markdown_table", "terminal_table"]
+
+_MARK = f"* differs from the first row at p < {LEVEL} (paired permutation test, Holm over all pairs of the table)"
+
+
+def terminal_table(results: Results) -> str:
+    """One row a system, one column a metric with its interval, then what it cost."""
+    metrics = _metrics(results)
+    head = ["", *metrics, "searches", "calls", "tokens", "seconds"]
+    body = [
+        [
+            system.name,
+            *(_cell(results, system.name, name, system.metrics.get(name)) for name in metrics),
+            f"{system.cost.searches:.1f}",
+            f"{system.cost.calls:.1f}",
+            f"{system.cost.prompt_tokens + system.cost.completion_tokens:,.0f}",
+            f"{system.cost.seconds:.1f}",
+        ]
+        for system in results.systems
+    ]
+    title = f"{results.task}, {results.dataset}, {results.n} topics, seed {results.seed}; 95 % bootstrap intervals"
+    return "\n".join([title, *_aligned([head, *body]), *_note(results)])
+
+
+def markdown_table(results: Results, metrics: Sequence[str] = ()) -> str:
+    """The same for Markdown, without the costs of the machine it ran on; `metrics` picks columns."""
+    chosen = [name for name in _metrics(results) if not metrics or name in metrics]
+    lines = [f"| {results.dataset}, n = {results.n} | {' | '.join(chosen)} |", "|---" * (len(chosen) + 1) + "|"]
+    for system in results.systems:
+        cells = [_cell(results, system.name, name, system.metrics.get(name)) for name in chosen]
+        lines.append(f"| {system.name} | {' | '.join(cells)} |")
+    return "\n".join([*lines, *(["", *_note(results)] if _note(results) else [])])
+
+
+def _metrics(results: Results) -> list[str]:
+    return list(dict.fromkeys(name for system in results.systems for name in system.metrics))
+
+
+def _cell(results: Results, system: str, name: str, metric: Metric | None) -> str:
+    if metric is None:
+        return "-"
+    star = "*" if _differs(results, system, name) else ""
+    return f"{_short(metric.value)}{star} [{_short(metric.low)}, {_short(metric.high)}]"
+
+
+def _short(value: float) -> str:
+    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.2f}"
+
+
+def _differs(results: Results, system: str, metric: str) -> bool:
+    first = results.systems[0].name
+    return any(
+        comparison.p_holm < LEVEL
+        for comparison in results.comparisons
+        if comparison.metric == metric and {comparison.a, comparison.b} == {first, system} and system != first
+    )
+
+
+def _note(results: Results) -> list[str]:
+    return [_MARK] if len(results.systems) > 1 else []
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

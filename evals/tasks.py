@@ -1,0 +1,42 @@
+"""What every eval is to the command line: from options to systems, and what it leaves beside results.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from litrag.core.settings import Settings
+from litrag.evals.runner import Evaluation
+
+__all__ = ["EvalOptions", "EvalTask"]
+
+
+@dataclass(frozen=True, slots=True)
+class EvalOptions:
+    """What the user asked. `dataset` is a spec of `evals.data.load` ("" is the task's own), `methods` and `measures` default to the
+    task's, `n` None is every topic, `runs` are files of TREC runs that join the table, `k` is how deep a ranking goes."""
+
+    dataset: str = ""
+    methods: tuple[str, ...] = ()
+    n: int | None = None
+    seed: int = 0
+    k: int = 1000
+    measures: tuple[str, ...] = ()
+    runs: tuple[Path, ...] = ()
+    settings: Settings | None = None
+
+
+class EvalTask(Protocol):
+    """One eval: the value behind a name of EVALS."""
+
+    @property
+    def methods(self) -> Mapping[str, str]:
+        """Its methods, in the order of its table: name -> "module:callable"."""
+
+    def evaluation(self, options: EvalOptions) -> Evaluation:
+        """The systems over the topics. Raises UnknownName, BadInput, EnvironmentFault."""
+
+    def finish(self, evaluation: Evaluation, folder: Path) -> Sequence[Path]:
+        """Writes what the task gives beyond results.json; returns the files."""

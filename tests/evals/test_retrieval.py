@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from fakes.beir import write_beir
+from fakes.shell import Shell, failure
+
+from litrag.evals.coherence import COHERENCE
+from litrag.evals.results import Results
+from litrag.evals.retrieval import RETRIEVAL
+from litrag.evals.runner import evaluate
+from litrag.evals.tasks import EvalOptions
+
+
+@pytest.fixture
+def litrag(tmp_path: Path, home: Path, no_weights: None) -> Shell:
+    return Shell(tmp_path, home)
+
+
+def test_the_command_measures_prints_and_leaves_its_files(litrag: Shell, tmp_path: Path) -> None:
+    write_beir(tmp_path / "forest")
+    code, out, err = litrag("eval", "retrieval", "--dataset", "forest", "--measure", "R@10", "--measure", "RR")
+    assert code == 0, err
+    assert "retrieval, forest:test, 4 topics" in out
+    folder = tmp_path / "eval-retrieval-forest"
+    files = {path.name for path in folder.iterdir()}
+    assert files == {
+        "config.json",
+        "queries.jsonl",
+        "seconds.jsonl",
+        "results.json",
+        "bm25.run",
+        "plot.png",
+        "plot.svg",
+    }
+    results = Results.model_validate_json((folder / "results.json").read_text())
+    assert results.systems[0].metrics["RR"].value == 1.0
+    assert results.systems[0].metrics["R@10"].value == 1.0, "ten papers a field, all of which share its words"
+
+    run = (
+        "eval",
+        "retrieval",
+        "--dataset",
+        "forest",
+        "--method",
+        "bm25",
+        "--run",
+        str(folder / "bm25.run"),
+        "-o",
+        "two",
+    )
+    assert litrag(*run)[0] == 0
+    two = json.loads((tmp_path / "two" / "results.json").read_text())
+    assert [s["name"] for s in two["systems"]] == ["bm25", "litrag-bm25"]
+    assert two["systems"][0]["metrics"] == two["systems"][1]["metrics"], (
+        "a run that was read scores as when it was made"
+    )
+    assert {c["difference"] for c in two["comparisons"]} == {0.0}
+
+
+def test_bad_options_are_one_line(litrag: Shell, tmp_path: Path) -> None:
+    write_beir(tmp_path / "forest")
+    assert "no eval named 'retreival'" in failure(litrag("eval", "retreival"), 2)
+    assert "no retrieval method named 'bm52'" in failure(
+        litrag("eval", "retrieval", "--dataset", "forest", "--method", "bm52"), 2
+    )
+    assert "no measure 'recall'" in failure(
+        litrag("eval", "retrieval", "--dataset", "forest", "--measure", "recall"), 2
+    )
+    (tmp_path / "other.run").write_text("9 Q0 d 1 1.0 t\n")
+    assert "ranks no topic of forest" in failure(
+        litrag("eval", "retrieval", "--dataset", "forest", "--run", "other.run"), 2
+    )
+    assert "no data set named 'woods'" in failure(litrag("eval", "retrieval", "--dataset", "woods"), 2)
+
+
+@pytest.mark.data
+def test_a_killed_command_resumes_to_the_same_file(litrag: Shell, tmp_path: Path, data_dir: Path) -> None:
+    command = ("eval", "retrieval", "--dataset", "scifact", "--method", "bm25")
+    litrag.env["LITRAG_DATA"] = str(data_dir)
+    process = litrag.start(*command, "-o", "killed")
+    journal = tmp_path / "killed" / "queries.jsonl"
+    while not journal.is_file() or journal.read_bytes().count(b"\n") < 20:
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    before = journal.read_bytes().count(b"\n")
+    assert before < 300, "killed on the way"
+    code, out, _ = litrag(*command, "-o", "killed", "--resume")
+    assert code == 0
+    assert litrag(*command, "-o", "whole")[0] == 0
+    assert journal.read_bytes() == (tmp_path / "whole" / "queries.jsonl").read_bytes()
+    results = json.loads((tmp_path / "killed" / "results.json").read_text())
+    assert results["systems"][0]["metrics"]["nDCG@10"]["value"] >= 0.66
+    assert "300 topics" in out
+
+
+@pytest.mark.data
+async def test_bm25_on_acl_finds_what_it_is_known_to_find(tmp_path: Path, data_dir: Path) -> None:
+    evaluation = RETRIEVAL.evaluation(EvalOptions("acl", ("bm25",), measures=("R@100",), k=100))
+    results = await evaluate(evaluation, tmp_path / "acl")
+    assert results.n == 826
+    assert abs(results.systems[0].metrics["R@100"].value - 0.401) <= 0.005
+
+
+@pytest.mark.data
+async def test_groups_cohere_better_than_shuffled_groups(tmp_path: Path, data_dir: Path) -> None:
+    """By a measure that the grouping never saw: pairs of one group are cited together by other papers more often."""
+    results = await evaluate(COHERENCE.evaluation(EvalOptions("acl", n=80)), tmp_path / "c")
+    found = {c.metric: c for c in results.comparisons}
+    assert (found["co-cited"].a, found["co-cited"].b) == ("groups", "shuffled")
+    for metric in ("cosine", "co-cited"):
+        assert found[metric].low > 0
+        assert found[metric].p_holm < 0.01

@@ -1,0 +1,85 @@
+"""The docs hold what the committed results hold, and these are what `make evals` writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from litrag.evals.__main__ import ROOT, TABLES, rendered
+from litrag.evals.plots import draw
+from litrag.evals.results import Comparison, Cost, Metric, Results, SystemResult, read_results
+from litrag.evals.tables import markdown_table, terminal_table
+
+RESULTS = ROOT / "evals" / "results"
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def toy() -> Results:
+    def system(name: str, value: float) -> SystemResult:
+        metric = Metric(value=value, low=value - 0.05, high=value + 0.05)
+        return SystemResult(name=name, settings={}, metrics={"R@100": metric}, cost=Cost(searches=1, seconds=2))
+
+    gap = {"metric": "R@100", "difference": 0.1, "low": 0.05, "high": 0.15, "p": 0.001}
+    return Results(
+        task="retrieval",
+        dataset="toy",
+        n=4,
+        seed=0,
+        versions={},
+        settings={},
+        systems=[system("bm25", 0.4), system("dense", 0.5), system("odd", 0.45)],
+        comparisons=[
+            Comparison(a="dense", b="bm25", p_holm=0.002, **gap),
+            Comparison(a="odd", b="bm25", p_holm=0.02, **gap),
+            Comparison(a="odd", b="dense", p_holm=0.002, **gap),
+        ],
+    )
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_tables_of_the_docs_are_those_of_the_results(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    assert text.startswith("# ")
+    assert rendered(text, RESULTS) == text, "run `make evals`"
+
+
+def test_every_table_of_make_evals_is_committed_and_shown() -> None:
+    assert {path.stem for path in RESULTS.glob("*.json")} == set(TABLES)
+    shown = "".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
+    for name, (task, options) in TABLES.items():
+        results = read_results(RESULTS / f"{name}.json")
+        assert results.task == task
+        assert results.dataset.partition(":")[0] == options.dataset.partition(":")[0]
+        assert f"<!-- results: {name}" in shown
+
+
+def test_a_table_marks_what_differs_from_the_first_row() -> None:
+    assert markdown_table(toy()).splitlines()[2:5] == [
+        "| bm25 | .400 [.350, .450] |",
+        "| dense | .500* [.450, .550] |",
+        "| odd | .450 [.400, .500] |",
+    ]
+    lines = terminal_table(toy()).splitlines()
+    assert len({len(line) for line in lines[2:5]}) == 1, "columns are aligned"
+    assert "Holm" in lines[-1]
+    assert "Holm" not in terminal_table(toy().model_copy(update={"systems": toy().systems[:1]}))
+
+
+def test_a_block_is_rendered_anew_and_other_text_stays(tmp_path: Path) -> None:
+    (tmp_path / "toy.json").write_text(toy().to_json())
+    text = "a\n<!-- results: toy R@100 -->\nold\n<!-- end -->\nb\n"
+    once = rendered(text, tmp_path)
+    assert "| dense | .500*" in once
+    assert "old" not in once
+    assert once.startswith("a\n<!-- results: toy R@100 -->\n| toy, n = 4 |")
+    assert rendered(once, tmp_path) == once
+
+
+def test_a_plot_is_drawn_and_the_same_for_the_same_results(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    (tmp_path / "b").mkdir()
+    first, second = draw(toy(), tmp_path), draw(toy(), tmp_path / "b")
+    assert [path.name for path in first] == ["plot.png", "plot.svg"]
+    assert first[1].read_bytes() == second[1].read_bytes()
+    assert first[0].read_bytes().startswith(b"\x89PNG")
