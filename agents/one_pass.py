@@ -40,7 +40,7 @@ class RecordedSearch:
     store: Store
 
     async def search(self, source: Source, query: Query, k: int) -> str:
-        """The store id of the SourceResult. Raises BudgetSpent."""
+        """The store id of the SourceResult. Raises BudgetSpent, also for a search that is under way when the run's time is up."""
         before = query.before.isoformat() if query.before else None
         key = digest(["search", source.name, query.text, query.kind, before, sorted(query.exclude), k])
         if (kept := self.store.recall(key)) is not None:
@@ -50,7 +50,12 @@ class RecordedSearch:
         row = self.ledger.sent("search", source.name, "search", key, Usage())
         start = time.perf_counter()
         try:
-            result = await source.search(query, k)
+            async with asyncio.timeout(self.budget.seconds_left):
+                result = await source.search(query, k)
+        except TimeoutError:
+            self.ledger.failed(row, Usage(seconds=time.perf_counter() - start))
+            limit = self.budget.limits.seconds or 0.0
+            raise BudgetSpent("seconds", round(self.budget.seconds, 1), limit) from None
         except BaseException:
             self.ledger.failed(row, Usage(seconds=time.perf_counter() - start))
             raise

@@ -54,6 +54,12 @@ def review(
     library: Annotated[
         list[str] | None, typer.Option(help="Library name, or file of papers; repeatable.", rich_help_panel=_WHAT)
     ] = None,
+    sources: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--source", help="Scholarly source: arxiv, semantic-scholar, openalex; repeatable.", rich_help_panel=_WHAT
+        ),
+    ] = None,
     before: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Only papers published before.", rich_help_panel=_WHAT),
@@ -110,6 +116,9 @@ def review(
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite another review there.", rich_help_panel=_OUT)
     ] = False,
+    replay: Annotated[
+        bool | None, typer.Option("--replay", help="Sources answer from what was recorded.", rich_help_panel=_HOW)
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the planned calls, send none.", rich_help_panel=_OUT)
     ] = False,
@@ -120,6 +129,7 @@ def review(
     from litrag.pipelines.runs import new_run
 
     options = {name: value for name, value in locals().items() if name in _SETTINGS}
+    options["sources"] = tuple(sources) if sources else None
     text = read_abstract(source, title=title, stdin=sys.stdin.buffer.read() if source == "-" else None)
     request = make_request(
         text,
@@ -139,7 +149,7 @@ def review(
 
 
 _SETTINGS = frozenset(
-    "papers model api_base rewrite_model rerank_model plan_model write_model verify_model embed_model rewriter reranker writer seed"
+    "papers replay model api_base rewrite_model rerank_model plan_model write_model verify_model embed_model rewriter reranker writer seed"
     " max_searches max_calls max_tokens max_cost max_seconds".split()
 )
 

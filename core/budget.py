@@ -88,6 +88,11 @@ class Budget:
         """Wall-clock seconds of the run so far, earlier sessions included."""
         return self._clock() - self._started
 
+    @property
+    def seconds_left(self) -> float | None:
+        """Wall-clock seconds that the run may still take; None without a limit."""
+        return None if self.limits.seconds is None else max(0.0, self.limits.seconds - self.seconds)
+
     def reserve(self, estimate: Spend) -> Reservation:
         """Holds `estimate`. Raises BudgetSpent, which names the first limit that the call would pass; nothing is held then."""
         with self._lock:

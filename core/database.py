@@ -7,12 +7,20 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import stamina
 
 from litrag.core.errors import BadInput, CannotWrite
 from litrag.core.paths import made
 
 __all__ = ["Database"]
+
+_PATIENCE: Final = 30.0
+
+
+def _is_locked(error: Exception) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
 
 
 class Database:
@@ -27,10 +35,15 @@ class Database:
         if isinstance(path, Path):
             made(path.parent)
         with self._translated():
-            self._connection = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=NORMAL")
-            self._connection.executescript(schema)
+            self._connection = sqlite3.connect(path, timeout=_PATIENCE, check_same_thread=False, isolation_level=None)
+            self._opened(schema)
+
+    @stamina.retry(on=_is_locked, attempts=None, timeout=_PATIENCE, wait_initial=0.01, wait_max=0.2, wait_jitter=0.01)
+    def _opened(self, schema: str) -> None:
+        """Changing to a write-ahead log fails at once while another process does the same: SQLite's own patience ends there."""
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+        self._connection.executescript(schema)
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""

@@ -7,6 +7,9 @@ LitragError                    1  a bug or an unforeseen state
 │   ├── MissingExtra           3  an optional dependency is not installed
 │   ├── NothingToSearch        3  no library and no source
 │   ├── CannotWrite            3  full disk, read-only folder
+│   ├── SourceFault            3  a scholarly source failed; inside a search it becomes a warning
+│   │   ├── SourceRefused      3  wrong key, no credits, a request it does not take: another try does not help
+│   │   └── SourceOverloaded   3  429, 5xx, time-out, unreadable reply: worth another try
 │   └── ModelFault             3  a model call failed
 │       ├── ModelUnavailable   3  unknown model, wrong or missing key, refused
 │       ├── ModelOverloaded    3  429, 5xx, time-out: worth another try
@@ -38,6 +41,9 @@ __all__ = [
     "NoEvidence",
     "NothingToSearch",
     "ScriptExhausted",
+    "SourceFault",
+    "SourceOverloaded",
+    "SourceRefused",
     "UnknownName",
 ]
 
@@ -91,6 +97,22 @@ class CannotWrite(EnvironmentFault):
     ) -> None:
         super().__init__(f"cannot write {path}: {reason}; {remedy}")
         self.path, self.reason = path, reason
+
+
+class SourceFault(EnvironmentFault):
+    """A scholarly source failed; the message names it."""
+
+
+class SourceRefused(SourceFault):
+    """The source refuses: the key, the credits, the request itself."""
+
+
+class SourceOverloaded(SourceFault):
+    """The source is overloaded, out of reach or talks nonsense for now. `retry_after` is its own wish, in seconds."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ModelFault(EnvironmentFault):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from litrag.core.errors import CannotWrite
 
-__all__ = ["cache_file", "data_folder", "home", "libraries_folder", "made", "models_folder", "runs_folder"]
+__all__ = ["cache_file", "data_folder", "home", "libraries_folder", "made", "models_folder", "runs_folder", "web_file"]
 
 
 def home() -> Path:
@@ -38,6 +38,11 @@ def runs_folder() -> Path:
 def cache_file() -> Path:
     """The request cache."""
     return home() / "cache.sqlite"
+
+
+def web_file() -> Path:
+    """Answers of scholarly sources, and whose turn it is to ask them."""
+    return home() / "web.sqlite"
 
 
 def data_folder() -> Path | None:

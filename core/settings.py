@@ -60,6 +60,24 @@ class Settings(BaseSettings):
     )
     api_bases: dict[Role, str] = Field(default_factory=dict, description="Base URL by role.")
 
+    sources: tuple[str, ...] = Field(
+        default=(), description="Scholarly sources to search: arxiv, semantic-scholar, openalex."
+    )
+    source_urls: dict[str, str] = Field(
+        default_factory=dict, description="Base URL by source, for a mirror of one's own."
+    )
+    source_seconds: float = Field(
+        default=60.0, gt=0, description="Seconds one search of a source may take, waiting for its turn included."
+    )
+    source_intervals: dict[str, float] = Field(
+        default_factory=dict, description="Seconds between requests by source, where a key of one's own allows more."
+    )
+    source_days: float = Field(default=7.0, ge=0, description="Days an answer of a source is used again.")
+    contact: str = Field(
+        default="", description="Mail address told to scholarly sources, as they ask of polite callers."
+    )
+    replay: bool = Field(default=False, description="Sources answer from what was recorded, or not at all.")
+
     concurrency: int = Field(default=8, ge=1, description="Model calls in flight at once.")
     timeout: float = Field(default=120.0, gt=0, description="Seconds until a model call counts as failed.")
     retries: int = Field(default=5, ge=1, description="Attempts a model call gets before it fails.")

@@ -81,7 +81,8 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A scholarly record. `year` 0 means unknown; `published` is the exact date where a source tells it."""
+    """A scholarly record. `year` 0 means unknown; `published` is the exact date where a source tells it. `provenance` says which
+    source gave a field, once records of several sources were merged."""
 
     id: str
     title: str
@@ -93,6 +94,7 @@ class Paper:
     arxiv_id: str = ""
     url: str = ""
     published: date | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def latest_date(self) -> date | None:

@@ -36,6 +36,7 @@ class PaperRecord(Record):
     doi: str
     arxiv_id: str
     url: str
+    provenance: dict[str, str] = Field(default_factory=dict, description="Field -> the source that gave it.")
 
 
 class ScoreRecord(Record):
@@ -106,7 +107,7 @@ def evidence_file(draft: Draft, papers: Mapping[str, Paper], table: Sequence[Evi
 
 
 def _evidence(item: Evidence, paper: Paper) -> EvidenceRecord:
-    facts = {name: getattr(paper, name) for name in PaperRecord.model_fields}
+    facts = {name: getattr(paper, name) for name in PaperRecord.model_fields} | {"provenance": dict(paper.provenance)}
     scores = (ScoreRecord(source=s.source, value=s.value, rank=s.rank, query=s.query) for s in item.scores)
     return EvidenceRecord(
         key=item.key,

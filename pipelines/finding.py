@@ -14,7 +14,7 @@ from litrag.core.protocols import SourceResult
 from litrag.core.types import Hit, Paper, Query, Ranking, normalised_title
 from litrag.pipelines.state import ReviewState
 from litrag.pipelines.workshop import Workshop
-from litrag.retrievers.merging import merge
+from litrag.retrievers.merging import merge, with_origin
 from litrag.retrievers.screening import screen
 from litrag.rewriters.statistical import StatisticalKeywords
 
@@ -84,7 +84,7 @@ async def merge_results(shop: Workshop, state: ReviewState) -> ReviewState:
     """One record a paper, one fused ranking; own paper, excluded and too new ones out. Raises NoEvidence."""
     request = shop.request
     results = _told_apart([shop.store.get(name, SourceResult) for name in state["results"]])
-    papers, same = merge([paper for result in results for paper in result.papers])
+    papers, same = merge([with_origin(paper, result.source) for result in results for paper in result.papers])
     screened = screen(
         papers,
         title=request.title,

@@ -14,7 +14,7 @@ from litrag.core.budget import Budget
 from litrag.core.errors import BudgetSpent, EnvironmentFault, NothingToSearch
 from litrag.core.events import Event, Listener, silent
 from litrag.core.ledger import Ledger
-from litrag.core.paths import cache_file
+from litrag.core.paths import cache_file, web_file
 from litrag.core.protocols import Generates, Reranker, Rewriter, Source
 from litrag.core.settings import ROLES, Role, Settings, load_settings
 from litrag.core.store import RequestCache, Store
@@ -28,6 +28,7 @@ from litrag.rewriters import REWRITERS
 
 if TYPE_CHECKING:
     from litrag.retrievers.sources.library import Library
+    from litrag.retrievers.sources.web import Web
 
 __all__ = ["Workshop", "fill_library", "open_workshop", "why_no_embedder"]
 
@@ -45,6 +46,7 @@ class Workshop:
     sources: Sequence[Source]
     listen: Listener = silent
     start_warnings: list[str] = field(default_factory=list)
+    web: Web | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -100,6 +102,8 @@ class Workshop:
         self.store.close()
         self.ledger.close()
         self.gateway.cache.close()
+        if self.web is not None:
+            self.web.close()
         for source in self.sources:
             if (close := getattr(source, "close", None)) is not None:
                 close()
@@ -163,6 +167,26 @@ def _embedder(gateway: Gateway, warnings: list[str]) -> GatewayEmbedder | None:
 
 
 async def _sources(request: ReviewRequest, shop: Workshop) -> tuple[Source, ...]:
+    """Libraries, then sources on the web. Raises NothingToSearch, BadInput, UnknownName."""
+    from litrag.retrievers.sources import online_sources
+
+    online: tuple[Source, ...] = ()
+    if shop.settings.sources:
+        from litrag.retrievers.sources.web import Web
+
+        ttl = shop.settings.source_days * 86400
+        shop.web = Web(web_file(), contact=shop.settings.contact, ttl=ttl, replay=shop.settings.replay)
+        online = online_sources(shop.settings.sources, shop.settings, shop.web)
+    libraries = await _library_sources(request, shop)
+    if not libraries and not online:
+        raise NothingToSearch(
+            "nothing to search: no library was added and none was named; add one with `litrag library add papers.bib`,"
+            " name a file with --library, or a source with --source arxiv"
+        )
+    return (*libraries, *online)
+
+
+async def _library_sources(request: ReviewRequest, shop: Workshop) -> tuple[Source, ...]:
     from litrag.retrievers.sources.library import list_libraries, open_library
     from litrag.retrievers.sources.library_search import LibrarySource, fill_vectors
 
@@ -171,11 +195,6 @@ async def _sources(request: ReviewRequest, shop: Workshop) -> tuple[Source, ...]
         libraries = [open_library(name, listen=shop.listen) for name in request.libraries]
     else:
         libraries = [open_library(info.name, listen=shop.listen) for info in list_libraries() if info.added]
-    if not libraries:
-        raise NothingToSearch(
-            "nothing to search: no library was added and none was named; add one with `litrag library add papers.bib`,"
-            " or name a file with --library"
-        )
     for library in libraries:
         shop.start_warnings.extend(library.warnings)
         info = library.info()

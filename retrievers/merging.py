@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import combinations
+from typing import Final
 
 from litrag.core.names import surname
 from litrag.core.types import Paper, normalised_title
 from litrag.retrievers.normal_forms import arxiv_id, arxiv_id_in, doi
 
-__all__ = ["merge"]
+__all__ = ["merge", "with_origin"]
+
+_FIELDS: Final = tuple(field.name for field in fields(Paper) if field.name not in ("id", "provenance"))
+
+
+def with_origin(paper: Paper, source: str) -> Paper:
+    """The paper, its filled fields marked as given by a source."""
+    return replace(paper, provenance={name: source for name in _FIELDS if getattr(paper, name)})
 
 
 def merge(papers: Sequence[Paper]) -> tuple[tuple[Paper, ...], Mapping[str, str]]:
@@ -56,15 +64,16 @@ class _Groups:
             self.members[first] = sorted(self.members[first] + self.members.pop(second))
 
     def united(self, i: int) -> Paper:
-        """One record of the group, field by field: the one with the most text first, ties in order of appearance."""
+        """One record of the group, field by field: the one with the most text first, ties in order of appearance. Year and day come
+        from one record, the first that knows the day, or else the year."""
         ranked = sorted((self._papers[n] for n in self.members[self.root(i)]), key=lambda paper: -len(paper.text))
-        gaps = {
-            field.name: next(
-                filter(None, (getattr(paper, field.name) for paper in ranked)), getattr(ranked[0], field.name)
-            )
-            for field in fields(Paper)
-        }
-        return replace(ranked[0], **gaps)
+        dated = next((p for p in ranked if p.published), next((p for p in ranked if p.year), ranked[0]))
+        givers = {name: next((p for p in ranked if getattr(p, name)), ranked[0]) for name in _FIELDS}
+        givers |= {"year": dated, "published": dated}
+        provenance = {name: giver.provenance[name] for name, giver in givers.items() if name in giver.provenance}
+        return replace(
+            ranked[0], **{name: getattr(giver, name) for name, giver in givers.items()}, provenance=provenance
+        )
 
 
 def _join_titled(groups: _Groups, positions: Sequence[int]) -> bool:

@@ -1,9 +1,46 @@
-"""Where papers come from: local libraries; scholarly services join by the same protocol."""
+"""Sources of papers: local libraries, and scholarly APIs by id of the command line."""
 
 from __future__ import annotations
 
-from typing import Final
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
-__all__ = ["SOURCES"]
+from litrag.core import registry
 
-SOURCES: Final = {"library": "litrag.retrievers.sources.library_search:LibrarySource"}
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from litrag.core.protocols import Source
+    from litrag.core.settings import Settings
+    from litrag.retrievers.sources.web import Web
+
+__all__ = ["SOURCES", "key_of", "online_sources"]
+
+SOURCES: Final = {
+    "arxiv": "litrag.retrievers.sources.arxiv:ArxivSource",
+    "semantic-scholar": "litrag.retrievers.sources.semantic_scholar:SemanticScholar",
+    "openalex": "litrag.retrievers.sources.openalex:OpenAlex",
+}
+
+
+def online_sources(ids: Sequence[str], settings: Settings, web: Web) -> tuple[Source, ...]:
+    """The sources of ids, each with its key from the environment. Raises UnknownName."""
+    built = []
+    for name in dict.fromkeys(ids):
+        made: Any = registry.find("source", SOURCES, name)
+        seconds = settings.source_seconds
+        host = replace(
+            made.host,
+            interval=settings.source_intervals.get(name, made.host.interval),
+            stall=min(made.host.stall, seconds / 2),
+            first_wait=min(made.host.first_wait, seconds / 20),
+        )
+        url = settings.source_urls.get(name, "")
+        built.append(made(web, url=url, key=key_of(made.key_variables), seconds=seconds, host=host))
+    return tuple(built)
+
+
+def key_of(variables: Sequence[str]) -> str:
+    """The first key that is set; keys are never kept in settings, runs or caches."""
+    return next((value for name in variables if (value := os.environ.get(name, "").strip())), "")

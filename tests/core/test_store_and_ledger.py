@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sqlite3
+import threading
 from datetime import date
 from pathlib import Path
 
@@ -93,3 +95,18 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(CannotWrite, match="full"):
         database.write_many("INSERT INTO t VALUES (?)", [("x" * 100_000,)])
     assert database.rows("SELECT count(*) FROM t") == [(0,)]
+
+
+def test_a_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    """Changing to a write-ahead log fails at once where another holds the lock, whatever time-out SQLite was given."""
+    path = tmp_path / "new.sqlite"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE t (x)")
+    other.execute("BEGIN IMMEDIATE")
+    free = threading.Timer(0.4, other.execute, ["ROLLBACK"])
+    free.start()
+    database = Database(path, "CREATE TABLE IF NOT EXISTS u (x)")
+    assert database.rows("PRAGMA journal_mode") == [("wal",)]
+    free.join()
+    database.close()
+    other.close()
