@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export OMP_WAIT_POLICY = PASSIVE
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: setup demo test check bench evals clean
+.PHONY: setup demo test test-gpu check bench evals clean
 
 setup: $(STAMP)
 	$(BIN)/litrag setup
@@ -21,6 +21,9 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest -q --durations=10
+
+test-gpu: setup
+	$(BIN)/python -m pytest -q -m gpu -rs tests/gpu
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from litrag.cli import evals, library, review, runs, system
+from litrag.cli import evals, library, review, runs, system, train
 from litrag.cli.context import Globals, fail, set_globals
 
 __all__ = ["app", "main"]
@@ -49,6 +49,7 @@ def root(
 review.register(app)
 system.register(app)
 evals.register(app)
+train.register(app)
 app.add_typer(library.app, name="library")
 app.add_typer(runs.app, name="runs")
 

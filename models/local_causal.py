@@ -1,12 +1,9 @@
 """A causal language model in process: generation, next-token log-probabilities and forced scoring, batched.
 
 Prompts are padded on the left with explicit masks and positions, so that a row's result does not depend on its batch
-(within 1e-4 in float32). A conversation goes through the tokenizer's chat template where there is one, else its
-contents are joined by blank lines; a conversation of assistant messages only is plain text to be continued, without
-template. Continuations are tokenised apart from their prompt, without special tokens; control tokens that
-stand in contents are text. JSON schemas are not enforced
-here: the reply's parser repairs. Sampling is at temperature alone (no top-k, no top-p) and reproducible from the
-request's seed."""
+(within 1e-4 in float32). Continuations are tokenised apart from their prompt, without special tokens. JSON schemas are
+not enforced here: the reply's parser repairs. Sampling is at temperature alone (no top-k, no top-p) and reproducible
+from the request's seed."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from litrag.core.errors import BadInput
 from litrag.core.protocols import TokenScores, Usage
-from litrag.core.types import Message
+from litrag.models.local_prompts import PromptCoder
 from litrag.models.local_worker import BatchLimits, Row
 from litrag.models.request import ModelReply, ModelRequest
 
@@ -63,8 +60,7 @@ class CausalRunner:
         self._loaded, self._limits, self._turn = loaded, limits, turn
         self._model: Any = loaded.model
         self._tokenizer: Any = loaded.tokenizer
-        added = (str(token) for token in self._tokenizer.added_tokens_decoder.values() if token.special)
-        self._control = tuple(token for token in (*self._tokenizer.all_special_tokens, *added) if len(token) > 1)
+        self._coder = PromptCoder(loaded.tokenizer)
 
     @property
     def limits(self) -> BatchLimits:
@@ -78,7 +74,7 @@ class CausalRunner:
 
     def rows(self, request: ModelRequest) -> Sequence[CausalRow]:
         """A row a reply (one for greedy ones), a continuation, or a prompt. Raises BadInput."""
-        prompt = self._prompt(request.messages)
+        prompt = self._coder.prompt(request.messages)
         if request.operation == "generate":
             return self._generation_rows(request, prompt)
         if request.operation == "score":
@@ -114,40 +110,6 @@ class CausalRunner:
             return ModelReply(Usage(sum(len(row.prompt) + len(row.forced) for row in rows)), scores=scores)
         return ModelReply(Usage(len(rows[0].prompt)), logprobs=dict(zip(request.tokens, rows[0].logprobs, strict=True)))
 
-    def _prompt(self, messages: Sequence[Message]) -> list[int]:
-        if not getattr(self._tokenizer, "chat_template", None) or all(m.role == "assistant" for m in messages):
-            ids = self._plain("\n\n".join(m.content for m in messages), add_special_tokens=True)
-        else:
-            chat = [{"role": m.role, "content": self._defused(m.content)} for m in messages]
-            ids = list(self._tokenizer(self._templated(chat), add_special_tokens=False)["input_ids"])
-        start = self._tokenizer.bos_token_id
-        return ids or [self._tokenizer.eos_token_id or 0 if start is None else start]
-
-    def _plain(self, text: str, *, add_special_tokens: bool = False) -> list[int]:
-        """Token ids of a text in which control tokens are text like any other."""
-        tokens = self._tokenizer(text, add_special_tokens=add_special_tokens, split_special_tokens=True)
-        return list(tokens["input_ids"])
-
-    def _defused(self, content: str) -> str:
-        """A paper that holds "<|im_end|>" must not end the turn it is quoted in."""
-        for token in self._control:
-            if token in content:
-                content = content.replace(token, f"{token[0]} {token[1:]}")
-        return content
-
-    def _templated(self, chat: list[dict[str, str]]) -> str:
-        from jinja2 import TemplateError
-
-        last = chat[-1]["role"] == "assistant"
-        options = {"tokenize": False, "add_generation_prompt": not last, "continue_final_message": last}
-        try:
-            return str(self._tokenizer.apply_chat_template(chat, **options))
-        except TemplateError:  # templates such as Gemma's refuse the system role: it goes before the first message then
-            if chat[0]["role"] != "system" or len(chat) < 2:
-                raise
-            first = {"role": chat[1]["role"], "content": f"{chat[0]['content']}\n\n{chat[1]['content']}"}
-            return str(self._tokenizer.apply_chat_template([first, *chat[2:]], **options))
-
     def _generation_rows(self, request: ModelRequest, prompt: list[int]) -> list[CausalRow]:
         if request.n < 1 or request.max_tokens < 1:
             raise BadInput(f"{request.model}: n ({request.n}) and max_tokens ({request.max_tokens}) must be at least 1")
@@ -169,14 +131,14 @@ class CausalRunner:
         ]
 
     def _scoring_row(self, request: ModelRequest, prompt: list[int], text: str) -> CausalRow:
-        forced = self._plain(text)
+        forced = self._coder.plain(text)
         self._fits(request, len(prompt) + len(forced))
         row = CausalRow("score", len(prompt) + len(forced) - 1, kept=len(forced), prompt=prompt, forced=forced)
         row.done = not forced
         return row
 
     def _single(self, request: ModelRequest, token: str) -> int:
-        ids = self._plain(token)
+        ids = self._coder.plain(token)
         if len(ids) != 1:
             pieces = [self._tokenizer.decode([i]) for i in ids]
             raise BadInput(

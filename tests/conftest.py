@@ -15,8 +15,10 @@ settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
+pytest_plugins = ["fakes.tiny_models"]
+
 _MODELS = models_folder()  # before any test has a home of its own
-_SKIPPED = {"data": 0, "models": 0}
+_SKIPPED = {"data": 0, "models": 0, "gpu": 0}
 
 
 @pytest.fixture(autouse=True)
@@ -52,15 +54,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     have_data = data_folder() is not None
     have_models = ready("all-MiniLM-L6-v2") and ready("SmolLM2-135M-Instruct")
+    have_gpu = any(item.get_closest_marker("gpu") for item in items) and _have_gpu()
     for item in items:
-        for marker, have in (("data", have_data), ("models", have_models)):
+        for marker, have in (("data", have_data), ("models", have_models), ("gpu", have_gpu)):
             if item.get_closest_marker(marker) and not have:
                 _SKIPPED[marker] += 1
                 item.add_marker(pytest.mark.skip(reason=f"no {marker}"))
 
 
+def _have_gpu() -> bool:
+    try:
+        import torch
+    except ImportError:
+        return False
+    return torch.cuda.is_available()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    reasons = {"data": "no data: set LITRAG_DATA", "models": "no weights: run `litrag setup`"}
+    reasons = {
+        "data": "no data: set LITRAG_DATA",
+        "models": "no weights: run `litrag setup`",
+        "gpu": "no CUDA device here",
+    }
     for marker, count in _SKIPPED.items():
         if count:
             terminalreporter.write_line(

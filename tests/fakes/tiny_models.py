@@ -96,6 +96,13 @@ def tiny_causal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture(scope="session")
+def tiny_gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A GPT-2, whose dropout is on while it is trained."""
+    pytest.importorskip("torch")
+    return _write(tmp_path_factory.mktemp("models") / "tiny-gpt2", 0, None, "gpt2")
+
+
+@pytest.fixture(scope="session")
 def tiny_chat(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with a chat template."""
     pytest.importorskip("torch")

@@ -1,0 +1,71 @@
+"""The language model that a recipe trains: loaded from a model string, all weights or a LoRA adapter (Hu et al., ICLR 2022)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from litrag.core.errors import BadInput
+from litrag.models.local_loading import CausalModel, load_causal
+from litrag.models.weights import resolve_local
+from litrag.training.config import TrainConfig
+from litrag.training.kit import needed
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+__all__ = ["Tuned", "load_tuned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """A model in training. `adapts` is the base's model string where an adapter is trained, None where all weights are."""
+
+    model: PreTrainedModel
+    loaded: CausalModel
+    adapts: str | None
+
+    @property
+    def save(self) -> Callable[[Path], None]:
+        """Saves what was trained: the adapter alone, or model and tokenizer."""
+
+        def saved(folder: Path) -> None:
+            self.model.save_pretrained(folder)
+            if self.adapts is None:
+                self.loaded.tokenizer.save_pretrained(folder)
+
+        return saved
+
+
+def load_tuned(config: TrainConfig) -> Tuned:
+    """Loads the base for training. Raises BadInput (a quantized file; an adapter upon an adapter; no such module), ModelUnavailable,
+    MissingExtra."""
+    base = config.base if config.base.startswith("local/") else f"local/{config.base}"
+    place = resolve_local(base)
+    if place.kind != "generation":
+        raise BadInput(f"{base} is no language model; this recipe trains one")
+    if config.tuning == "lora" and place.adapter is not None:
+        raise BadInput(f"{base} has an adapter; train all weights (tuning full), or start from its base")
+    loaded = load_causal(base, place)
+    if getattr(loaded.model, "hf_quantizer", None) is not None:
+        raise BadInput(
+            f"{base} is quantized, which cannot be trained; give a folder of full weights, or `litrag setup` one"
+        )
+    model: Any = loaded.model
+    if config.tuning == "full":
+        return Tuned(model.requires_grad_(True).train(), loaded, None)
+    peft = needed("peft")
+    adapter = peft.LoraConfig(
+        r=config.lora_r,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules=list(config.lora_targets),
+        task_type="CAUSAL_LM",
+    )
+    try:
+        return Tuned(peft.get_peft_model(model, adapter).train(), loaded, base)
+    except ValueError as error:
+        names = sorted({name.rpartition(".")[2] for name, module in model.named_modules() if hasattr(module, "weight")})
+        raise BadInput(f"{base} has no modules {list(config.lora_targets)}; it has: {', '.join(names)}") from error
