@@ -47,11 +47,15 @@ def setup(
     )
 
 
-def doctor() -> None:
-    """Roles and their models and hosts, libraries, weights, keys, versions; what text goes where."""
+def doctor(
+    apis: Annotated[
+        bool, typer.Option("--apis", help="Ask API providers, too, what their models can do; they may charge for it.")
+    ] = False,
+) -> None:
+    """Roles and their models and hosts, what servers can do (asked), libraries, weights, keys, versions; what text goes where."""
     from litrag.pipelines.diagnosis import diagnose
 
-    report = diagnose(settings())
+    report = diagnose(settings(), apis=apis)
     show(report.data, "\n".join(report.lines))
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from litrag.core.paths import data_folder, home, models_folder
 from litrag.core.settings import ROLES, Role, Settings
+from litrag.core.sync import run
+from litrag.core.versions import versions
 from litrag.models.known_weights import KNOWN_WEIGHTS
+from litrag.models.probing import Probed, probe, servers
 from litrag.models.weights import ready
+from litrag.retrievers.sources import KEYS, SOURCES, key_of
 from litrag.retrievers.sources.library import list_libraries
 
 __all__ = ["Diagnosis", "diagnose"]
@@ -48,19 +51,25 @@ class Diagnosis:
     lines: tuple[str, ...]
 
 
-def diagnose(settings: Settings) -> Diagnosis:
-    """Looks only at this machine; nothing is called and nothing heavy is imported."""
+def diagnose(settings: Settings, *, apis: bool = False) -> Diagnosis:
+    """Looks at this machine, and asks the model servers that the settings name what they can do; without one nothing is called and
+    nothing heavy is imported. `apis` asks providers, too, who may charge for it."""
     roles = {role: _role(settings, role) for role in ROLES}
     weights = {name: ready(name) for name in KNOWN_WEIGHTS}
     libraries = {info.name: info.papers for info in list_libraries() if info.added}
-    versions = {name: _version(name) for name in _PACKAGES}
+    here = versions(_PACKAGES)
+    asked = servers(settings, apis=apis)
+    probed = run(probe(asked)) if asked else ()
+    sources = {name: _source(settings, name) for name in SOURCES}
     keys = sorted(name for name in os.environ if name.endswith("_API_KEY"))
     data = {
         "profile": settings.profile,
         "roles": roles,
         "weights": weights,
+        "servers": [asdict(server) for server in probed],
+        "sources": sources,
         "libraries": libraries,
-        "versions": versions,
+        "versions": here,
         "keys": keys,
         "home": str(home()),
         "models": str(models_folder()),
@@ -76,6 +85,7 @@ def diagnose(settings: Settings) -> Diagnosis:
         f"{role:<9} {r['model'] or '-':<41} {r['host']:<12} {_SENT[role] if r['model'] else ''}"
         for role, r in roles.items()
     ]
+    lines += ["", *_server_lines(probed)] if probed else []
     lines += [
         "",
         *(
@@ -87,8 +97,12 @@ def diagnose(settings: Settings) -> Diagnosis:
     lines += [f"library   {name}: {n:,} papers" for name, n in libraries.items()] or [
         "library   none; add one with: litrag library add papers.bib"
     ]
+    lines += [
+        f"source    {name}: {s['host']}, {s['key']}; {'words of title and queries are sent there' if s['used'] else 'not used'}"
+        for name, s in sources.items()
+    ]
     lines += [f"keys      {', '.join(keys) or 'none set (none is needed for local models)'}"]
-    lines += [f"versions  {', '.join(f'{name} {v}' for name, v in versions.items())}", f"home      {home()}"]
+    lines += [f"versions  {', '.join(f'{name} {v}' for name, v in here.items())}", f"home      {home()}"]
     lines += [
         "",
         "settings  "
@@ -113,8 +127,21 @@ def _needed(settings: Settings) -> set[str]:
     return {(settings.role_model(role) or "").removeprefix("local/") for role in ROLES}
 
 
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "here" if importlib.util.find_spec(name) else "not installed"
+def _source(settings: Settings, name: str) -> dict[str, str | bool]:
+    variables = KEYS[name]
+    found = next((variable for variable in variables if key_of((variable,))), "")
+    key = f"key from {found}" if found else f"no key ({variables[0]})" if variables else "needs no key"
+    url = settings.source_urls.get(name)
+    return {"host": urlsplit(url).netloc if url else "its public host", "key": key, "used": name in settings.sources}
+
+
+def _server_lines(probed: Sequence[Probed]) -> list[str]:
+    lines = []
+    for server in probed:
+        powers = {"chat": server.chat, "JSON schema": server.schema, "logprobs": server.logprobs}
+        powers["embeddings"] = server.embeddings
+        context = f", context {server.context:,} tokens" if server.context else ""
+        plain = ", ".join(f"{name} {found}" for name, found in powers.items() if found in ("yes", "no"))
+        lines.append(f"server    {server.model} at {server.host}: {plain or 'nothing answered'}{context}")
+        lines += [f"          {name}: {found}" for name, found in powers.items() if found not in ("yes", "no")]
+    return lines

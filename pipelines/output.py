@@ -8,13 +8,13 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
 from litrag.core.errors import BadInput, CannotWrite
 from litrag.core.store import digest
 from litrag.core.types import Draft, Evidence, Paper
+from litrag.core.versions import versions
 from litrag.exports.bibtex import bibliography
 from litrag.exports.evidence import evidence_file
 from litrag.exports.markdown import review_markdown
@@ -133,7 +133,7 @@ def _run_record(shop: Workshop, state: ReviewState, hashes: Mapping[str, str]) -
         input=request.name,
         request=_same_request(request),
         settings={**shop.settings.model_dump(mode="json"), **asked},
-        versions={"python": platform.python_version(), **_versions()},
+        versions={"python": platform.python_version(), **versions(_PACKAGES)},
         prompts={name: prompt.hash for name, prompt in _PROMPTS.items()},
         counters=dict(state.get("counters", {})),
         ledger=LedgerRecord(**asdict(shop.ledger.totals()), rows=rows),
@@ -148,16 +148,6 @@ def _same_request(request: ReviewRequest) -> str:
     for name in ("force", "out"):
         del asked[name]
     return digest({**asked, "before": str(request.before)})
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _sha(path: Path) -> str:

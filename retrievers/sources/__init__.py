@@ -15,12 +15,20 @@ if TYPE_CHECKING:
     from litrag.core.settings import Settings
     from litrag.retrievers.sources.web import Web
 
-__all__ = ["SOURCES", "key_of", "online_sources"]
+__all__ = ["KEYS", "SOURCES", "key_of", "online_sources"]
 
 SOURCES: Final = {
     "arxiv": "litrag.retrievers.sources.arxiv:ArxivSource",
     "semantic-scholar": "litrag.retrievers.sources.semantic_scholar:SemanticScholar",
     "openalex": "litrag.retrievers.sources.openalex:OpenAlex",
+}
+
+
+# source -> the variables that may hold its key, first come first served
+KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "arxiv": (),
+    "semantic-scholar": ("SEMANTIC_SCHOLAR_API_KEY", "S2_API_KEY"),
+    "openalex": ("OPENALEX_API_KEY",),
 }
 
 
@@ -37,7 +45,7 @@ def online_sources(ids: Sequence[str], settings: Settings, web: Web) -> tuple[So
             first_wait=min(made.host.first_wait, seconds / 20),
         )
         url = settings.source_urls.get(name, "")
-        built.append(made(web, url=url, key=key_of(made.key_variables), seconds=seconds, host=host))
+        built.append(made(web, url=url, key=key_of(KEYS.get(name, ())), seconds=seconds, host=host))
     return tuple(built)
 
 

@@ -44,7 +44,6 @@ class ArxivSource:
 
     name = "arxiv"
     host = ARXIV
-    key_variables: tuple[str, ...] = ()
 
     def __init__(self, web: Web, *, url: str = "", key: str = "", seconds: float = 60.0, host: Host = ARXIV) -> None:
         self._web, self._url, self._seconds, self._host = web, url or _URL, seconds, host

@@ -46,7 +46,6 @@ class OpenAlex:
 
     name = "openalex"
     host = OPENALEX
-    key_variables: tuple[str, ...] = ("OPENALEX_API_KEY",)
 
     def __init__(self, web: Web, *, url: str = "", key: str = "", seconds: float = 60.0, host: Host = OPENALEX) -> None:
         self._web, self._url, self._key, self._seconds, self._host = web, url or _URL, key, seconds, host

@@ -41,7 +41,6 @@ class SemanticScholar:
 
     name = "semantic-scholar"
     host = SEMANTIC_SCHOLAR
-    key_variables: tuple[str, ...] = ("SEMANTIC_SCHOLAR_API_KEY", "S2_API_KEY")
 
     def __init__(
         self, web: Web, *, url: str = "", key: str = "", seconds: float = 60.0, host: Host = SEMANTIC_SCHOLAR
