@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes.recipes import longer_replies
 from fakes.shell import Shell, failure
 
 from litrag.core.errors import BadInput, UnknownName
@@ -120,30 +121,9 @@ async def test_an_embedder_is_trained_by_the_same_kit(tiny_embedder: Path, tmp_p
 
 async def test_a_policy_is_trained_by_the_same_kit(tiny_chat: Path, tmp_path: Path) -> None:
     """TRL's GRPO: its arguments extend the Trainer's, its rewards are logged, its result loads."""
-    trl = pytest.importorskip("trl")
-    datasets = pytest.importorskip("datasets")
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    def longer(completions: list[Any], **more: Any) -> list[float]:
-        return [float(len(completion)) for completion in completions]
-
-    def recipe(job: Job) -> Built:
-        tokenizer = AutoTokenizer.from_pretrained(tiny_chat)
-        model = AutoModelForCausalLM.from_pretrained(tiny_chat)
-        args = job.arguments(trl.GRPOConfig, num_generations=4, max_completion_length=6, bf16=False)
-        rows = datasets.Dataset.from_dict({"prompt": ["the cat", "the dog"] * 4})
-        trainer = trl.GRPOTrainer(
-            model=model, reward_funcs=longer, args=args, train_dataset=rows, processing_class=tokenizer
-        )
-
-        def save(folder: Path) -> None:
-            trainer.model.save_pretrained(folder)
-            tokenizer.save_pretrained(folder)
-
-        return Built(trainer, save)
-
+    pytest.importorskip("trl")
     settings = config(tiny_chat, tmp_path / "none", recipe="longer", max_steps=2, learning_rate=1e-1)
-    result = train(settings, tmp_path / "run", recipe=recipe)
+    result = train(settings, tmp_path / "run", recipe=longer_replies(tiny_chat))
     metrics = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in metrics] == [1, 2]
     assert "reward" in metrics[0]
