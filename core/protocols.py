@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from litrag.core.types import Message, Paper, Query, Ranking, Score
+from litrag.core.types import Message, Paper, Passage, Query, Ranking, Score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,13 +81,15 @@ class TokenScores:
 
 @dataclass(frozen=True, slots=True)
 class SourceResult:
-    """What one source found for one query: papers best first, beside each its scores, and soft failures."""
+    """What one source found for one query: papers best first, beside each its scores and, where the source holds full texts, the
+    passage that was found (`passages` is empty or parallel to `papers`); and soft failures."""
 
     source: str
     query: Query
     papers: tuple[Paper, ...] = ()
     scores: tuple[tuple[Score, ...], ...] = ()
     warnings: tuple[str, ...] = ()
+    passages: tuple[Passage | None, ...] = ()
 
 
 class Retriever(Protocol):

@@ -22,6 +22,7 @@ __all__ = [
     "DraftParagraph",
     "DraftSection",
     "Evidence",
+    "Filter",
     "Hit",
     "Hop",
     "Message",
@@ -45,8 +46,31 @@ Metadata: TypeAlias = Mapping[str, str | int | float | None]
 
 
 @dataclass(frozen=True, slots=True)
+class Filter:
+    """Which documents may come back. Years are inclusive, 0 leaves an end open; an unknown year passes no bound. A venue passes where
+    its name holds one of `venues` (case does not matter), a document where it comes from one of the files or sources `sources`; empty
+    means any."""
+
+    first_year: int = 0
+    last_year: int = 0
+    venues: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return self != Filter()
+
+    def admits(self, *, year: int, venue: str, source: str) -> bool:
+        """Whether a document with these facts may come back."""
+        low = not self.first_year or year >= self.first_year
+        high = not self.last_year or 0 < year <= self.last_year
+        held = not self.venues or any(name.casefold() in venue.casefold() for name in self.venues)
+        return low and high and held and (not self.sources or source in self.sources)
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
-    """What is searched for. `before` is exclusive: only papers published earlier count. `exclude` holds document ids."""
+    """What is searched for. `before` is exclusive: only papers published earlier count. `exclude` holds document ids; `only` filters
+    by year, venue and source."""
 
     text: str
     kind: str = "original"
@@ -55,6 +79,7 @@ class Query:
     before: date | None = None
     exclude: frozenset[str] = frozenset()
     parent: str | None = None
+    only: Filter = Filter()
 
 
 @dataclass(frozen=True, slots=True)
