@@ -15,13 +15,13 @@ from litrag.core import registry
 from litrag.core.errors import BadInput
 from litrag.core.protocols import Retriever
 from litrag.core.types import Document
-from litrag.evals.data import load
-from litrag.evals.data.types import Dataset, Topic
+from litrag.corpora import load
+from litrag.corpora.trec import read_run, write_run
+from litrag.corpora.types import Dataset, Topic
 from litrag.evals.journal import Answer, Journal
 from litrag.evals.metrics import check_measures, measures_of
 from litrag.evals.runner import Evaluation, System
 from litrag.evals.tasks import EvalOptions
-from litrag.evals.trec import read_run, write_run
 from litrag.retrievers.bm25 import BM25, BM25Index
 
 __all__ = ["MEASURES", "METHODS", "RETRIEVAL", "Bench", "Retrieval", "bm25"]
