@@ -23,7 +23,7 @@ class GatewayEmbedder:
 
     def __init__(
         self,
-        blank: Callable[[], ModelRequest],
+        blank: Callable[[Literal["query", "document"]], ModelRequest],
         backend: Backend,
         cache: RequestCache,
         ledger: Ledger,
@@ -34,8 +34,13 @@ class GatewayEmbedder:
 
     @property
     def model(self) -> str:
-        """The model string; it names the score source `dense:<model>`."""
-        return self._blank().model
+        """The model string of queries; it names the score source `dense:<model>`."""
+        return self._blank("query").model
+
+    @property
+    def documents_model(self) -> str:
+        """The model string of documents, which names a folder of vectors; another one where the model was trained for queries alone."""
+        return self._blank("document").model
 
     async def embed(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> Vectors:
         """(n, d) float32, rows of unit L2 norm, in the order of the texts. Raises ModelFault, BudgetSpent.
@@ -43,7 +48,7 @@ class GatewayEmbedder:
         What finished before an error stays in the cache."""
         import numpy as np
 
-        blank = self._blank()
+        blank = self._blank(kind)
         keys = [digest([blank.model, blank.fingerprint, blank.api_base, kind, text]) for text in texts]
         found = self._cache.vectors(list(dict.fromkeys(keys)))
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Literal
 from weakref import WeakKeyDictionary
 
 from litrag.core.budget import Budget
@@ -106,7 +107,13 @@ class Gateway:
     def embedder(self) -> GatewayEmbedder:
         """The embedder of the role `embed`."""
         name = self._name("embed")
-        return GatewayEmbedder(lambda: self._blank("embed", name), self, self.cache, self.ledger)
+
+        def blank(kind: Literal["query", "document"]) -> ModelRequest:
+            from litrag.models.weights import documents_model
+
+            return self._blank("embed", name if kind == "query" else documents_model(name))
+
+        return GatewayEmbedder(blank, self, self.cache, self.ledger)
 
     def _name(self, role: Role) -> str:
         name = self.settings.role_model(role)

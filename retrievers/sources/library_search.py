@@ -27,7 +27,11 @@ class NamedEmbedder(Embedder, Protocol):
 
     @property
     def model(self) -> str:
-        """The model string."""
+        """The model string of queries."""
+
+    @property
+    def documents_model(self) -> str:
+        """The model string of documents: whose vectors the library holds."""
 
 
 class LibrarySource:
@@ -92,7 +96,7 @@ class LibrarySource:
         library, embedder = self._library, self._embedder
         if embedder is None:
             return None
-        folder = _vector_folder(library, embedder.model)
+        folder = _vector_folder(library, embedder.documents_model)
         note = VectorNote.read(folder)
         if note is None or not note.complete or note.fingerprint != library.manifest.fingerprint:
             self._untold = (_why_not(library, note),)
@@ -114,7 +118,7 @@ async def fill_vectors(
 ) -> int:
     """Embeds the papers that have no vector yet; returns how many. Every batch is on disk before the next begins, and every text
     is in the cache, so that a stop costs nothing. Raises ModelFault, EnvironmentFault."""
-    folder = _vector_folder(library, embedder.model)
+    folder = _vector_folder(library, embedder.documents_model)
     ids = (await asyncio.to_thread(lambda: library.index)).ids
     index: EdgeIndex | None = None
     keep: set[str] = set()
@@ -132,14 +136,14 @@ async def fill_vectors(
                 vectors = await embedder.embed([paper.text for paper in fresh], kind="document")
                 if index is None:
                     index = await asyncio.to_thread(EdgeIndex, folder, int(vectors.shape[1]))
-                _note(library, embedder.model, start)
+                _note(library, embedder.documents_model, start)
                 await asyncio.to_thread(index.upsert, fresh, vectors)
                 filled += len(fresh)
             listen(Event("vectors", done=min(start + batch, len(ids)), total=len(ids)))
         if index is not None:
             await asyncio.to_thread(index.prune, keep)
             await asyncio.to_thread(index.optimise)
-            _note(library, embedder.model, len(index), complete=True)
+            _note(library, embedder.documents_model, len(index), complete=True)
     finally:
         if index is not None:
             index.close()
