@@ -15,6 +15,7 @@ from litrag.core.types import Query
 from litrag.retrievers.bm25 import BM25
 from litrag.retrievers.dense import Dense
 from litrag.retrievers.fusion import Hybrid
+from litrag.retrievers.rows import Row
 from litrag.retrievers.sources.library import Library
 from litrag.retrievers.sources.library_files import VectorNote, cannot_write, write_json
 from litrag.retrievers.vectors import EdgeIndex, point_id
@@ -122,14 +123,15 @@ async def fill_vectors(
     try:
         for start in range(0, len(ids), batch):
             papers = await asyncio.to_thread(library.papers, ids[start : start + batch])
-            points = [point_id(paper) for paper in papers]
+            rows = [Row.of(paper) for paper in papers]
+            points = [point_id(row) for row in rows]
             keep.update(points)
             if index is None:
                 index = await asyncio.to_thread(_existing, folder)
             absent = set(points if index is None else await asyncio.to_thread(index.missing, points))
-            fresh = [paper for point, paper in zip(points, papers, strict=True) if point in absent]
+            fresh = [row for point, row in zip(points, rows, strict=True) if point in absent]
             if fresh:
-                vectors = await embedder.embed([paper.text for paper in fresh], kind="document")
+                vectors = await embedder.embed([row.text for row in fresh], kind="document")
                 if index is None:
                     index = await asyncio.to_thread(EdgeIndex, folder, int(vectors.shape[1]))
                 _note(library, embedder.model, start)
