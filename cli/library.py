@@ -18,6 +18,10 @@ app = typer.Typer(help="Add, list, update, remove libraries of papers.", no_args
 Vectors = Annotated[
     bool | None, typer.Option("--vectors/--no-vectors", help="Fill in vectors now; by default for small libraries.")
 ]
+QdrantUrl = Annotated[
+    str | None,
+    typer.Option("--qdrant-url", help="Qdrant server for the vectors.", envvar="LITRAG_QDRANT_URL", metavar="URL"),
+]
 
 
 @app.command()
@@ -27,6 +31,7 @@ def add(
     ],
     name: Annotated[str | None, typer.Option(help="Name of the library [the first file's].")] = None,
     vectors: Vectors = None,
+    qdrant_url: QdrantUrl = None,
 ) -> None:
     """Index files of papers: BM25 at once, vectors where asked or cheap."""
     from pathlib import Path
@@ -35,7 +40,7 @@ def add(
 
     with progress() as listen:
         library = add_library([Path(path) for path in paths], name=name, listen=listen)
-        _shown(library, vectors, listen)
+        _shown(library, vectors, qdrant_url, listen)
 
 
 @app.command("list")
@@ -80,12 +85,14 @@ def info(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 
 
 @app.command()
-def update(name: Annotated[str, typer.Argument(metavar="NAME")], vectors: Vectors = None) -> None:
+def update(
+    name: Annotated[str, typer.Argument(metavar="NAME")], vectors: Vectors = None, qdrant_url: QdrantUrl = None
+) -> None:
     """Read the source files again; what did not change is kept."""
     from litrag.retrievers.sources.library import update_library
 
     with progress() as listen:
-        _shown(update_library(name, listen=listen), vectors, listen)
+        _shown(update_library(name, listen=listen), vectors, qdrant_url, listen)
 
 
 @app.command()
@@ -97,14 +104,15 @@ def remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     show({"removed": name}, f"removed {name}")
 
 
-def _shown(library: Library, vectors: bool | None, listen: Listener) -> None:
+def _shown(library: Library, vectors: bool | None, qdrant_url: str | None, listen: Listener) -> None:
     from litrag.core.sync import run
     from litrag.pipelines.workshop import fill_library
+    from litrag.retrievers.sources.library_search import vector_count
 
     try:
-        values = settings()
-        i = library.info()
-        wanted = vectors if vectors is not None else i.papers - i.vectors > 0 and i.papers <= values.embed_at_once
+        values = settings(qdrant_url=qdrant_url)
+        lacking = vector_count(library, values.role_model("embed") or "", values.qdrant_url) < len(library)
+        wanted = vectors if vectors is not None else lacking and len(library) <= values.embed_at_once
         if wanted:
             note: Any = run(fill_library(library, values, listen))
             if note:

@@ -152,7 +152,7 @@ async def fill_library(library: Library, settings: Settings, listen: Listener) -
         return f"{lack}; BM25 is ready"
     gateway = Gateway(settings, cache=RequestCache(cache_file()))
     try:
-        await fill_vectors(library, gateway.embedder(), listen=listen)
+        await fill_vectors(library, gateway.embedder(), url=settings.qdrant_url, listen=listen)
     finally:
         gateway.cache.close()
     return ""
@@ -188,8 +188,9 @@ async def _sources(request: ReviewRequest, shop: Workshop) -> tuple[Source, ...]
 
 async def _library_sources(request: ReviewRequest, shop: Workshop) -> tuple[Source, ...]:
     from litrag.retrievers.sources.library import list_libraries, open_library
-    from litrag.retrievers.sources.library_search import LibrarySource, fill_vectors
+    from litrag.retrievers.sources.library_search import LibrarySource, fill_vectors, vector_count
 
+    url = shop.settings.qdrant_url
     libraries: list[Library] = []
     if request.libraries:
         libraries = [open_library(name, listen=shop.listen) for name in request.libraries]
@@ -197,14 +198,16 @@ async def _library_sources(request: ReviewRequest, shop: Workshop) -> tuple[Sour
         libraries = [open_library(info.name, listen=shop.listen) for info in list_libraries() if info.added]
     for library in libraries:
         shop.start_warnings.extend(library.warnings)
-        info = library.info()
-        if shop.embedder is not None and info.vectors < info.papers <= shop.settings.embed_at_once:
+        if shop.embedder is None or len(library) > shop.settings.embed_at_once:
+            continue
+        if vector_count(library, shop.embedder.model, url) < len(library):
             try:
-                await fill_vectors(library, shop.embedder, listen=shop.listen)
+                await fill_vectors(library, shop.embedder, url=url, listen=shop.listen)
             except (BudgetSpent, EnvironmentFault) as error:
                 shop.start_warnings.append(f"library {library.name}: {error}; searched with BM25 only")
     called = Counter(library.name for library in libraries)
     names = [library.name if called[library.name] == 1 else library.folder.name for library in libraries]
     return tuple(
-        LibrarySource(library, shop.embedder, name=name) for library, name in zip(libraries, names, strict=True)
+        LibrarySource(library, shop.embedder, name=name, url=url)
+        for library, name in zip(libraries, names, strict=True)
     )

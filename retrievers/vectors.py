@@ -19,13 +19,15 @@ from litrag.retrievers.rows import Row
 if TYPE_CHECKING:
     from litrag.core.protocols import Vectors
 
-__all__ = ["EdgeIndex", "VectorIndex", "point_id"]
+__all__ = ["EdgeIndex", "VectorIndex", "payload", "point_id"]
 
 T = TypeVar("T")
 
 
 class VectorIndex(Protocol):
-    """Points of unit vectors under UUIDs; implemented in process here, by a server later."""
+    """Points of unit vectors under UUIDs; in process here, on a server in `qdrant_server`; `indexes` chooses."""
+
+    def __len__(self) -> int: ...
 
     def missing(self, points: Sequence[str]) -> list[str]:
         """Those of the points that are not stored."""
@@ -107,7 +109,7 @@ class EdgeIndex:
     def upsert(self, rows: Sequence[Row], vectors: Vectors) -> None:
         """Stores vectors and flushes: what was upserted survives a kill."""
         points = [
-            self._edge.Point(point_id(row), vector.tolist(), _payload(row))
+            self._edge.Point(point_id(row), vector.tolist(), payload(row))
             for row, vector in zip(rows, vectors, strict=True)
         ]
         self._update(self._edge.UpdateOperation.upsert_points(points))
@@ -194,7 +196,7 @@ class EdgeIndex:
             raise EnvironmentFault(f"{where} cannot be used ({text[:200]}); {remedy}") from error
 
 
-def _payload(row: Row) -> dict[str, str | int]:
+def payload(row: Row) -> dict[str, str | int]:
     """What searches filter by and give back; the venue as `Filter.admits` compares it."""
     venue = row.venue.casefold()
     return {"row": row.id, "paper": row.paper, "day": row.day, "year": row.year, "venue": venue, "source": row.source}
