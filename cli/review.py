@@ -102,7 +102,9 @@ def review(
     verify_model: Annotated[Text, _model("verify")] = None,
     embed_model: Annotated[Text, _model("embed")] = None,
     rewriter: Annotated[Text, typer.Option(help="auto, keywords, statistical, none.", rich_help_panel=_HOW)] = None,
-    reranker: Annotated[Text, typer.Option(help="auto, insertrank, similarity, none.", rich_help_panel=_HOW)] = None,
+    reranker: Annotated[
+        Text, typer.Option(help="auto, insertrank, maxsim, similarity, none.", rich_help_panel=_HOW)
+    ] = None,
     writer: Annotated[Text, typer.Option(help="auto, extractive, generate.", rich_help_panel=_HOW)] = None,
     seed: Annotated[Count, typer.Option(help="Seed of everything random.", rich_help_panel=_HOW)] = None,
     max_searches: Annotated[

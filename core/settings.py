@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     )
     reranker: str = Field(
         default="auto",
-        description="Reranker id; auto: insertrank with a rerank model, else similarity, else the fused order.",
+        description="Reranker id (insertrank, maxsim, similarity, none); auto: insertrank with a rerank model, else similarity, else the fused order.",
     )
     agent: str = Field(default="none", description="Search agent id; none searches every query once.")
     writer: Literal["auto", "extractive", "generate"] = Field(

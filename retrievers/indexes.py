@@ -15,7 +15,7 @@ from litrag.core.errors import CannotWrite
 from litrag.core.paths import made
 from litrag.retrievers.vectors import EdgeIndex, VectorIndex
 
-__all__ = ["VectorPlace"]
+__all__ = ["VectorPlace", "model_slug"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class VectorPlace:
     @property
     def slug(self) -> str:
         """The model string as a file name."""
-        return _slug(self.model.removeprefix("local/"))
+        return model_slug(self.model)
 
     def open(self, dimensions: int | None = None) -> VectorIndex:
         """Opens the index, or makes one of `dimensions`. Raises FileNotFoundError where there is none and no dimensions are given,
@@ -65,6 +65,11 @@ class VectorPlace:
         except OSError as error:
             raise CannotWrite(file, error.strerror or str(error), remedy="free space, or set LITRAG_HOME") from error
         return name
+
+
+def model_slug(model: str) -> str:
+    """A model string as a file name: local/all-MiniLM-L6-v2 -> all-MiniLM-L6-v2."""
+    return _slug(model.removeprefix("local/"))
 
 
 def _slug(text: str) -> str:
