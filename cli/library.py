@@ -10,6 +10,7 @@ from litrag.cli.context import progress, settings, show, tell
 
 if TYPE_CHECKING:
     from litrag.core.events import Listener
+    from litrag.core.settings import Settings
     from litrag.retrievers.sources.library import Library
 
 __all__ = ["app"]
@@ -38,9 +39,10 @@ def add(
 
     from litrag.retrievers.sources.library import add_library
 
+    values = settings(qdrant_url=qdrant_url)
     with progress() as listen:
         library = add_library([Path(path) for path in paths], name=name, listen=listen)
-        _shown(library, vectors, qdrant_url, listen)
+        _shown(library, vectors, values, listen)
 
 
 @app.command("list")
@@ -91,8 +93,9 @@ def update(
     """Read the source files again; what did not change is kept."""
     from litrag.retrievers.sources.library import update_library
 
+    values = settings(qdrant_url=qdrant_url)
     with progress() as listen:
-        _shown(update_library(name, listen=listen), vectors, qdrant_url, listen)
+        _shown(update_library(name, listen=listen), vectors, values, listen)
 
 
 @app.command()
@@ -104,13 +107,12 @@ def remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     show({"removed": name}, f"removed {name}")
 
 
-def _shown(library: Library, vectors: bool | None, qdrant_url: str | None, listen: Listener) -> None:
+def _shown(library: Library, vectors: bool | None, values: Settings, listen: Listener) -> None:
     from litrag.core.sync import run
     from litrag.pipelines.workshop import fill_library
     from litrag.retrievers.sources.library_search import vector_count
 
     try:
-        values = settings(qdrant_url=qdrant_url)
         lacking = vector_count(library, values.role_model("embed") or "", values.qdrant_url) < len(library)
         wanted = vectors if vectors is not None else lacking and len(library) <= values.embed_at_once
         if wanted:

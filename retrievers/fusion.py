@@ -129,11 +129,11 @@ def _cut(ranking: Ranking, k: int) -> Ranking:
 
 
 def _shared(hit: Hit, gains: dict[str, float], ranks: dict[tuple[str, str], int]) -> Hit:
-    """The hit with each query's share of its score; none where no query counts."""
+    """The hit with each query's share of its score; none where no query counts. The score that orders the ranking stays the last."""
     total = sum(gains.values())
     shares = (
         Score(gain / total, "multi-query:share", text, ranks[hit.document.id, text])
         for text, gain in gains.items()
         if gain > 0
     )
-    return hit.scored(*shares)
+    return replace(hit, scores=(*hit.scores[:-1], *shares, hit.scores[-1]))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litrag.core.errors import UnknownName
-from litrag.core.fusion import Fusion, NormalisedScoreFusion, QueryMismatch, ReciprocalRankFusion
+from litrag.core.fusion import Fusion, NormalisedScoreFusion, QueryMismatch, ReciprocalRankFusion, stage_scores
 from litrag.core.types import Document, Filter, Hit, Query, Ranking, Score
 from litrag.retrievers.fusion import Hybrid, MultiQuery, MultiQueryFusion
 from litrag.rewriters.statistical import StatisticalKeywords
@@ -152,6 +152,7 @@ def test_every_query_s_share_of_a_document_is_kept() -> None:
     assert share(fused.hits[2]) == {"dogs": 1.0}
     assert fused.hits[0].score("multi-query:share", query="dogs").rank == 2
     assert fused.hits[0].score("multi-query").value == pytest.approx(whole)
+    assert stage_scores(fused)["a"] == pytest.approx(whole), "what is fused or pruned next is the score, not a share"
 
 
 @given(

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import numpy as np
 import pytest
@@ -169,16 +172,74 @@ class Refusal(BaseHTTPRequestHandler):
         """Silent."""
 
 
-@pytest.fixture
-def refusing() -> Iterator[str]:
-    """The address of a server that refuses everything."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusal)
+class Obedience(BaseHTTPRequestHandler):
+    """Does as if it made and filled a collection. `heard` keeps (method, path, key, body)."""
+
+    heard: list[tuple[str, str, str | None, Any]] = []
+
+    def do_GET(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or "null")
+        self.heard.append((self.command, self.path, self.headers.get("api-key"), body))
+        made = self.command == "PUT" and self.path.count("/") == 2
+        done = {"operation_id": 0, "status": "completed"}
+        found = {"points": [{"id": 1, "version": 0, "score": 0.5, "payload": {"row": "r0"}}]}
+        result = {"exists": False} if self.command == "GET" else True if made else done
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.end_headers()
+        answer = {"result": found if "query" in self.path else result, "status": "ok", "time": 0.0}
+        self.wfile.write(json.dumps(answer).encode())
+
+    do_PUT = do_POST = do_GET
+
+    def log_message(self, *_: object) -> None:
+        """Silent."""
+
+
+@pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection:UserWarning")
+def test_what_goes_over_the_wire_has_the_key_and_waits_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upsert that does not wait is lost with the server, and the run that made it would not know."""
+    monkeypatch.setenv("QDRANT_API_KEY", "secret")
+    Obedience.heard.clear()
+    with serving(Obedience) as url:
+        index = ServerIndex(url, "papers", 4, batch=2)
+        index.upsert(ROWS[:3], directions(3))
+        assert index.search(FIRST_AXIS, Query("x", before=date(2003, 1, 1)), 7) == [("r0", 0.5)]
+        index.close()
+    assert {key for _, _, key, _ in Obedience.heard} == {"secret"}
+    calls = [(method, path.split("?")[0]) for method, path, _, _ in Obedience.heard]
+    assert calls == [
+        ("GET", "/collections/papers/exists"),
+        ("PUT", "/collections/papers"),
+        *[("PUT", "/collections/papers/index")] * 5,
+        *[("PUT", "/collections/papers/points")] * 2,
+        ("POST", "/collections/papers/points/query"),
+    ]
+    assert all("wait=true" in path for _, path, _, _ in Obedience.heard if path.partition("?")[0].endswith("points"))
+    assert Obedience.heard[1][3]["vectors"] == {"size": 4, "distance": "Dot"}
+    indexed = {body["field_name"]: body["field_schema"] for _, path, _, body in Obedience.heard if "/index" in path}
+    assert indexed == {"day": "integer", "year": "integer", "venue": "keyword", "source": "keyword", "paper": "keyword"}
+    asked = Obedience.heard[-1][3]
+    assert (asked["limit"], asked["filter"]["must"]) == (7, [{"key": "day", "range": {"lt": 20030101}}])
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server on this machine."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """The address of a server that refuses everything."""
+    with serving(Refusal) as url:
+        yield url
 
 
 @pytest.mark.parametrize(
