@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from litrag.core.budget import Budget, Spend
 from litrag.core.errors import BudgetSpent
@@ -42,7 +42,8 @@ class RecordedSearch:
     async def search(self, source: Source, query: Query, k: int) -> str:
         """The store id of the SourceResult. Raises BudgetSpent, also for a search that is under way when the run's time is up."""
         before = query.before.isoformat() if query.before else None
-        key = digest(["search", source.name, query.text, query.kind, before, sorted(query.exclude), k])
+        only = [sorted(part) if isinstance(part, frozenset) else part for part in astuple(query.only)]
+        key = digest(["search", source.name, query.text, query.kind, before, sorted(query.exclude), only, k])
         if (kept := self.store.recall(key)) is not None:
             self.ledger.cached("search", source.name, "search", key)
             return kept

@@ -10,6 +10,7 @@ from litrag.cli.context import progress, settings, show, tell
 
 if TYPE_CHECKING:
     from litrag.core.events import Listener
+    from litrag.core.settings import Settings
     from litrag.retrievers.sources.library import Library
 
 __all__ = ["app"]
@@ -17,6 +18,10 @@ __all__ = ["app"]
 app = typer.Typer(help="Add, list, update, remove libraries of papers.", no_args_is_help=True)
 Vectors = Annotated[
     bool | None, typer.Option("--vectors/--no-vectors", help="Fill in vectors now; by default for small libraries.")
+]
+QdrantUrl = Annotated[
+    str | None,
+    typer.Option("--qdrant-url", help="Qdrant server for the vectors.", envvar="LITRAG_QDRANT_URL", metavar="URL"),
 ]
 
 
@@ -27,15 +32,17 @@ def add(
     ],
     name: Annotated[str | None, typer.Option(help="Name of the library [the first file's].")] = None,
     vectors: Vectors = None,
+    qdrant_url: QdrantUrl = None,
 ) -> None:
     """Index files of papers: BM25 at once, vectors where asked or cheap."""
     from pathlib import Path
 
     from litrag.retrievers.sources.library import add_library
 
+    values = settings(qdrant_url=qdrant_url)
     with progress() as listen:
         library = add_library([Path(path) for path in paths], name=name, listen=listen)
-        _shown(library, vectors, listen)
+        _shown(library, vectors, values, listen)
 
 
 @app.command("list")
@@ -80,12 +87,15 @@ def info(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 
 
 @app.command()
-def update(name: Annotated[str, typer.Argument(metavar="NAME")], vectors: Vectors = None) -> None:
+def update(
+    name: Annotated[str, typer.Argument(metavar="NAME")], vectors: Vectors = None, qdrant_url: QdrantUrl = None
+) -> None:
     """Read the source files again; what did not change is kept."""
     from litrag.retrievers.sources.library import update_library
 
+    values = settings(qdrant_url=qdrant_url)
     with progress() as listen:
-        _shown(update_library(name, listen=listen), vectors, listen)
+        _shown(update_library(name, listen=listen), vectors, values, listen)
 
 
 @app.command()
@@ -97,14 +107,14 @@ def remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     show({"removed": name}, f"removed {name}")
 
 
-def _shown(library: Library, vectors: bool | None, listen: Listener) -> None:
+def _shown(library: Library, vectors: bool | None, values: Settings, listen: Listener) -> None:
     from litrag.core.sync import run
     from litrag.pipelines.workshop import fill_library
+    from litrag.retrievers.sources.library_search import vector_count
 
     try:
-        values = settings()
-        i = library.info()
-        wanted = vectors if vectors is not None else i.papers - i.vectors > 0 and i.papers <= values.embed_at_once
+        lacking = vector_count(library, values.role_model("embed") or "", values.qdrant_url) < len(library)
+        wanted = vectors if vectors is not None else lacking and len(library) <= values.embed_at_once
         if wanted:
             note: Any = run(fill_library(library, values, listen))
             if note:

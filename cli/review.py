@@ -71,6 +71,16 @@ def review(
         list[str] | None,
         typer.Option(help="Paper id, DOI or title to leave out; repeatable.", rich_help_panel=_WHAT),
     ] = None,
+    qdrant_url: Annotated[
+        Text,
+        typer.Option(
+            "--qdrant-url",
+            help="Qdrant server of the libraries' vectors.",
+            envvar="LITRAG_QDRANT_URL",
+            rich_help_panel=_WHAT,
+            metavar="URL",
+        ),
+    ] = None,
     papers: Annotated[Count, typer.Option(help="Papers to cite at the most.", rich_help_panel=_WHAT)] = None,
     model: Annotated[
         Text,
@@ -92,7 +102,9 @@ def review(
     verify_model: Annotated[Text, _model("verify")] = None,
     embed_model: Annotated[Text, _model("embed")] = None,
     rewriter: Annotated[Text, typer.Option(help="auto, keywords, statistical, none.", rich_help_panel=_HOW)] = None,
-    reranker: Annotated[Text, typer.Option(help="auto, insertrank, similarity, none.", rich_help_panel=_HOW)] = None,
+    reranker: Annotated[
+        Text, typer.Option(help="auto, insertrank, maxsim, similarity, none.", rich_help_panel=_HOW)
+    ] = None,
     writer: Annotated[Text, typer.Option(help="auto, extractive, generate.", rich_help_panel=_HOW)] = None,
     seed: Annotated[Count, typer.Option(help="Seed of everything random.", rich_help_panel=_HOW)] = None,
     max_searches: Annotated[
@@ -150,7 +162,7 @@ def review(
 
 _SETTINGS = frozenset(
     "papers replay model api_base rewrite_model rerank_model plan_model write_model verify_model embed_model rewriter reranker writer seed"
-    " max_searches max_calls max_tokens max_cost max_seconds".split()
+    " max_searches max_calls max_tokens max_cost max_seconds qdrant_url".split()
 )
 
 

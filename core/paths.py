@@ -7,7 +7,17 @@ from pathlib import Path
 
 from litrag.core.errors import CannotWrite
 
-__all__ = ["cache_file", "data_folder", "home", "libraries_folder", "made", "models_folder", "runs_folder", "web_file"]
+__all__ = [
+    "cache_file",
+    "data_folder",
+    "home",
+    "libraries_folder",
+    "made",
+    "models_folder",
+    "runs_folder",
+    "tokens_folder",
+    "web_file",
+]
 
 
 def home() -> Path:
@@ -38,6 +48,11 @@ def runs_folder() -> Path:
 def cache_file() -> Path:
     """The request cache."""
     return home() / "cache.sqlite"
+
+
+def tokens_folder() -> Path:
+    """The folder that holds one store of token vectors an embedding model."""
+    return home() / "tokens"
 
 
 def web_file() -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from litrag.core.types import Message, Paper, Passage, Query, Ranking, Score
+from litrag.core.types import Document, Message, Paper, Passage, Query, Ranking, Score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,12 +22,14 @@ __all__ = [
     "ForcedScoring",
     "Generates",
     "JsonSchema",
+    "LateInteraction",
     "NextTokenLogprobs",
     "Reranker",
     "Retriever",
     "Rewriter",
     "Source",
     "SourceResult",
+    "TokenEmbedder",
     "TokenScores",
     "Usage",
 ]
@@ -151,3 +153,15 @@ class ForcedScoring(Protocol):
 class Embedder(Protocol):
     async def embed(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> Vectors:
         """(n, d) float32, rows of unit L2 norm, in the order of the texts."""
+
+
+class TokenEmbedder(Protocol):
+    async def embed_tokens(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> tuple[Vectors, ...]:
+        """For each text (tokens, d) float32, rows of unit L2 norm, in the order of the words; d is the same for all. Marks that a
+        tokenizer puts around a text are no tokens, so a text without a word has none."""
+
+
+class LateInteraction(Protocol):
+    async def scores(self, query: Vectors, documents: Sequence[Document]) -> tuple[float, ...]:
+        """MaxSim of a query's (m, d) token vectors with each document: the sum over query tokens of the greatest dot product with one
+        of the document's tokens, in [-m, m]; 0 for a document without tokens."""

@@ -12,9 +12,10 @@ from contextvars import ContextVar
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
+from urllib.parse import urlsplit
 
 from dotenv import load_dotenv
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 from pydantic_settings.sources import InitSettingsSource
@@ -94,7 +95,7 @@ class Settings(BaseSettings):
     )
     reranker: str = Field(
         default="auto",
-        description="Reranker id; auto: insertrank with a rerank model, else similarity, else the fused order.",
+        description="Reranker id (insertrank, maxsim, similarity, none); auto: insertrank with a rerank model, else similarity, else the fused order.",
     )
     agent: str = Field(default="none", description="Search agent id; none searches every query once.")
     writer: Literal["auto", "extractive", "generate"] = Field(
@@ -103,7 +104,29 @@ class Settings(BaseSettings):
     embed_at_once: int = Field(
         default=500, ge=0, description="Libraries up to this size get their vectors when first used."
     )
+    qdrant_url: str | None = Field(
+        default=None,
+        description="Qdrant server of the vectors of libraries, e.g. http://localhost:6333 [none: in process, on disk]; its key is"
+        " QDRANT_API_KEY.",
+    )
     seed: int = Field(default=0, ge=0, description="Seed of everything random.")
+
+    @field_validator("qdrant_url")
+    @classmethod
+    def _server_url(cls, url: str | None) -> str | None:
+        """An address that can be called, without a key: settings are written into every run's record."""
+        if not url:
+            return None
+        try:
+            parts = urlsplit(url)
+            whole = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        except ValueError:
+            whole = False
+        if not whole:
+            raise ValueError("write it as http://host:6333 or https://host:443")
+        if parts.username or parts.password:
+            raise ValueError("it holds a password; put the key into QDRANT_API_KEY instead")
+        return url.rstrip("/")
 
     @classmethod
     def settings_customise_sources(

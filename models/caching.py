@@ -13,7 +13,7 @@ __all__ = ["Cached"]
 
 class Cached:
     """Outermost wrapper: a hit costs no budget and is one ledger row marked as cached. Embeddings are cached text by text
-    in `models.embedding` and pass through."""
+    in `models.embedding` and pass through; token vectors, which are hundreds a text, are kept by who needs them again."""
 
     def __init__(self, inner: Backend, cache: RequestCache, ledger: Ledger) -> None:
         self._inner, self._cache, self._ledger = inner, cache, ledger
@@ -21,7 +21,7 @@ class Cached:
 
     async def send(self, request: ModelRequest) -> ModelReply:
         """Answers from the cache, from a twin in flight, or from the inner backend."""
-        if request.operation == "embed":
+        if request.operation in ("embed", "embed_tokens"):
             return await self._inner.send(request)
         key = request.key
         if (stored := self._cache.reply(key)) is not None:

@@ -1,4 +1,5 @@
-"""Embeddings on the gateway: cached text by text under the hash of (model, kind, text), sent in batches, unit norm."""
+"""Embeddings on the gateway: cached text by text under the hash of (model, kind, text), sent in batches, unit norm; and vectors of
+tokens."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ __all__ = ["GatewayEmbedder"]
 
 
 class GatewayEmbedder:
-    """`Embedder` over a backend. A text is paid for once, ever; `batch` is the number of texts a request."""
+    """`Embedder` and, where the model can, `TokenEmbedder` over a backend. A text is paid for once, ever; `batch` is the number of texts a request."""
 
     def __init__(
         self,
@@ -42,6 +43,11 @@ class GatewayEmbedder:
         """The model string of documents, which names a folder of vectors; another one where the model was trained for queries alone."""
         return self._blank("document").model
 
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the weights that documents get; "" for a model of others."""
+        return self._blank("document").fingerprint
+
     async def embed(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> Vectors:
         """(n, d) float32, rows of unit L2 norm, in the order of the texts. Raises ModelFault, BudgetSpent.
 
@@ -59,6 +65,20 @@ class GatewayEmbedder:
         if texts and not missing:
             self._ledger.cached(blank.role, blank.model, "embed", keys[0])
         return np.stack([found[key] for key in keys]) if keys else np.zeros((0, 0), dtype=np.float32)
+
+    async def embed_tokens(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> tuple[Vectors, ...]:
+        """For each text (tokens, d) float32 of unit rows. Nothing is cached: an abstract has some 200 vectors, and who needs them again
+        keeps them. Raises ModelFault, CapabilityMissing among it, and BudgetSpent."""
+        blank = replace(self._blank(kind), operation="embed_tokens", kind=kind)
+        wanted = sorted(set(texts), key=lambda text: (len(text), text))
+        batches = [wanted[start : start + self._batch] for start in range(0, len(wanted), self._batch)]
+        replies = await all_or_first_error([self._backend.send(replace(blank, texts=tuple(b))) for b in batches])
+        found: dict[str, Vectors] = {}
+        for batch, reply in zip(batches, replies, strict=True):
+            if len(reply.token_vectors) != len(batch):
+                raise ModelUnavailable(f"{blank.model} gave no vectors of tokens for some of {len(batch)} texts")
+            found |= dict(zip(batch, reply.token_vectors, strict=True))
+        return tuple(found[text] for text in texts)
 
     async def _send(
         self, blank: ModelRequest, keys: list[str], texts: dict[str, str], kind: Literal["query", "document"]

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from litrag.core.budget import Budget
 from litrag.core.errors import BadInput, CapabilityMissing
 from litrag.core.ledger import Ledger
-from litrag.core.protocols import ForcedScoring, Generates, NextTokenLogprobs
+from litrag.core.protocols import Embedder, ForcedScoring, Generates, NextTokenLogprobs, TokenEmbedder
 from litrag.core.settings import Role, Settings
 from litrag.core.store import RequestCache
 from litrag.models.budgeting import Budgeted
@@ -104,9 +104,13 @@ class Gateway:
             raise CapabilityMissing(model.model, needs.__name__, kinds)
         return model
 
-    def embedder(self) -> GatewayEmbedder:
-        """The embedder of the role `embed`."""
+    def embedder(self, *, needs: type = Embedder) -> GatewayEmbedder:
+        """The embedder of the role `embed`. Raises CapabilityMissing where it lacks the power TokenEmbedder that a component needs."""
         name = self._name("embed")
+        if needs is TokenEmbedder and not name.startswith("scripted/") and needs not in _powers(name):
+            raise CapabilityMissing(
+                name, needs.__name__, "in-process embedding models (local/all-MiniLM-L6-v2, local/<folder>)"
+            )
 
         def blank(kind: Literal["query", "document"]) -> ModelRequest:
             from litrag.models.weights import documents_model

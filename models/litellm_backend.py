@@ -15,6 +15,7 @@ from litrag.models.request import ModelReply, ModelRequest
 __all__ = ["LiteLLMBackend", "litellm", "translated"]
 
 _NO_FORCED_SCORING = "in-process models (local/...)"
+_TOKEN_VECTORS = "in-process embedding models (local/all-MiniLM-L6-v2, local/<folder>)"
 _TOP_LOGPROBS = 20  # the most that OpenAI-compatible APIs give
 
 
@@ -35,7 +36,8 @@ def litellm() -> ModuleType:
 
 
 class LiteLLMBackend:
-    """Answers `generate`, `next_token_logprobs` (within the API's top 20) and `embed`; APIs cannot force a continuation."""
+    """Answers `generate`, `next_token_logprobs` (within the API's top 20) and `embed`; APIs cannot force a continuation, nor do
+    they give vectors of tokens."""
 
     async def send(self, request: ModelRequest) -> ModelReply:
         """One HTTP request. Raises ModelOverloaded, ModelUnavailable, CapabilityMissing; never anything of LiteLLM's."""
@@ -43,6 +45,8 @@ class LiteLLMBackend:
             raise CapabilityMissing(
                 request.model, "log-probabilities of a given text (ForcedScoring)", _NO_FORCED_SCORING
             )
+        if request.operation == "embed_tokens":
+            raise CapabilityMissing(request.model, "vectors of tokens (TokenEmbedder)", _TOKEN_VECTORS)
         try:
             if request.operation == "embed":
                 return _embedded(await litellm().aembedding(input=list(request.texts), **_common(request)))

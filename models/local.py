@@ -11,21 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from litrag.core.errors import CapabilityMissing
-from litrag.core.protocols import Embedder, ForcedScoring, Generates, NextTokenLogprobs
+from litrag.core.protocols import Embedder, ForcedScoring, Generates, NextTokenLogprobs, TokenEmbedder
 from litrag.models.local_worker import BatchLimits, Runner, Worker
 from litrag.models.request import ModelReply, ModelRequest
 from litrag.models.weights import LocalModelPath, resolve_local
 
 __all__ = ["LocalBackend", "capabilities", "process_backend"]
 
+_EMBEDS = ("embed", "embed_tokens")
 _GPU_LIMITS = BatchLimits(rows=128, tokens=32_768, cache=262_144, logits=2**29)
 
 
 def capabilities(model: str) -> frozenset[type]:
-    """The powers of a local model: Embedder, or Generates, NextTokenLogprobs and ForcedScoring. Loads nothing. Raises
+    """The powers of a local model: Embedder and TokenEmbedder, or Generates, NextTokenLogprobs and ForcedScoring. Loads nothing. Raises
     ModelUnavailable."""
     if resolve_local(model).kind == "embedding":
-        return frozenset({Embedder})
+        return frozenset({Embedder, TokenEmbedder})
     return frozenset({Generates, NextTokenLogprobs, ForcedScoring})
 
 
@@ -53,7 +54,7 @@ class LocalBackend:
         """Answers one request. Raises BadInput (context overflow, a token that is none), ModelUnavailable,
         CapabilityMissing, MissingExtra."""
         place = resolve_local(request.model)
-        if (request.operation == "embed") != (place.kind == "embedding"):
+        if (request.operation in _EMBEDS) != (place.kind == "embedding"):
             raise _missing(request)
         return await self._worker(request.model, place).send(request)
 
@@ -80,10 +81,9 @@ def process_backend() -> LocalBackend:
 
 
 def _missing(request: ModelRequest) -> CapabilityMissing:
-    if request.operation == "embed":
-        return CapabilityMissing(
-            request.model, "embeddings (Embedder)", "sentence-transformers folders, local/all-MiniLM-L6-v2"
-        )
+    if request.operation in _EMBEDS:
+        power = "embeddings (Embedder)" if request.operation == "embed" else "vectors of tokens (TokenEmbedder)"
+        return CapabilityMissing(request.model, power, "sentence-transformers folders, local/all-MiniLM-L6-v2")
     power = {"generate": "text (Generates)", "score": "scores of a given text (ForcedScoring)"}.get(
         request.operation, "log-probabilities of the next token (NextTokenLogprobs)"
     )

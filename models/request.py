@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Backend", "ModelReply", "ModelRequest", "Operation"]
 
-Operation: TypeAlias = Literal["generate", "next_token_logprobs", "score", "embed"]
+Operation: TypeAlias = Literal["generate", "next_token_logprobs", "score", "embed", "embed_tokens"]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
     """One request. `role` says who asks and is no part of the key; `fingerprint` tells apart weights under one name.
 
-    `tokens` belong to next_token_logprobs, `continuations` to score, `texts` and `kind` to embed."""
+    `tokens` belong to next_token_logprobs, `continuations` to score, `texts` and `kind` to embed and embed_tokens."""
 
     operation: Operation
     model: str
@@ -64,7 +64,8 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True)
 class ModelReply:
-    """One reply: `texts` and `finish` of generate, `logprobs` of next_token_logprobs, `scores` of score, `vectors` of embed."""
+    """One reply: `texts` and `finish` of generate, `logprobs` of next_token_logprobs, `scores` of score, `vectors` of embed (a row a text),
+    `token_vectors` of embed_tokens (an array a text)."""
 
     usage: Usage = field(default_factory=Usage)
     texts: tuple[str, ...] = ()
@@ -72,6 +73,7 @@ class ModelReply:
     logprobs: Mapping[str, float] = field(default_factory=dict)
     scores: tuple[TokenScores, ...] = ()
     vectors: Vectors | None = None
+    token_vectors: tuple[Vectors, ...] = ()
     cached: bool = False
 
     def to_json(self) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def diagnose(settings: Settings, *, apis: bool = False) -> Diagnosis:
         f"source    {name}: {s['host']}, {s['key']}; {'words of title and queries are sent there' if s['used'] else 'not used'}"
         for name, s in sources.items()
     ]
-    lines += [f"keys      {', '.join(keys) or 'none set (none is needed for local models)'}"]
+    lines += [*_vectors(settings), f"keys      {', '.join(keys) or 'none set (none is needed for local models)'}"]
     lines += [f"versions  {', '.join(f'{name} {v}' for name, v in here.items())}", f"home      {home()}"]
     lines += [
         "",
@@ -111,6 +111,11 @@ def diagnose(settings: Settings, *, apis: bool = False) -> Diagnosis:
         ),
     ]
     return Diagnosis(data, tuple(lines))
+
+
+def _vectors(settings: Settings) -> list[str]:
+    sent = "vectors of libraries and queries, ids, dates, venues and file names are sent there, no text"
+    return [f"vectors   {settings.qdrant_url}; {sent}"] if settings.qdrant_url else []
 
 
 def _role(settings: Settings, role: Role) -> dict[str, str]:

@@ -51,9 +51,11 @@ def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
     found = [_planned(shop, prices, role, n, prompt, reply) for role, n, prompt, reply in calls]
     if shop.embedder is not None:
         model = shop.embedder.model
-        tokens = (pool + 1) * _TOKENS_A_PAPER
-        usd = prices.usd(model, tokens, 0)
-        found.append(Planned("embed", model, 1 + -(-pool // 64), tokens, None if model in prices.unknown else usd))
+        texts, n = pool + 1, 1 + -(-pool // 64)
+        if shop.settings.reranker == "maxsim":
+            texts, n = 2 * texts, n + 1 + -(-pool // 16)
+        usd = prices.usd(model, texts * _TOKENS_A_PAPER, 0)
+        found.append(Planned("embed", model, n, texts * _TOKENS_A_PAPER, None if model in prices.unknown else usd))
     return tuple(found)
 
 

@@ -120,6 +120,8 @@ async def rerank(shop: Workshop, state: ReviewState) -> ReviewState:
         ranking = await shop.reranker().rerank(pool)
     except BudgetSpent as error:
         ranking, update["stop_reason"] = pool, state.get("stop_reason") or str(error)
+    if shop.tokens is not None:
+        update["warnings"] = with_warnings(shop, state, *shop.tokens.warnings)
     update["ranking"] = shop.store.put(ranking, Ranking)
     return update
 

@@ -14,8 +14,8 @@ from litrag.core.budget import Budget
 from litrag.core.errors import BudgetSpent, EnvironmentFault, NothingToSearch
 from litrag.core.events import Event, Listener, silent
 from litrag.core.ledger import Ledger
-from litrag.core.paths import cache_file, web_file
-from litrag.core.protocols import Generates, Reranker, Rewriter, Source
+from litrag.core.paths import cache_file, tokens_folder, web_file
+from litrag.core.protocols import Generates, Reranker, Rewriter, Source, TokenEmbedder
 from litrag.core.settings import ROLES, Role, Settings, load_settings
 from litrag.core.store import RequestCache, Store
 from litrag.models.embedding import GatewayEmbedder
@@ -29,6 +29,7 @@ from litrag.rewriters import REWRITERS
 if TYPE_CHECKING:
     from litrag.retrievers.sources.library import Library
     from litrag.retrievers.sources.web import Web
+    from litrag.retrievers.tokens import TokenStore
 
 __all__ = ["Workshop", "fill_library", "open_workshop", "why_no_embedder"]
 
@@ -47,6 +48,7 @@ class Workshop:
     listen: Listener = silent
     start_warnings: list[str] = field(default_factory=list)
     web: Web | None = None
+    tokens: TokenStore | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -89,6 +91,11 @@ class Workshop:
         made = registry.find("reranker", RERANKERS, name)
         if name == "similarity":
             built: Reranker = made(self.embedder or self.gateway.embedder())
+        elif name == "maxsim":
+            self.gateway.check("embed")
+            embedder = self.gateway.embedder(needs=TokenEmbedder)
+            self.tokens = self.tokens or _token_store(embedder)
+            built = made(embedder=embedder, documents=self.tokens)
         else:
             built = made(self.gateway.resolve("rerank", needs=Generates)) if name == "insertrank" else made()
         return built
@@ -104,6 +111,8 @@ class Workshop:
         self.gateway.cache.close()
         if self.web is not None:
             self.web.close()
+        if self.tokens is not None:
+            self.tokens.close()
         for source in self.sources:
             if (close := getattr(source, "close", None)) is not None:
                 close()
@@ -152,10 +161,20 @@ async def fill_library(library: Library, settings: Settings, listen: Listener) -
         return f"{lack}; BM25 is ready"
     gateway = Gateway(settings, cache=RequestCache(cache_file()))
     try:
-        await fill_vectors(library, gateway.embedder(), listen=listen)
+        await fill_vectors(library, gateway.embedder(), url=settings.qdrant_url, listen=listen)
     finally:
         gateway.cache.close()
     return ""
+
+
+def _token_store(embedder: GatewayEmbedder) -> TokenStore:
+    """The store of a model's token vectors; other weights under the same name have another."""
+    from litrag.retrievers.indexes import model_slug
+    from litrag.retrievers.tokens import TokenStore
+
+    return TokenStore(
+        tokens_folder() / f"{model_slug(embedder.model)}-{embedder.fingerprint[:8]}".rstrip("-"), embedder
+    )
 
 
 def _embedder(gateway: Gateway, warnings: list[str]) -> GatewayEmbedder | None:
@@ -188,8 +207,9 @@ async def _sources(request: ReviewRequest, shop: Workshop) -> tuple[Source, ...]
 
 async def _library_sources(request: ReviewRequest, shop: Workshop) -> tuple[Source, ...]:
     from litrag.retrievers.sources.library import list_libraries, open_library
-    from litrag.retrievers.sources.library_search import LibrarySource, fill_vectors
+    from litrag.retrievers.sources.library_search import LibrarySource, fill_vectors, vector_count
 
+    url = shop.settings.qdrant_url
     libraries: list[Library] = []
     if request.libraries:
         libraries = [open_library(name, listen=shop.listen) for name in request.libraries]
@@ -197,14 +217,16 @@ async def _library_sources(request: ReviewRequest, shop: Workshop) -> tuple[Sour
         libraries = [open_library(info.name, listen=shop.listen) for info in list_libraries() if info.added]
     for library in libraries:
         shop.start_warnings.extend(library.warnings)
-        info = library.info()
-        if shop.embedder is not None and info.vectors < info.papers <= shop.settings.embed_at_once:
+        if shop.embedder is None or len(library) > shop.settings.embed_at_once:
+            continue
+        if vector_count(library, shop.embedder.model, url) < len(library):
             try:
-                await fill_vectors(library, shop.embedder, listen=shop.listen)
+                await fill_vectors(library, shop.embedder, url=url, listen=shop.listen)
             except (BudgetSpent, EnvironmentFault) as error:
                 shop.start_warnings.append(f"library {library.name}: {error}; searched with BM25 only")
     called = Counter(library.name for library in libraries)
     names = [library.name if called[library.name] == 1 else library.folder.name for library in libraries]
     return tuple(
-        LibrarySource(library, shop.embedder, name=name) for library, name in zip(libraries, names, strict=True)
+        LibrarySource(library, shop.embedder, name=name, url=url)
+        for library, name in zip(libraries, names, strict=True)
     )

@@ -8,6 +8,7 @@ __all__ = ["RERANKERS"]
 
 RERANKERS: Final = {
     "insertrank": "litrag.rerankers.insertrank:InsertRank",
+    "maxsim": "litrag.rerankers.maxsim:MaxSim",
     "similarity": "litrag.rerankers.similarity:Similarity",
     "none": "litrag.rerankers.similarity:FirstStageOrder",
 }

@@ -10,4 +10,5 @@ RETRIEVERS: Final = {
     "bm25": "litrag.retrievers.bm25:BM25",
     "dense": "litrag.retrievers.dense:Dense",
     "hybrid": "litrag.retrievers.fusion:Hybrid",
+    "multi-query": "litrag.retrievers.fusion:MultiQuery",
 }

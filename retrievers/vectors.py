@@ -1,4 +1,4 @@
-"""Vectors on disk in Qdrant Edge, in process: one shard a library and embedder; resumable, filtered by date and id."""
+"""Vectors on disk in Qdrant Edge, in process: one shard a library and embedder; resumable, filtered by date, id, year, venue, source."""
 
 from __future__ import annotations
 
@@ -12,33 +12,47 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from litrag.core.errors import EnvironmentFault
 from litrag.core.paths import made
-from litrag.core.types import Paper, Query
+from litrag.core.types import Filter, Query
 from litrag.retrievers.normal_forms import day_number
+from litrag.retrievers.rows import Row
 
 if TYPE_CHECKING:
     from litrag.core.protocols import Vectors
 
-__all__ = ["EdgeIndex", "VectorIndex", "point_id"]
+__all__ = ["EdgeIndex", "VectorIndex", "payload", "point_id"]
 
 T = TypeVar("T")
 
 
 class VectorIndex(Protocol):
-    """Points of unit vectors under UUIDs; implemented in process here, by a server later."""
+    """Points of unit vectors under UUIDs; in process here, on a server in `qdrant_server`; `indexes` chooses."""
+
+    def __len__(self) -> int: ...
 
     def missing(self, points: Sequence[str]) -> list[str]:
         """Those of the points that are not stored."""
 
-    def upsert(self, papers: Sequence[Paper], vectors: Vectors) -> None:
-        """Stores the rows of an (n, d) float32 array, one a paper."""
+    def upsert(self, rows: Sequence[Row], vectors: Vectors) -> None:
+        """Stores the vectors of an (n, d) float32 array, one a row."""
 
     def search(self, vector: Vectors, query: Query, k: int) -> list[tuple[str, float]]:
-        """Ids of the best `k` papers with their dot products, older than `query.before`, without `query.exclude`."""
+        """Ids of the best `k` rows with their dot products; their papers are older than `query.before`, not in `query.exclude`, and
+        admitted by `query.only`."""
+
+    def prune(self, keep: Collection[str]) -> None:
+        """Deletes all points but `keep`."""
+
+    def optimise(self) -> None:
+        """Makes searching quick once all is stored."""
+
+    def close(self) -> None:
+        """Lets go of the index; closing twice is nothing."""
 
 
-def point_id(paper: Paper) -> str:
-    """A UUID that changes when text or date do, so that a changed paper is stored anew."""
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{paper.id}\0{day_number(paper.latest_date)}\0{paper.text}"))
+def point_id(row: Row) -> str:
+    """A UUID that changes when the text or a fact that filters ask for does, so that a changed row is stored anew."""
+    facts = (row.id, row.paper, row.day, row.text, row.year, row.venue, row.source)
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, "\0".join(map(str, facts))))
 
 
 @dataclass(slots=True)
@@ -92,15 +106,13 @@ class EdgeIndex:
             stored.update(str(record.id) for record in records)
         return [point for point in points if point not in stored]
 
-    def upsert(self, papers: Sequence[Paper], vectors: Vectors) -> None:
-        """Stores rows and flushes: what was upserted survives a kill."""
-        rows = [
-            self._edge.Point(
-                point_id(paper), vector.tolist(), {"day": day_number(paper.latest_date), "paper": paper.id}
-            )
-            for paper, vector in zip(papers, vectors, strict=True)
+    def upsert(self, rows: Sequence[Row], vectors: Vectors) -> None:
+        """Stores vectors and flushes: what was upserted survives a kill."""
+        points = [
+            self._edge.Point(point_id(row), vector.tolist(), payload(row))
+            for row, vector in zip(rows, vectors, strict=True)
         ]
-        self._update(self._edge.UpdateOperation.upsert_points(rows))
+        self._update(self._edge.UpdateOperation.upsert_points(points))
 
     def prune(self, keep: Collection[str]) -> None:
         """Deletes all points but `keep`."""
@@ -120,18 +132,36 @@ class EdgeIndex:
         self._translated(self._shard.optimize)
 
     def search(self, vector: Vectors, query: Query, k: int) -> list[tuple[str, float]]:
-        """Ids of the best `k` papers with their cosines; papers without a date pass every date cut."""
+        """Ids of the best `k` rows with their cosines; papers without a date pass every date cut."""
         edge = self._edge
-        must, must_not = [], []
+        nearest = edge.Query.Nearest(vector.tolist())
+        request = edge.QueryRequest(limit=k, query=nearest, filter=self._where(query), with_payload=True)
+        found = self._translated(partial(self._shard.query, request))
+        return [(str((point.payload or {})["row"]), float(point.score)) for point in found]
+
+    def _where(self, query: Query) -> Any:
+        edge = self._edge
+        must = self._admitting(query.only)
         if query.before is not None:
             must.append(edge.FieldCondition("day", range=edge.RangeFloat(lt=day_number(query.before))))
-        if query.exclude:
-            must_not.append(edge.FieldCondition("paper", match=edge.MatchAny(sorted(query.exclude))))
-        where = edge.Filter(must=must, must_not=must_not)
-        nearest = edge.Query.Nearest(vector.tolist())
-        request = edge.QueryRequest(limit=k, query=nearest, filter=where, with_payload=True)
-        found = self._translated(partial(self._shard.query, request))
-        return [(str((point.payload or {})["paper"]), float(point.score)) for point in found]
+        barred = edge.MatchAny(sorted(query.exclude))
+        must_not = [edge.FieldCondition("paper", match=barred)] if query.exclude else []
+        return edge.Filter(must=must, must_not=must_not)
+
+    def _admitting(self, only: Filter) -> list[Any]:
+        """The conditions of `Filter.admits`."""
+        edge, field = self._edge, self._edge.FieldCondition
+        found: list[Any] = []
+        if only.first_year or only.last_year:
+            last = only.last_year or None
+            found.append(field("year", range=edge.RangeFloat(gte=max(1, only.first_year), lte=last)))
+        if only.venues:
+            names = sorted(name.casefold() for name in only.venues)
+            holding = [field("venue", match=edge.MatchSubstring(name)) for name in names]
+            found.append(edge.Filter(should=holding))
+        if only.sources:
+            found.append(field("source", match=edge.MatchAny(sorted(only.sources))))
+        return found
 
     def close(self) -> None:
         """Lets go of the shard; the last one in this process frees it for others. Closing twice is nothing."""
@@ -164,3 +194,9 @@ class EdgeIndex:
                 raise EnvironmentFault(f"{where} do not fit the embedder ({text}): {remedy}") from error
             remedy = "free space, or remove the folder and fill them in again"
             raise EnvironmentFault(f"{where} cannot be used ({text[:200]}); {remedy}") from error
+
+
+def payload(row: Row) -> dict[str, str | int]:
+    """What searches filter by and give back; the venue as `Filter.admits` compares it."""
+    venue = row.venue.casefold()
+    return {"row": row.id, "paper": row.paper, "day": row.day, "year": row.year, "venue": venue, "source": row.source}

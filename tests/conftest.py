@@ -18,7 +18,7 @@ if os.environ.get("CI"):
 pytest_plugins = ["fakes.tiny_models"]
 
 _MODELS = models_folder()  # before any test has a home of its own
-_SKIPPED = {"data": 0, "models": 0, "gpu": 0}
+_SKIPPED = {"data": 0, "models": 0, "gpu": 0, "qdrant": 0}
 
 
 @pytest.fixture(autouse=True)
@@ -55,8 +55,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     have_data = data_folder() is not None
     have_models = ready("all-MiniLM-L6-v2") and ready("SmolLM2-135M-Instruct")
     have_gpu = any(item.get_closest_marker("gpu") for item in items) and _have_gpu()
+    have_qdrant = bool(os.environ.get("LITRAG_TEST_QDRANT_URL"))
+    there = {"data": have_data, "models": have_models, "gpu": have_gpu, "qdrant": have_qdrant}
     for item in items:
-        for marker, have in (("data", have_data), ("models", have_models), ("gpu", have_gpu)):
+        for marker, have in there.items():
             if item.get_closest_marker(marker) and not have:
                 _SKIPPED[marker] += 1
                 item.add_marker(pytest.mark.skip(reason=f"no {marker}"))
@@ -75,6 +77,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         "data": "no data: set LITRAG_DATA",
         "models": "no weights: run `litrag setup`",
         "gpu": "no CUDA device here",
+        "qdrant": "no Qdrant server: set LITRAG_TEST_QDRANT_URL, e.g. http://127.0.0.1:6333",
     }
     for marker, count in _SKIPPED.items():
         if count:

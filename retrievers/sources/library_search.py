@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
-from pathlib import Path
 from typing import Protocol
 
 from litrag.core.errors import BudgetSpent, EnvironmentFault
@@ -15,11 +13,13 @@ from litrag.core.types import Query
 from litrag.retrievers.bm25 import BM25
 from litrag.retrievers.dense import Dense
 from litrag.retrievers.fusion import Hybrid
+from litrag.retrievers.indexes import VectorPlace
+from litrag.retrievers.rows import Row
 from litrag.retrievers.sources.library import Library
 from litrag.retrievers.sources.library_files import VectorNote, cannot_write, write_json
-from litrag.retrievers.vectors import EdgeIndex, point_id
+from litrag.retrievers.vectors import VectorIndex, point_id
 
-__all__ = ["LibrarySource", "NamedEmbedder", "fill_vectors"]
+__all__ = ["LibrarySource", "NamedEmbedder", "fill_vectors", "vector_count"]
 
 
 class NamedEmbedder(Embedder, Protocol):
@@ -38,12 +38,14 @@ class LibrarySource:
     """A library as a `Source`, for any number of searches at once. Scores kept on every paper: bm25, dense:<model>, rrf, as far as they
     were made. Why vectors are not searched is told once, by the first result."""
 
-    def __init__(self, library: Library, embedder: NamedEmbedder | None = None, *, name: str = "") -> None:
-        """`name` tells apart libraries that are called the same."""
-        self._library, self._embedder = library, embedder
+    def __init__(
+        self, library: Library, embedder: NamedEmbedder | None = None, *, name: str = "", url: str | None = None
+    ) -> None:
+        """`name` tells apart libraries that are called the same; `url` is the Qdrant server of the vectors, None: they are here."""
+        self._library, self._embedder, self._url = library, embedder, url
         self._name = name or library.name
         self._opening = threading.Lock()
-        self._index: EdgeIndex | None = None
+        self._index: VectorIndex | None = None
         self._retriever: Retriever | None = None
         self._untold: tuple[str, ...] = ()
 
@@ -96,93 +98,98 @@ class LibrarySource:
         library, embedder = self._library, self._embedder
         if embedder is None:
             return None
-        folder = _vector_folder(library, embedder.documents_model)
-        note = VectorNote.read(folder)
+        place = VectorPlace(library.folder, embedder.documents_model, self._url or "")
+        note = VectorNote.read(place.folder)
         if note is None or not note.complete or note.fingerprint != library.manifest.fingerprint:
-            self._untold = (_why_not(library, note),)
+            self._untold = (_why_not(library, note, place),)
             return None
         try:
-            self._index = EdgeIndex(folder)
+            self._index = place.open()
         except FileNotFoundError:
-            self._untold = (_why_not(library, None),)
+            self._untold = (_why_not(library, None, place),)
             return None
         except EnvironmentFault as error:
             self._untold = (f"library {library.name}: {error}; searched with BM25 only",)
             return None
-        dense = Dense(embedder, self._index, library.documents, f"dense:{_slug(embedder.model)}")
+        dense = Dense(embedder, self._index, library.documents, f"dense:{place.slug}")
         return Hybrid((self._bm25(), dense))
 
 
+def vector_count(library: Library, model: str, url: str | None = None) -> int:
+    """How many papers of the library, as it is now, have a vector by the model, on the server at `url` or here."""
+    note = VectorNote.read(VectorPlace(library.folder, model, url or "").folder)
+    return note.papers if note is not None and note.fingerprint == library.manifest.fingerprint else 0
+
+
 async def fill_vectors(
-    library: Library, embedder: NamedEmbedder, *, batch: int = 256, listen: Listener = silent
+    library: Library,
+    embedder: NamedEmbedder,
+    *,
+    url: str | None = None,
+    batch: int = 256,
+    listen: Listener = silent,
 ) -> int:
     """Embeds the papers that have no vector yet; returns how many. Every batch is on disk before the next begins, and every text
     is in the cache, so that a stop costs nothing. Raises ModelFault, EnvironmentFault."""
-    folder = _vector_folder(library, embedder.documents_model)
+    place = VectorPlace(library.folder, embedder.documents_model, url or "")
     ids = (await asyncio.to_thread(lambda: library.index)).ids
-    index: EdgeIndex | None = None
+    index: VectorIndex | None = None
     keep: set[str] = set()
     filled = 0
     try:
         for start in range(0, len(ids), batch):
             papers = await asyncio.to_thread(library.papers, ids[start : start + batch])
-            points = [point_id(paper) for paper in papers]
+            rows = [Row.of(paper) for paper in papers]
+            points = [point_id(row) for row in rows]
             keep.update(points)
             if index is None:
-                index = await asyncio.to_thread(_existing, folder)
+                index = await asyncio.to_thread(_existing, place)
             absent = set(points if index is None else await asyncio.to_thread(index.missing, points))
-            fresh = [paper for point, paper in zip(points, papers, strict=True) if point in absent]
+            fresh = [row for point, row in zip(points, rows, strict=True) if point in absent]
             if fresh:
-                vectors = await embedder.embed([paper.text for paper in fresh], kind="document")
+                vectors = await embedder.embed([row.text for row in fresh], kind="document")
                 if index is None:
-                    index = await asyncio.to_thread(EdgeIndex, folder, int(vectors.shape[1]))
-                _note(library, embedder.documents_model, start)
+                    index = await asyncio.to_thread(place.open, int(vectors.shape[1]))
+                _note(library, place, start)
                 await asyncio.to_thread(index.upsert, fresh, vectors)
                 filled += len(fresh)
             listen(Event("vectors", done=min(start + batch, len(ids)), total=len(ids)))
         if index is not None:
             await asyncio.to_thread(index.prune, keep)
             await asyncio.to_thread(index.optimise)
-            _note(library, embedder.documents_model, len(index), complete=True)
+            _note(library, place, await asyncio.to_thread(len, index), complete=True)
     finally:
         if index is not None:
             index.close()
     return filled
 
 
-def _existing(folder: Path) -> EdgeIndex | None:
+def _existing(place: VectorPlace) -> VectorIndex | None:
     try:
-        return EdgeIndex(folder)
+        return place.open()
     except FileNotFoundError:
         return None
 
 
-def _note(library: Library, model: str, papers: int, *, complete: bool = False) -> None:
+def _note(library: Library, place: VectorPlace, papers: int, *, complete: bool = False) -> None:
     """Says how far the vectors are. What is noted before a batch counts those before it, so it never says more than there is."""
-    note = VectorNote(model=model, fingerprint=library.manifest.fingerprint, papers=papers, complete=complete)
+    note = VectorNote(model=place.model, fingerprint=library.manifest.fingerprint, papers=papers, complete=complete)
     try:
-        write_json(_vector_folder(library, model) / "litrag.json", note)
+        write_json(place.folder / "litrag.json", note)
     except OSError as error:
         raise cannot_write(library.folder, error) from error
 
 
-def _why_not(library: Library, note: VectorNote | None) -> str:
+def _why_not(library: Library, note: VectorNote | None, place: VectorPlace) -> str:
     if note is None:
         why = "no vectors yet"
     elif note.fingerprint != library.manifest.fingerprint:
         why = "its vectors are of an earlier state"
     else:
         why = f"{note.papers:,} of {len(library):,} papers have vectors"
+    server = f" --qdrant-url {place.url}" if place.url else ""
     first = "" if library.manifest.added else "`litrag library add` it, then "
     return (
-        f"library {library.name}: {why}, searched with BM25 only; {first}`litrag library update {library.name} --vectors`"
+        f"library {library.name}: {why}, searched with BM25 only; {first}`litrag library update {library.name} --vectors{server}`"
         " fills them in"
     )
-
-
-def _vector_folder(library: Library, model: str) -> Path:
-    return library.folder / "vectors" / _slug(model)
-
-
-def _slug(model: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", model.removeprefix("local/"))

@@ -7,7 +7,7 @@ from litrag.core.budget import Budget, Limits
 from litrag.core.ledger import Ledger
 from litrag.core.protocols import SourceResult
 from litrag.core.store import Store
-from litrag.core.types import Paper, Query
+from litrag.core.types import Filter, Paper, Query
 
 
 class Shelf:
@@ -53,6 +53,14 @@ async def test_the_same_search_is_made_once_in_a_run() -> None:
     for _ in range(2):
         await OnePass([shelf], searching(1, store)).run([Query("x")])
     assert shelf.searched == ["x"]
+
+
+async def test_a_search_with_another_filter_is_another_search() -> None:
+    """A resumed run must not answer "only 2020" with what was found for all years."""
+    shelf, store = Shelf("a"), Store(":memory:")
+    for only in (Filter(), Filter(first_year=2020), Filter(venues=frozenset({"x", "y"})), Filter(first_year=2020)):
+        await OnePass([shelf], searching(3, store)).run([Query("x", only=only)])
+    assert shelf.searched == ["x", "x", "x"]
 
 
 async def test_a_bug_in_a_source_is_not_swallowed() -> None:

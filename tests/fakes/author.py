@@ -33,6 +33,8 @@ class Author:
             await asyncio.sleep(self.latency)
         if request.operation == "embed":
             return ModelReply(Usage(len(request.texts)), vectors=np.stack([_vector(text) for text in request.texts]))
+        if request.operation == "embed_tokens":
+            return ModelReply(Usage(len(request.texts)), token_vectors=tuple(map(_words, request.texts)))
         prompt = request.messages[-1].content
         text = _ANSWERS[request.role](prompt)
         return ModelReply(Usage(len(prompt) // 5, len(text) // 5), texts=(text,), finish=("stop",))
@@ -43,6 +45,13 @@ def _vector(text: str) -> np.ndarray:
     for word in re.findall(r"\w+", text.lower()):
         vector[int(hashlib.md5(word.encode()).hexdigest(), 16) % 64] += 1.0
     return vector
+
+
+def _words(text: str) -> np.ndarray:
+    """A unit vector a word, the same for the same word."""
+    words = re.findall(r"\w+", text.lower())
+    found = np.stack([_vector(word) for word in words]) if words else np.zeros((0, 64), dtype=np.float32)
+    return (found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)).astype(np.float32)
 
 
 def _queries(prompt: str) -> str:

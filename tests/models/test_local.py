@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from litrag.core.errors import BadInput, CapabilityMissing, ModelUnavailable
-from litrag.core.protocols import Embedder, ForcedScoring, Generates, NextTokenLogprobs, TokenScores
+from litrag.core.protocols import Embedder, ForcedScoring, Generates, NextTokenLogprobs, TokenEmbedder, TokenScores
 from litrag.core.types import Message
 from litrag.models.local import LocalBackend, capabilities
 from litrag.models.local_worker import BatchLimits
@@ -303,7 +303,7 @@ async def test_a_power_that_a_model_lacks_is_named(
     backend: LocalBackend, tiny_llama: Path, tiny_embedder: Path
 ) -> None:
     assert capabilities(f"local/{tiny_llama}") == {Generates, NextTokenLogprobs, ForcedScoring}
-    assert capabilities(f"local/{tiny_embedder}") == {Embedder}
+    assert capabilities(f"local/{tiny_embedder}") == {Embedder, TokenEmbedder}
     with pytest.raises(CapabilityMissing, match="Embedder"):
         await backend.send(ModelRequest("embed", f"local/{tiny_llama}", "embed", texts=("a",)))
     for operation, power in (

@@ -7,6 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from litrag.core.budget import Budget, Limits
+from litrag.core.errors import BudgetSpent, CapabilityMissing
+from litrag.core.protocols import TokenEmbedder
+from litrag.core.settings import Settings
+from litrag.core.store import RequestCache
+from litrag.models.gateway import Gateway
 from litrag.models.local import LocalBackend
 from litrag.models.request import ModelRequest
 
@@ -67,3 +73,57 @@ async def test_minilm_embeds_at_256_tokens_alike_alone_and_in_a_batch() -> None:
         assert one.vectors[0] == pytest.approx(vector, abs=1e-5)
     assert alone[1].usage.prompt_tokens == 256
     assert together_.vectors[0] @ together_.vectors[3] > together_.vectors[0] @ together_.vectors[2] + 0.3
+
+
+async def test_token_vectors_are_the_hidden_states_of_the_words_and_of_nothing_else(
+    backend: LocalBackend, tiny_embedder: Path
+) -> None:
+    """A [CLS] or a padding vector that matched everything would rank long documents first."""
+    from transformers import AutoModel, AutoTokenizer
+
+    texts = (
+        "the cat",
+        "retrieval augmented generation cites the papers that it read and more and more",
+        "",
+        "dog zebra",
+    )
+    request = ModelRequest("embed_tokens", f"local/{tiny_embedder}", "embed", texts=texts)
+    reply = await backend.send(request)
+    model, tokenizer = AutoModel.from_pretrained(tiny_embedder), AutoTokenizer.from_pretrained(tiny_embedder)
+    assert reply.vectors is None
+    for text, vectors in zip(texts, reply.token_vectors, strict=True):
+        ids = tokenizer(text, truncation=True, max_length=12, return_tensors="pt")
+        with torch.no_grad():
+            states = model(**ids).last_hidden_state[0][1:-1]
+        assert vectors.shape == (len(states), 16)
+        assert vectors == pytest.approx((states / states.norm(dim=1, keepdim=True)).numpy(), abs=1e-5)
+    assert [len(vectors) for vectors in reply.token_vectors[1:3]] == [10, 0], "cut at 12 tokens; no word, no vector"
+    assert (await backend.send(replace(request, texts=()))).token_vectors == ()
+
+
+async def test_token_vectors_take_the_path_of_every_call_and_a_text_goes_out_once(tiny_embedder: Path) -> None:
+    gateway = Gateway(Settings(embed_model=f"local/{tiny_embedder}"), cache=RequestCache(":memory:"))
+    cat, dog, again = await gateway.embedder(needs=TokenEmbedder).embed_tokens(
+        ["the cat", "dog", "the cat"], kind="query"
+    )
+    assert cat == pytest.approx(again)
+    assert len(cat) > len(dog) > 0
+    (row,) = gateway.ledger.rows()
+    assert (row.operation, row.role, row.status) == ("embed_tokens", "embed", "done")
+    assert gateway.cache.counts() == {"replies": 0, "vectors": 0}
+
+
+async def test_token_vectors_count_against_the_budget(tiny_embedder: Path) -> None:
+    gateway = Gateway(
+        Settings(embed_model=f"local/{tiny_embedder}"), cache=RequestCache(":memory:"), budget=Budget(Limits(calls=0))
+    )
+    with pytest.raises(BudgetSpent):
+        await gateway.embedder().embed_tokens(["the cat"], kind="query")
+
+
+async def test_an_api_model_lacks_token_vectors_and_says_who_has_them() -> None:
+    gateway = Gateway(Settings(embed_model="openai/text-embedding-3-small"), cache=RequestCache(":memory:"))
+    with pytest.raises(CapabilityMissing, match="cannot give TokenEmbedder; models that can: in-process"):
+        gateway.embedder(needs=TokenEmbedder)
+    with pytest.raises(CapabilityMissing, match="local/all-MiniLM-L6-v2"):
+        await gateway.embedder().embed_tokens(["a"], kind="query")

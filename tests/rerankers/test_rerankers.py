@@ -12,7 +12,9 @@ from litrag.models.gateway import Gateway
 from litrag.models.scripted import ScriptedBackend
 from litrag.rerankers import RERANKERS
 from litrag.rerankers.insertrank import InsertRank
+from litrag.rerankers.maxsim import MaxSim
 from litrag.rerankers.similarity import FirstStageOrder, Similarity
+from litrag.retrievers.tokens import InMemoryTokens
 
 
 def ranking(**scores: float) -> Ranking:
@@ -66,6 +68,7 @@ async def test_every_reranker_returns_a_permutation_whatever_the_model_replies(n
     built = {
         "insertrank": lambda: InsertRank(gate.model("rerank")),
         "similarity": lambda: Similarity(gateway(Author()).embedder()),
+        "maxsim": lambda: MaxSim(embedder=(e := gateway(Author()).embedder()), documents=InMemoryTokens(e)),
         "none": FirstStageOrder,
     }[name]()
     for given in (ranking(), ranking(d1=1.0), ranking(d1=3.0, d2=2.0, d3=1.0)):
