@@ -11,7 +11,7 @@ from litrag.core.errors import EnvironmentFault, UnknownName
 from litrag.core.paths import data_folder
 from litrag.corpora.types import Dataset
 
-__all__ = ["DATASETS", "load"]
+__all__ = ["DATASETS", "load", "split_of"]
 
 Loader = Callable[[Path, str], Dataset]
 
@@ -45,7 +45,7 @@ def load(spec: str) -> Dataset:
 
     A folder is in BEIR's layout (corpus.jsonl, queries.jsonl, qrels/<split>.tsv) or in that of a named set; `NAME=FOLDER` says which.
     Raises UnknownName, BadInput (files), EnvironmentFault (no LITRAG_DATA; no hub)."""
-    body, split = _split(spec)
+    body, split = split_of(spec)
     if body.startswith("hf:"):
         from litrag.corpora.beir import from_hub
 
@@ -64,8 +64,9 @@ def load(spec: str) -> Dataset:
     return _of_folder(folder, split)
 
 
-def _split(spec: str) -> tuple[str, str]:
-    """A split stands after the last colon; hf: and a drive letter are no names of data sets."""
+def split_of(spec: str) -> tuple[str, str]:
+    """A spec's body and its split, "" where none is named. A split stands after the last colon; hf: and a drive letter are no names of
+    data sets."""
     if Path(spec).expanduser().is_dir():
         return spec, ""
     body, colon, split = spec.rpartition(":")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -30,13 +31,21 @@ def scifact(folder: Path, split: str) -> Dataset:
 
 def acl(folder: Path, split: str) -> Dataset:
     """ACL citing papers: title and abstract ask for the works that they cite; the pool is every paper, none newer than the citing
-    one, and not the citing one itself. Splits by the citing paper's year: train (before 2019), test (2019 and later), all."""
-    part = taken("acl", split or "all", ("train", "test", "all"))
+    one, and not the citing one itself. Splits by the citing paper's year: train (before 2019), test (2019 and later), all; new is test with
+    those works alone as relevant that no list of train cites."""
+    part = taken("acl", split or "all", ("train", "test", "new", "all"))
     path = file_in(folder, "papers.jsonl")
     cites = {row["id"]: row["cites"] for row in rows(file_in(folder, "citations.jsonl"))}
     citing = {row["id"]: row for row in rows(path) if row["id"] in cites}
     topics = acl_topics(citing, cites)
-    kept = tuple(topic for topic in topics if part in ("all", _acl_part(int(citing[topic.id]["year"]))))
+    parts = {topic.id: _acl_part(int(citing[topic.id]["year"])) for topic in topics}
+    if part == "new":
+        known = {work for topic in topics if parts[topic.id] == "train" for work in topic.relevant}
+        fresh = [
+            replace(t, relevant={w: 1 for w in t.relevant if w not in known}) for t in topics if parts[t.id] == "test"
+        ]
+        return Dataset("acl", part, tuple(topic for topic in fresh if topic.relevant), partial(_papers, path))
+    kept = tuple(topic for topic in topics if part in ("all", parts[topic.id]))
     return Dataset("acl", part, kept, partial(_papers, path))
 
 

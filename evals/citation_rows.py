@@ -1,0 +1,231 @@
+"""Rows of a retrieval table that learn from citations: a trained retriever, and reference lists of papers of strictly earlier years."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Final
+
+from litrag.core.errors import BadInput
+from litrag.core.paths import home
+from litrag.core.store import digest
+from litrag.core.types import Hit, Query, Ranking, Score
+from litrag.corpora import load, split_of
+from litrag.evals.retrieval_bench import Bench, Counted
+from litrag.evals.retrieval_rows import by_fields
+from litrag.evals.runner import System
+from litrag.models.weights import documents_model
+from litrag.retrievers.citing import CitingPapers, ReferenceList
+from litrag.training import defaults_of
+from litrag.training.config import TrainConfig
+from litrag.training.kit import train
+
+if TYPE_CHECKING:
+    from litrag.core.protocols import Retriever, Vectors
+
+__all__ = [
+    "ABLATIONS",
+    "ablation",
+    "bm25_popularity",
+    "citing",
+    "fields_popularity",
+    "lists_before",
+    "popularity",
+    "trained",
+    "trained_citing",
+]
+
+POPULARITY_WEIGHT: Final = 0.5  # of log(1 + citations), beside z-scores: tuned on acl:train
+NEIGHBOUR_WEIGHT: Final = 1.0  # of log(1 + 5 x the neighbours' score, which is in [0, 1])
+# name -> what differs from the recipe's defaults, each a row of the training table
+ABLATIONS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "trained": {},
+    "hard-negatives": {"hard_negatives": 200},
+    "consistency": {"consistency": 500},
+    "margin": {"margin": 0.8},
+    "sufficiency": {"sufficiency": 0.7},
+    "pruned": {"prune": 0.2},
+    "lexical": {"lexical": True},
+    "lora": {},
+}
+_TUNING: Final[Mapping[str, Mapping[str, Any]]] = {
+    "lora": {"tuning": "lora", "learning_rate": 1e-3, "max_steps": 30, "batch_size": 32}
+}
+
+
+def trained(bench: Bench) -> System:
+    """`fields` with queries embedded by a head that the data set's training part taught (`litrag train retriever`)."""
+    return bench.system("trained", lambda: by_fields(bench, bench.embedder(_trained(bench, {}, {}))), **_recipe({}, {}))
+
+
+def ablation(name: str, bench: Bench) -> System:
+    """Dense retrieval alone with a retriever trained under other settings."""
+    from litrag.retrievers.dense import Dense
+
+    own, tuning = ABLATIONS[name], _TUNING.get(name, {})
+
+    def build() -> Retriever:
+        return Dense(bench.embedder(_trained(bench, own, tuning)), bench.index, bench.fetch, "dense")
+
+    return bench.system(f"dense-{name}", build, **_recipe(own, tuning))
+
+
+dense_trained = partial(ablation, "trained")
+dense_hard_negatives = partial(ablation, "hard-negatives")
+dense_consistency = partial(ablation, "consistency")
+dense_margin = partial(ablation, "margin")
+dense_sufficiency = partial(ablation, "sufficiency")
+dense_pruned = partial(ablation, "pruned")
+dense_lexical = partial(ablation, "lexical")
+dense_lora = partial(ablation, "lora")
+
+
+def popularity(bench: Bench) -> System:
+    """A control: how often papers of strictly earlier years cite a paper, whatever was asked."""
+    return bench.ranking("popularity", lambda: _Citing(bench, None, popular=1.0, near=0.0))
+
+
+def bm25_popularity(bench: Bench) -> System:
+    """A control: BM25 with popularity."""
+    return bench.ranking(
+        "bm25-popularity",
+        lambda: _Citing(bench, bench.bm25, popular=POPULARITY_WEIGHT, near=0.0),
+        popularity=POPULARITY_WEIGHT,
+    )
+
+
+def fields_popularity(bench: Bench) -> System:
+    """A control: `fields` with popularity; what `citing` has beyond it is the worth of near papers' lists."""
+    return bench.ranking(
+        "fields-popularity",
+        lambda: _Citing(bench, by_fields(bench), popular=POPULARITY_WEIGHT, near=0.0),
+        popularity=POPULARITY_WEIGHT,
+    )
+
+
+def citing(bench: Bench) -> System:
+    """`fields` with popularity and the reference lists of near papers of strictly earlier years."""
+    return bench.ranking("citing", lambda: _Citing(bench, by_fields(bench)), **_weights())
+
+
+def trained_citing(bench: Bench) -> System:
+    """The same upon `trained`."""
+    return bench.ranking(
+        "trained-citing",
+        lambda: _Citing(bench, by_fields(bench, bench.embedder(_trained(bench, {}, {})))),
+        **_weights(),
+    )
+
+
+def _weights() -> dict[str, Any]:
+    return {"popularity": POPULARITY_WEIGHT, "neighbours": NEIGHBOUR_WEIGHT}
+
+
+def _recipe(own: Mapping[str, Any], tuning: Mapping[str, Any]) -> dict[str, Any]:
+    settings = {**defaults_of("retriever"), **tuning}
+    return {**{name: value for name, value in settings.items() if name != "save_every"}, **own}
+
+
+def _trained(bench: Bench, own: Mapping[str, Any], tuning: Mapping[str, Any]) -> str:
+    """The model string of the retriever that the training part teaches; the one in force where that is trained already."""
+    given = bench.settings.role_model("embed") or ""
+    if documents_model(given) != given:
+        return given
+    body, split = split_of(bench.options.dataset or "scifact")
+    if split == "train":
+        raise BadInput(
+            "the rows that are trained need topics that they were not trained on; evaluate another split than train"
+        )
+    config = TrainConfig(
+        **{**defaults_of("retriever"), "base": given, **tuning},
+        recipe="retriever",
+        dataset=f"{body}:train",
+        held_out=0.0,
+        seed=bench.options.seed,
+        own=dict(own),
+    )
+    topics = load(config.dataset).fingerprint
+    folder = home() / "evals" / f"retriever-{digest([config.model_dump(mode='json'), topics])[:16]}"
+    return train(config, folder, resume=True).model
+
+
+def lists_before(bench: Bench) -> list[ReferenceList]:
+    """All reference lists of an ACL data set, whatever the split: which may be read is decided by the query's year."""
+    body, _ = split_of(bench.options.dataset or "")
+    try:
+        everything = load(f"{body}:all")
+    except BadInput as error:
+        raise BadInput(f"data set {bench.dataset.name} has no citation lists; use acl") from error
+    return [
+        ReferenceList(topic.id, date(topic.query.before.year - 1, 12, 31), tuple(topic.relevant))
+        for topic in everything.topics
+        if topic.query.before is not None
+    ]
+
+
+class _Citing:
+    """A first stage's z-scores plus what earlier reference lists say; without a first stage, those alone."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        first: Retriever | None,
+        *,
+        popular: float = POPULARITY_WEIGHT,
+        near: float = NEIGHBOUR_WEIGHT,
+    ) -> None:
+        self._bench, self._first, self._popular, self._near = bench, first, popular, near
+
+    @cached_property
+    def _papers(self) -> CitingPapers:
+        lists = lists_before(self._bench)
+        index = self._bench.index
+        return CitingPapers(lists, index.vectors[[index.places[item.id] for item in lists]])
+
+    async def rank(self, query: Query, k: int) -> Counted:
+        assert query.before is not None
+        as_of = date(query.before.year - 1, 1, 1)  # lists of strictly earlier years than the query's
+        scores: dict[str, float] = {}
+        hits: dict[str, Hit] = {}
+        if self._first is not None:
+            (ranking,) = await self._first.retrieve([query], k)
+            scores, hits = _standard(ranking), {hit.document.id: hit for hit in ranking.hits}
+        lowest = min(scores.values(), default=0.0)
+        for name, value in self._gains(query, as_of).items():
+            scores[name] = scores.get(name, lowest) + value
+        allowed = self._allowed(query)
+        order = sorted((name for name in scores if allowed(name)), key=lambda name: (-scores[name], name))[:k]
+        found = (hits.get(name) or Hit(self._bench.documents[name]) for name in order)
+        ranked = (hit.scored(Score(scores[hit.document.id], "citing", query.text, i)) for i, hit in enumerate(found, 1))
+        return Counted(Ranking(query, tuple(ranked)))
+
+    def _gains(self, query: Query, as_of: date) -> dict[str, float]:
+        import math
+
+        gains = {n: self._popular * math.log1p(c) for n, c in self._papers.popularity(query, as_of).items()}
+        if self._near:
+            for name, value in self._papers.neighbours(query, self._vector(query), as_of).items():
+                gains[name] = gains.get(name, 0.0) + self._near * math.log1p(5 * value)
+        return gains
+
+    def _vector(self, query: Query) -> Vectors:
+        """The query as a document of the pool: it is one."""
+        (own,) = query.exclude
+        vector: Vectors = self._bench.index.vectors[self._bench.index.places[own]]
+        return vector
+
+    def _allowed(self, query: Query) -> Callable[[str], bool]:
+        places, allowed = self._bench.index.places, self._bench.index.allowed(query)
+        return lambda name: name in places and bool(allowed[places[name]])
+
+
+def _standard(ranking: Ranking) -> dict[str, float]:
+    """z-scores of the ranking's own scores over its hits."""
+    import statistics
+
+    values = [hit.scores[-1].value for hit in ranking.hits]
+    if len(values) < 2:
+        return {hit.document.id: 0.0 for hit in ranking.hits}
+    mean, spread = statistics.fmean(values), statistics.pstdev(values) or 1.0
+    return {hit.document.id: (value - mean) / spread for hit, value in zip(ranking.hits, values, strict=True)}
