@@ -57,7 +57,9 @@ def review(
     sources: Annotated[
         list[str] | None,
         typer.Option(
-            "--source", help="Scholarly source: arxiv, semantic-scholar, openalex; repeatable.", rich_help_panel=_WHAT
+            "--source",
+            help="Scholarly source: arxiv, semantic-scholar, openalex, crossref; repeatable.",
+            rich_help_panel=_WHAT,
         ),
     ] = None,
     before: Annotated[

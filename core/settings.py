@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     api_bases: dict[Role, str] = Field(default_factory=dict, description="Base URL by role.")
 
     sources: tuple[str, ...] = Field(
-        default=(), description="Scholarly sources to search: arxiv, semantic-scholar, openalex."
+        default=(), description="Scholarly sources to search: arxiv, semantic-scholar, openalex, crossref."
     )
     source_urls: dict[str, str] = Field(
         default_factory=dict, description="Base URL by source, for a mirror of one's own."
