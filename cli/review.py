@@ -118,6 +118,10 @@ def review(
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite another review there.", rich_help_panel=_OUT)
     ] = False,
+    check_retractions: Annotated[
+        bool | None,
+        typer.Option("--check-retractions", help="Ask Crossref about cited DOIs.", rich_help_panel=_HOW),
+    ] = None,
     replay: Annotated[
         bool | None, typer.Option("--replay", help="Sources answer from what was recorded.", rich_help_panel=_HOW)
     ] = None,
@@ -151,7 +155,7 @@ def review(
 
 
 _SETTINGS = frozenset(
-    "papers replay model api_base rewrite_model rerank_model plan_model write_model verify_model embed_model rewriter reranker writer seed"
+    "papers check_retractions replay model api_base rewrite_model rerank_model plan_model write_model verify_model embed_model rewriter reranker writer seed"
     " max_searches max_calls max_tokens max_cost max_seconds".split()
 )
 

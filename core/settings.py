@@ -76,6 +76,10 @@ class Settings(BaseSettings):
     contact: str = Field(
         default="", description="Mail address told to scholarly sources, as they ask of polite callers."
     )
+    check_retractions: bool = Field(
+        default=False,
+        description="Look the DOIs of cited papers up with Crossref; always done where crossref is among the sources.",
+    )
     replay: bool = Field(default=False, description="Sources answer from what was recorded, or not at all.")
 
     concurrency: int = Field(default=8, ge=1, description="Model calls in flight at once.")
@@ -131,6 +135,11 @@ class Settings(BaseSettings):
         if (self.role_model(role) or "").startswith("local/"):
             return None
         return self.api_bases.get(role) or self.api_base
+
+    @property
+    def checks_retractions(self) -> bool:
+        """Whether Crossref is asked about cited papers."""
+        return self.check_retractions or "crossref" in self.sources
 
     def limits(self) -> Limits:
         """The budget of a run."""
