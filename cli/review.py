@@ -57,7 +57,9 @@ def review(
     sources: Annotated[
         list[str] | None,
         typer.Option(
-            "--source", help="Scholarly source: arxiv, semantic-scholar, openalex; repeatable.", rich_help_panel=_WHAT
+            "--source",
+            help="Scholarly source: arxiv, semantic-scholar, openalex, crossref; repeatable.",
+            rich_help_panel=_WHAT,
         ),
     ] = None,
     before: Annotated[
@@ -128,6 +130,10 @@ def review(
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite another review there.", rich_help_panel=_OUT)
     ] = False,
+    check_retractions: Annotated[
+        bool | None,
+        typer.Option("--check-retractions", help="Ask Crossref about cited DOIs.", rich_help_panel=_HOW),
+    ] = None,
     replay: Annotated[
         bool | None, typer.Option("--replay", help="Sources answer from what was recorded.", rich_help_panel=_HOW)
     ] = None,
@@ -161,8 +167,8 @@ def review(
 
 
 _SETTINGS = frozenset(
-    "papers replay model api_base rewrite_model rerank_model plan_model write_model verify_model embed_model rewriter reranker writer seed"
-    " max_searches max_calls max_tokens max_cost max_seconds qdrant_url".split()
+    "papers check_retractions replay model api_base rewrite_model rerank_model plan_model write_model verify_model embed_model rewriter"
+    " reranker writer seed max_searches max_calls max_tokens max_cost max_seconds qdrant_url".split()
 )
 
 

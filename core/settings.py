@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     api_bases: dict[Role, str] = Field(default_factory=dict, description="Base URL by role.")
 
     sources: tuple[str, ...] = Field(
-        default=(), description="Scholarly sources to search: arxiv, semantic-scholar, openalex."
+        default=(), description="Scholarly sources to search: arxiv, semantic-scholar, openalex, crossref."
     )
     source_urls: dict[str, str] = Field(
         default_factory=dict, description="Base URL by source, for a mirror of one's own."
@@ -76,6 +76,10 @@ class Settings(BaseSettings):
     source_days: float = Field(default=7.0, ge=0, description="Days an answer of a source is used again.")
     contact: str = Field(
         default="", description="Mail address told to scholarly sources, as they ask of polite callers."
+    )
+    check_retractions: bool = Field(
+        default=False,
+        description="Look the DOIs of cited papers up with Crossref; always done where crossref is among the sources.",
     )
     replay: bool = Field(default=False, description="Sources answer from what was recorded, or not at all.")
 
@@ -154,6 +158,11 @@ class Settings(BaseSettings):
         if (self.role_model(role) or "").startswith("local/"):
             return None
         return self.api_bases.get(role) or self.api_base
+
+    @property
+    def checks_retractions(self) -> bool:
+        """Whether Crossref is asked about cited papers."""
+        return self.check_retractions or "crossref" in self.sources
 
     def limits(self) -> Limits:
         """The budget of a run."""

@@ -106,8 +106,8 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A scholarly record. `year` 0 means unknown; `published` is the exact date where a source tells it. `provenance` says which
-    source gave a field, once records of several sources were merged."""
+    """A scholarly record. `year` 0 means unknown; `published` is the exact date where a source tells it. Once records of several
+    sources were merged, `provenance` says which source gave a field, `aliases` which other ids the work has ("s2:…", "openalex:…")."""
 
     id: str
     title: str
@@ -120,6 +120,7 @@ class Paper:
     url: str = ""
     published: date | None = None
     provenance: Mapping[str, str] = field(default_factory=dict, compare=False)
+    aliases: tuple[str, ...] = ()
 
     @property
     def latest_date(self) -> date | None:

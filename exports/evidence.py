@@ -37,6 +37,9 @@ class PaperRecord(Record):
     arxiv_id: str
     url: str
     provenance: dict[str, str] = Field(default_factory=dict, description="Field -> the source that gave it.")
+    retracted: str = Field(
+        default="", description="Its retraction, or doubts of its publisher; empty where none is known."
+    )
 
 
 class ScoreRecord(Record):
@@ -91,8 +94,11 @@ class EvidenceFile(Record):
     claims: tuple[ClaimRecord, ...]
 
 
-def evidence_file(draft: Draft, papers: Mapping[str, Paper], table: Sequence[Evidence]) -> EvidenceFile:
-    """The file of a draft; `table` holds one evidence for each cited key."""
+def evidence_file(
+    draft: Draft, papers: Mapping[str, Paper], table: Sequence[Evidence], retracted: Mapping[str, str] | None = None
+) -> EvidenceFile:
+    """The file of a draft; `table` holds one evidence for each cited key, `retracted` what became of papers, by key."""
+    gone = retracted or {}
     named = labels({key: papers[key] for key in draft.keys})
     claims = tuple(
         ClaimRecord(
@@ -103,11 +109,14 @@ def evidence_file(draft: Draft, papers: Mapping[str, Paper], table: Sequence[Evi
         )
         for claim in draft.claims
     )
-    return EvidenceFile(evidence=tuple(_evidence(item, papers[item.key]) for item in table), claims=claims)
+    return EvidenceFile(
+        evidence=tuple(_evidence(item, papers[item.key], gone.get(item.key, "")) for item in table), claims=claims
+    )
 
 
-def _evidence(item: Evidence, paper: Paper) -> EvidenceRecord:
-    facts = {name: getattr(paper, name) for name in PaperRecord.model_fields} | {"provenance": dict(paper.provenance)}
+def _evidence(item: Evidence, paper: Paper, retracted: str) -> EvidenceRecord:
+    facts = {name: getattr(paper, name) for name in PaperRecord.model_fields if name != "retracted"}
+    facts |= {"provenance": dict(paper.provenance), "retracted": retracted}
     scores = (ScoreRecord(source=s.source, value=s.value, rank=s.rank, query=s.query) for s in item.scores)
     return EvidenceRecord(
         key=item.key,

@@ -13,6 +13,7 @@ from litrag.pipelines.extractive import ExtractivePlanner, ExtractiveWriter
 from litrag.pipelines.finding import Selected, cited, with_warnings
 from litrag.pipelines.output import write_outputs
 from litrag.pipelines.planning import GeneratingPlanner
+from litrag.pipelines.retractions import check_retractions
 from litrag.pipelines.state import ReviewState
 from litrag.pipelines.verifying import Verifier
 from litrag.pipelines.workshop import Workshop
@@ -100,7 +101,7 @@ async def verify(shop: Workshop, state: ReviewState) -> ReviewState:
 
 
 async def export(shop: Workshop, state: ReviewState) -> ReviewState:
-    """The files."""
+    """The files, after a last look at what became of the cited papers."""
     selected = shop.store.get(state["selected"], tuple[Selected, ...])
     draft = shop.store.get(state["draft"], Draft)
     table = evidence_table(draft, {item.key: (item.paper, item.hit) for item in selected})
@@ -108,9 +109,18 @@ async def export(shop: Workshop, state: ReviewState) -> ReviewState:
     unpriced = [
         f"the price of {name} is unknown: it counts as $0, --max-cost does not bound it" for name in shop.unpriced()
     ]
-    done: ReviewState = {**state, "stop_reason": reason, "warnings": with_warnings(shop, state, *unpriced)}
-    await asyncio.to_thread(write_outputs, shop, done, draft, cited(selected), table, generated=generates(shop))
-    return {"stop_reason": reason, "warnings": done["warnings"]}
+    papers = cited(selected)
+    retracted = await check_retractions(shop, {key: papers[key] for key in draft.keys})
+    done: ReviewState = {
+        **state,
+        "stop_reason": reason,
+        "warnings": with_warnings(shop, state, *unpriced, *retracted.warnings),
+        "counters": {**state.get("counters", {}), **retracted.counters},
+    }
+    await asyncio.to_thread(
+        write_outputs, shop, done, draft, papers, table, generated=generates(shop), retracted=retracted.papers
+    )
+    return {"stop_reason": reason, "warnings": done["warnings"], "counters": done["counters"]}
 
 
 composing_nodes: Final = {"plan": plan, "write": write, "verify": verify, "export": export}

@@ -97,10 +97,7 @@ def diagnose(settings: Settings, *, apis: bool = False) -> Diagnosis:
     lines += [f"library   {name}: {n:,} papers" for name, n in libraries.items()] or [
         "library   none; add one with: litrag library add papers.bib"
     ]
-    lines += [
-        f"source    {name}: {s['host']}, {s['key']}; {'words of title and queries are sent there' if s['used'] else 'not used'}"
-        for name, s in sources.items()
-    ]
+    lines += [f"source    {name}: {s['host']}, {s['key']}; {s['sent'] or 'not used'}" for name, s in sources.items()]
     lines += [*_vectors(settings), f"keys      {', '.join(keys) or 'none set (none is needed for local models)'}"]
     lines += [f"versions  {', '.join(f'{name} {v}' for name, v in here.items())}", f"home      {home()}"]
     lines += [
@@ -137,7 +134,15 @@ def _source(settings: Settings, name: str) -> dict[str, str | bool]:
     found = next((variable for variable in variables if key_of((variable,))), "")
     key = f"key from {found}" if found else f"no key ({variables[0]})" if variables else "needs no key"
     url = settings.source_urls.get(name)
-    return {"host": urlsplit(url).netloc if url else "its public host", "key": key, "used": name in settings.sources}
+    used = name in settings.sources
+    looked_up = name == "crossref" and settings.checks_retractions
+    sent = [*["words of title and queries"] * used, *["DOIs of cited papers"] * looked_up]
+    return {
+        "host": urlsplit(url).netloc if url else "its public host",
+        "key": key,
+        "used": used or looked_up,
+        "sent": f"{', '.join(sent)} are sent there" if sent else "",
+    }
 
 
 def _server_lines(probed: Sequence[Probed]) -> list[str]:

@@ -81,11 +81,12 @@ def write_outputs(
     table: Sequence[Evidence],
     *,
     generated: bool,
+    retracted: Mapping[str, str],
 ) -> None:
-    """Writes all files. Raises CannotWrite; the run can then be resumed into another folder."""
+    """Writes all files; `retracted` says by key what became of papers. Raises CannotWrite; the run can then be resumed into another folder."""
     folder = Path(shop.request.out)
     cited = {key: papers[key] for key in draft.keys}
-    evidence = evidence_file(draft, papers, table).model_dump(mode="json")
+    evidence = evidence_file(draft, papers, table, retracted).model_dump(mode="json")
     files = {
         "review.md": review_markdown(draft, papers, header(shop, generated=generated)),
         "references.bib": bibliography(cited),

@@ -190,7 +190,7 @@ async def _sources(request: ReviewRequest, shop: Workshop) -> tuple[Source, ...]
     from litrag.retrievers.sources import online_sources
 
     online: tuple[Source, ...] = ()
-    if shop.settings.sources:
+    if shop.settings.sources or shop.settings.checks_retractions:
         from litrag.retrievers.sources.web import Web
 
         ttl = shop.settings.source_days * 86400

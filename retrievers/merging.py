@@ -1,4 +1,5 @@
-"""One record a paper: results of several queries and sources merged by DOI, arXiv id, or title with year and first author."""
+"""One record a paper: results of several queries and sources merged by DOI, arXiv id, Semantic Scholar's or OpenAlex's id, or title
+with year and first author."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from litrag.retrievers.normal_forms import arxiv_id, arxiv_id_in, doi
 
 __all__ = ["merge", "with_origin"]
 
-_FIELDS: Final = tuple(field.name for field in fields(Paper) if field.name not in ("id", "provenance"))
+_FIELDS: Final = tuple(field.name for field in fields(Paper) if field.name not in ("id", "provenance", "aliases"))
+_LASTING: Final = ("s2:", "openalex:")  # starts of ids that mean one work in every run
 
 
 def with_origin(paper: Paper, source: str) -> Paper:
@@ -24,16 +26,17 @@ def with_origin(paper: Paper, source: str) -> Paper:
 def merge(papers: Sequence[Paper]) -> tuple[tuple[Paper, ...], Mapping[str, str]]:
     """The distinct papers in order of first appearance, and for every given id the id of its merged record.
 
-    Same paper: equal id; equal DOI; equal arXiv id, whatever its version; or equal normalised title, years at most one apart where
-    both are known, the same first author and the same publisher's DOI where both are known. A title joins merged records, not single
-    ones, so that a record without a DOI cannot make one paper of two DOIs. The record with the most text gives id and fields; what it
-    lacks comes from the others. Merging again changes nothing."""
+    Same paper, the stronger evidence first: equal id or DOI; equal arXiv id, whatever its version; an id of Semantic Scholar or
+    OpenAlex that one has and the other has, or had before it was merged; equal normalised title, years at most one apart where both
+    are known, and the same first author. Below the DOI all evidence joins merged records, not single ones, and never two DOIs of
+    publishers. The record with the most text gives id and fields; what it lacks comes from the others. Merging again changes
+    nothing."""
     groups = _Groups(papers)
-    first: dict[str, int] = {}
+    _join_named(groups, [[f"id:{p.id}", *(f"doi:{number}" for number in _publisher_doi(p))] for p in papers])
+    _join_named(groups, [_arxiv(p) for p in papers], apart=True)
+    _join_named(groups, [_lasting(p) for p in papers], apart=True)
     titled: dict[str, list[int]] = {}
     for i, paper in enumerate(papers):
-        for name in _identifiers(paper):
-            groups.join(i, first.setdefault(name, i))
         titled.setdefault(normalised_title(paper.title), []).append(i)
     titled.pop("", None)
     joined = True
@@ -63,43 +66,68 @@ class _Groups:
             self._parent[second] = first
             self.members[first] = sorted(self.members[first] + self.members.pop(second))
 
+    def dois(self, i: int) -> set[str]:
+        """The publishers' DOIs in a group."""
+        return {number for n in self.members[self.root(i)] for number in _publisher_doi(self._papers[n])}
+
     def united(self, i: int) -> Paper:
         """One record of the group, field by field: the one with the most text first, ties in order of appearance. Year and day come
-        from one record, the first that knows the day, or else the year."""
+        from one record, the first that knows the day, or else the year; a publisher's DOI goes before a preprint's."""
         ranked = sorted((self._papers[n] for n in self.members[self.root(i)]), key=lambda paper: -len(paper.text))
         dated = next((p for p in ranked if p.published), next((p for p in ranked if p.year), ranked[0]))
         givers = {name: next((p for p in ranked if getattr(p, name)), ranked[0]) for name in _FIELDS}
         givers |= {"year": dated, "published": dated}
+        givers["doi"] = next((p for p in ranked if _publisher_doi(p)), givers["doi"])
+        values = {name: getattr(giver, name) for name, giver in givers.items()}
         provenance = {name: giver.provenance[name] for name, giver in givers.items() if name in giver.provenance}
-        return replace(
-            ranked[0], **{name: getattr(giver, name) for name, giver in givers.items()}, provenance=provenance
-        )
+        if not values["arxiv_id"] and (preprint := next((p for p in ranked if _arxiv(p)), None)) is not None:
+            values["arxiv_id"] = arxiv_id_in(preprint.doi)
+            provenance |= {"arxiv_id": preprint.provenance["doi"]} if "doi" in preprint.provenance else {}
+        others = dict.fromkeys(name for paper in ranked for name in _lasting(paper) if name != ranked[0].id)
+        return replace(ranked[0], **values, provenance=provenance, aliases=tuple(others))
+
+
+def _join_named(groups: _Groups, names: Sequence[Sequence[str]], *, apart: bool = False) -> None:
+    """Joins records that share a name with the first that has it; with `apart` not those that hold different DOIs of publishers."""
+    first: dict[str, int] = {}
+    for i, own in enumerate(names):
+        for name in own:
+            j = first.setdefault(name, i)
+            if not apart or _one_doi(groups.dois(i), groups.dois(j)):
+                groups.join(i, j)
 
 
 def _join_titled(groups: _Groups, positions: Sequence[int]) -> bool:
     joined = False
     for i, j in combinations(dict.fromkeys(map(groups.root, positions)), 2):
-        if groups.root(i) != groups.root(j) and _compatible(groups.united(i), groups.united(j)):
+        if groups.root(i) == groups.root(j) or not _one_doi(groups.dois(i), groups.dois(j)):
+            continue
+        if _compatible(groups.united(i), groups.united(j)):
             groups.join(i, j)
             joined = True
     return joined
 
 
-def _identifiers(paper: Paper) -> list[str]:
-    """Preprints on arXiv have a DOI, which names the same thing as their arXiv id."""
-    arxiv = arxiv_id(paper.arxiv_id) or arxiv_id_in(paper.doi)
-    names = {"id": paper.id, "doi": _publisher_doi(paper), "arxiv": arxiv}
-    return [f"{kind}:{name}" for kind, name in names.items() if name]
+def _one_doi(ours: set[str], theirs: set[str]) -> bool:
+    return not ours or not theirs or ours == theirs
 
 
-def _publisher_doi(paper: Paper) -> str:
-    return "" if arxiv_id_in(paper.doi) else doi(paper.doi)
+def _publisher_doi(paper: Paper) -> list[str]:
+    """None for arXiv's own, which names the same thing as the arXiv id."""
+    number = "" if arxiv_id_in(paper.doi) else doi(paper.doi)
+    return [number] if number else []
+
+
+def _arxiv(paper: Paper) -> list[str]:
+    return [number for number in (arxiv_id(paper.arxiv_id), arxiv_id_in(paper.doi)) if number]
+
+
+def _lasting(paper: Paper) -> list[str]:
+    """The ids under which Semantic Scholar and OpenAlex know the paper, its own first."""
+    return [name for name in (paper.id, *paper.aliases) if name.startswith(_LASTING)]
 
 
 def _compatible(a: Paper, b: Paper) -> bool:
-    ours, theirs = _publisher_doi(a), _publisher_doi(b)
-    if ours and theirs and ours != theirs:
-        return False
     if a.year and b.year and abs(a.year - b.year) > 1:
         return False
     if a.authors and b.authors:

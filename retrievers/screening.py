@@ -63,7 +63,7 @@ def screen(
     undated: list[str] = []
     for paper in papers:
         day = paper.latest_date
-        texts = (paper.id, paper.title, paper.doi, paper.arxiv_id)
+        texts = (paper.id, *paper.aliases, paper.title, paper.doi, paper.arxiv_id)
         if any(name in barred for text in texts for name in _names(text)):
             excluded.append(paper)
         elif is_own_paper(paper, title=title, abstract=abstract):

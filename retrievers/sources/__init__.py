@@ -21,6 +21,7 @@ SOURCES: Final = {
     "arxiv": "litrag.retrievers.sources.arxiv:ArxivSource",
     "semantic-scholar": "litrag.retrievers.sources.semantic_scholar:SemanticScholar",
     "openalex": "litrag.retrievers.sources.openalex:OpenAlex",
+    "crossref": "litrag.retrievers.sources.crossref:Crossref",
 }
 
 
@@ -29,6 +30,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "arxiv": (),
     "semantic-scholar": ("SEMANTIC_SCHOLAR_API_KEY", "S2_API_KEY"),
     "openalex": ("OPENALEX_API_KEY",),
+    "crossref": (),
 }
 
 

@@ -1,4 +1,4 @@
-"""arXiv, Semantic Scholar and OpenAlex on the loopback: their real shapes over papers of our own, and every way in which they fail."""
+"""arXiv, Semantic Scholar, OpenAlex and Crossref on the loopback: their real shapes over papers of our own, and every way in which they fail."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 from litrag.core.types import Paper
 
-__all__ = ["APIS", "FAULTS", "Scholarly", "scholarly"]
+__all__ = ["APIS", "FAULTS", "Scholarly", "crossref_doi", "scholarly"]
 
-APIS = ("arxiv", "semantic-scholar", "openalex")
+APIS = ("arxiv", "semantic-scholar", "openalex", "crossref")
 FAULTS = ("429", "429 for an hour", "500", "stall", "truncated", "html", "huge", "gone")
 
 
@@ -38,10 +38,13 @@ class Asked:
 @dataclass
 class Scholarly:
     """`faults` by API, for as many requests as `times` says (None: all). `credits` of OpenAlex; `deaf` ignores dates; `twice` gives every
-    paper twice; `bare` leaves the abstracts out. `cites`: id -> ids."""
+    paper twice; `bare` leaves the abstracts out. `cites`: id -> ids. `registered`: DOI -> what Crossref knows beyond the paper;
+    `elsewhere`: DOIs of other agencies."""
 
     papers: list[Paper] = field(default_factory=list)
     cites: dict[str, list[str]] = field(default_factory=dict)
+    registered: dict[str, dict[str, Any]] = field(default_factory=dict)
+    elsewhere: tuple[str, ...] = ()
     faults: dict[str, str] = field(default_factory=dict)
     times: int | None = None
     credits: int = 1000
@@ -142,7 +145,9 @@ class _Handler(BaseHTTPRequestHandler):
         if api == "arxiv":
             self._send(200, _atom(self.fake, params).encode(), {"Content-Type": "application/atom+xml"})
             return
-        reply = (_s2 if api == "semantic-scholar" else _openalex)(self.fake, path, params, body)
+        reply = {"semantic-scholar": _s2, "openalex": _openalex, "crossref": _crossref}[api](
+            self.fake, path, params, body
+        )
         status = 404 if reply is None else 200
         more = {"X-RateLimit-Remaining": str(self.fake.credits)} if api == "openalex" else {}
         self.fake.credits -= api == "openalex"
@@ -310,3 +315,53 @@ def _openalex(fake: Scholarly, path: str, params: dict[str, str], body: Any) -> 
         every = fake.found(params.get("search", ""), only.get("to_publication_date", ""))
     found = [_openalex_record(fake, paper) for paper in every[: int(params["per_page"])]]
     return {"meta": {"count": len(every), "page": 1, "per_page": int(params["per_page"])}, "results": found}
+
+
+def crossref_doi(paper: Paper) -> str:
+    """The DOI under which the fake Crossref has a paper; "" for preprints, which it has not."""
+    return paper.doi or ("" if paper.arxiv_id else f"10.5555/{paper.id}")
+
+
+def _crossref_record(fake: Scholarly, paper: Paper) -> dict[str, Any]:
+    day = paper.published
+    preprint = {"id-type": "doi", "id": f"10.48550/arXiv.{paper.arxiv_id}", "asserted-by": "subject"}
+    number = crossref_doi(paper)
+    names = [name.rpartition(" ") for name in paper.authors]
+    jats = f"<jats:title>Abstract</jats:title><jats:p>{escape(fake.abstract(paper))}</jats:p>"
+    return {
+        "DOI": number,
+        "URL": f"https://doi.org/{number}",
+        "type": "journal-article",
+        "title": [escape(paper.title)],
+        "author": [{"given": given, "family": family, "sequence": "first"} for given, _, family in names],
+        "issued": {"date-parts": [[day.year, day.month, day.day] if day else [paper.year or None]]},
+        "container-title": [paper.venue],
+        "relation": {"has-preprint": [preprint]} if paper.arxiv_id else {},
+        **({"abstract": jats} if fake.abstract(paper) else {}),
+        **fake.registered.get(number, {}),
+    }
+
+
+def _crossref(fake: Scholarly, path: str, params: dict[str, str], body: Any) -> Any:
+    by_doi = {crossref_doi(paper).lower(): paper for paper in fake.papers if crossref_doi(paper)}
+    number, _, _ = unquote(path.removeprefix("works/")).partition("/agency")
+    if path.endswith("/agency"):
+        agency = "crossref" if number in by_doi else "datacite" if number in fake.elsewhere else ""
+        message: Any = {"DOI": number, "agency": {"id": agency, "label": agency}} if agency else None
+        return {"status": "ok", "message-type": "work-agency", "message": message} if message else None
+    if path != "works":
+        record = _crossref_record(fake, by_doi[number]) if number in by_doi else None
+        return {"status": "ok", "message-type": "work", "message": record} if record else None
+    only = [part.split(":", 1) for part in params.get("filter", "").split(",") if part]
+    asked = [by_doi[value] for name, value in only if name == "doi" and value in by_doi]
+    end = next((value for name, value in only if name == "until-pub-date"), "")
+    if "query.bibliographic" in params:
+        asked = [paper for paper in fake.found(params["query.bibliographic"], end) if crossref_doi(paper)]
+    wanted = params["select"].split(",")
+    records = [_crossref_record(fake, paper) for paper in asked[: int(params["rows"])]]
+    items = [{name: value for name, value in record.items() if name in wanted} for record in records]
+    return {
+        "status": "ok",
+        "message-type": "work-list",
+        "message": {"total-results": len(asked), "items-per-page": int(params["rows"]), "items": items},
+    }

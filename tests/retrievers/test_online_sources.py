@@ -1,4 +1,4 @@
-"""arXiv, Semantic Scholar and OpenAlex against their shapes on the loopback."""
+"""arXiv, Semantic Scholar, OpenAlex and Crossref against their shapes on the loopback."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ async def test_a_title_goes_to_the_servers_and_keys_come_from_the_environment(
     query = Query(f"{TITLE}\n{ABSTRACT}", before=date(2006, 1, 1))
     for name in APIS:
         await source(name, server, web).search(query, 5)
-    arxiv, s2, openalex = server.asked
+    arxiv, s2, openalex, crossref = server.asked
     assert (
         arxiv.params["search_query"]
         == "(all:Finding AND all:Mushrooms AND all:Trained AND all:Dogs) AND submittedDate:[199101010000 TO 200512312359]"
@@ -140,6 +140,8 @@ async def test_a_title_goes_to_the_servers_and_keys_come_from_the_environment(
     assert openalex.params["filter"] == "to_publication_date:2005-12-31"
     assert openalex.params["api_key"] == "k2"
     assert "x-api-key" not in openalex.headers
+    assert crossref.params["query.bibliographic"] == "Finding Mushrooms Trained Dogs"
+    assert crossref.params["filter"] == "until-pub-date:2005-12-31"
 
 
 async def test_semantic_scholars_other_calls(server: Scholarly, web: Web) -> None:
@@ -182,7 +184,9 @@ async def test_many_arxiv_searches_at_once_do_not_block_each_other(server: Schol
 
 
 def test_an_unknown_source_lists_those_there_are(web: Web) -> None:
-    with pytest.raises(UnknownName, match="no source named 'scopus'; there is: arxiv, openalex, semantic-scholar"):
+    with pytest.raises(
+        UnknownName, match="no source named 'scopus'; there is: arxiv, crossref, openalex, semantic-scholar"
+    ):
         online_sources(["scopus"], Settings(), web)
     assert set(SOURCES) == set(APIS)
 

@@ -1,0 +1,53 @@
+"""Whether cited papers still stand: their DOIs are looked up with Crossref, once, when the review is written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from litrag.core.errors import SourceFault
+from litrag.core.types import Paper
+from litrag.pipelines.workshop import Workshop
+from litrag.retrievers.normal_forms import arxiv_id_in, doi
+from litrag.retrievers.sources import online_sources
+
+if TYPE_CHECKING:
+    from litrag.retrievers.sources.crossref import Crossref
+
+__all__ = ["Retracted", "check_retractions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Retracted:
+    """`papers`: citation key -> what became of the paper. `counters` tell how many could be looked up; nothing where nobody was asked."""
+
+    papers: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    counters: Mapping[str, int] = field(default_factory=dict)
+
+
+async def check_retractions(shop: Workshop, papers: Mapping[str, Paper]) -> Retracted:
+    """Looks up the papers (by citation key) that have a publisher's DOI, if the settings ask for it, in the time that the run has left.
+    A look-up that fails is a warning."""
+    if shop.web is None or not shop.settings.checks_retractions:
+        return Retracted()
+    numbers = {key: doi(paper.doi) for key, paper in papers.items() if doi(paper.doi) and not arxiv_id_in(paper.doi)}
+    if not numbers:
+        return Retracted(counters={"dois_looked_up": 0, "retracted": 0})
+    crossref = cast("Crossref", online_sources(["crossref"], shop.settings, shop.web)[0])
+    shop.say("export", f"asking Crossref about {len(numbers)} DOIs")
+    try:
+        async with asyncio.timeout(shop.budget.seconds_left):
+            found = await crossref.retractions(list(numbers.values()))
+    except SourceFault as error:
+        return Retracted(warnings=(f"retractions were not checked: {error}",))
+    except TimeoutError:
+        return Retracted(warnings=("retractions were not checked: the run's time is up; raise max_seconds",))
+    told = {key: str(found[number]) for key, number in numbers.items() if number in found}
+    warnings = tuple(
+        f'{key} ("{papers[key].title}", {numbers[key]}): {what}; leave it out with --exclude {numbers[key]}, or say so in the text'
+        for key, what in told.items()
+    )
+    return Retracted(told, warnings, {"dois_looked_up": len(numbers), "retracted": len(told)})
