@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from litrag.core.errors import LitragError
 from litrag.core.types import Hit, Ranking, Score
@@ -18,7 +18,7 @@ class QueryMismatch(LitragError):
 @dataclass(frozen=True, kw_only=True)
 class ReciprocalRankFusion:
     """Fuses n rankings of one query by rank alone (RRF, Cormack et al., SIGIR 2009). Equal sums keep the order in which the
-    documents first appear.
+    documents first appear. A document is taken from the ranking in which it stands highest.
 
     `damping` > 0; the paper uses 60. `weights`, one a ranking, default to 1. A hit keeps the scores it has in all rankings and
     gets the score `name`, in (0, sum(weights) / (damping + 1)], no unit. Raises QueryMismatch if the queries differ."""
@@ -37,12 +37,16 @@ class ReciprocalRankFusion:
         weights = self.weights or (1.0,) * len(rankings)
         sums: dict[str, float] = {}
         hits: dict[str, Hit] = {}
+        best: dict[str, int] = {}
         for ranking, weight in zip(rankings, weights, strict=True):
             for rank, hit in enumerate(ranking.hits, start=1):
                 name = hit.document.id
                 sums[name] = sums.get(name, 0.0) + weight / (self.damping + rank)
                 old = hits.get(name)
-                hits[name] = hit if old is None else old.scored(*(s for s in hit.scores if s not in old.scores))
+                joined = hit if old is None else old.scored(*(s for s in hit.scores if s not in old.scores))
+                if rank < best.setdefault(name, rank):
+                    best[name], joined = rank, replace(joined, document=hit.document)
+                hits[name] = joined
         order = sorted(sums, key=lambda name: -sums[name])
         fused = (hits[n].scored(Score(sums[n], self.name, query.text, rank)) for rank, n in enumerate(order, start=1))
         return Ranking(query, tuple(fused))

@@ -198,7 +198,7 @@ async def _library_sources(request: ReviewRequest, shop: Workshop) -> tuple[Sour
     for library in libraries:
         shop.start_warnings.extend(library.warnings)
         info = library.info()
-        if shop.embedder is not None and info.vectors < info.papers <= shop.settings.embed_at_once:
+        if shop.embedder is not None and info.vectors < info.rows <= shop.settings.embed_at_once:
             try:
                 await fill_vectors(library, shop.embedder, listen=shop.listen)
             except (BudgetSpent, EnvironmentFault) as error:
