@@ -72,7 +72,7 @@ def of_text(text: str, facts: Mapping[str, str]) -> Record:
 
 def _record(text: str, starts: Sequence[int], first: str, facts: Mapping[str, str], *, year: int) -> Record:
     title = " ".join(facts.get("title", "").split())[:300] or _first_line(text)
-    number = facts.get("doi", "") or _only_doi(first)
+    number = doi(facts.get("doi", "")) or _only_doi(first)
     stamp = _STAMP.search(first)
     arxiv = arxiv_id(facts.get("arxiv", "")) or (stamp[1].lower() if stamp else "") or arxiv_id_in(number)
     name = number or (f"arxiv:{arxiv}" if arxiv else hashlib.sha256(text.encode()).hexdigest()[:16])

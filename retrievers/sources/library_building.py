@@ -31,6 +31,7 @@ from litrag.retrievers.sources.reading import KINDS, read_records
 __all__ = ["build", "files_of", "unread"]
 
 _MOST_WARNINGS: Final = 20
+_MOST_KEPT: Final = 5  # of a file, in the manifest
 _BATCH: Final = 2000
 _CHARACTERS: Final = 8_000_000  # of records in memory
 
@@ -38,20 +39,26 @@ _CHARACTERS: Final = 8_000_000  # of records in memory
 class _Warnings:
     """The first warnings and the number of the others: a file of a million broken lines is told about in twenty."""
 
-    def __init__(self, most: int = _MOST_WARNINGS) -> None:
-        self._most = most
+    def __init__(self) -> None:
         self._first: list[str] = []
         self._count = 0
 
     def __call__(self, text: str) -> None:
         self._count += 1
-        if len(self._first) < self._most:
+        if len(self._first) < _MOST_WARNINGS:
             self._first.append(text)
 
-    def lines(self, *more: str) -> tuple[str, ...]:
-        """All that is told, `more` in any case."""
-        left = self._count - len(self._first)
-        return (*self._first, *((f"and {left:,} more",) if left else ()), *more)
+    def join(self, others: _Warnings) -> None:
+        """Adds those of another place."""
+        for text in others._first:
+            self(text)
+        self._count += others._count - len(others._first)
+
+    def lines(self, *more: str, most: int = _MOST_WARNINGS) -> tuple[str, ...]:
+        """At most so many, the number of the others, and `more` in any case."""
+        told = self._first[:most]
+        left = self._count - len(told)
+        return (*told, *((f"and {left:,} more",) if left else ()), *more)
 
 
 def build(
@@ -74,6 +81,8 @@ def build(
             found = files_of(sources)
             known = {file.path: file for file in former.files} if former else {}
             files = _filled(table, found, known, warnings, listen)
+            if not any(file.papers for file in files):
+                raise BadInput(_nothing(sources, files))
             doubled = table.settle()
             listen(Event("library", f"{name}: indexing {len(table):,} papers"))
             BM25Index.of_rows(table.rows()).save(part / "bm25")
@@ -150,7 +159,6 @@ def _filled(
     files: list[SourceFile] = []
     with PdfReading() as pdfs:
         for number, (path, label) in enumerate(found.files, start=1):
-            listen(Event("library", f"{path.name}: reading", done=number - 1, total=len(found.files)))
             try:
                 file = SourceFile.of(
                     path, label, known.get(str(path))
@@ -159,21 +167,24 @@ def _filled(
                 if not label:
                     raise
                 file = SourceFile(path=str(path), label=label, problem=str(error))
-                warnings(f"{error}; left out")
+                warnings(f"{error} (left out)")
             taken = table.take(file, number)
             if taken is None and not file.problem:
+                listen(Event("library", f"{path.name}: reading", done=number - 1, total=len(found.files)))
                 taken = _read_into(table, file, number, _Reading(pdfs, warnings, listen, alone=not label))
             files.append(taken or file)
+            listen(Event("library", done=number, total=len(found.files)))
             if taken is None:
                 table.close_file(file, number)
-    if not any(file.papers for file in files):
-        raise BadInput(_nothing(files))
     return tuple(files)
 
 
-def _nothing(files: Sequence[SourceFile]) -> str:
-    first = next((f" (the first: {file.problem})" for file in files if file.problem), "")
-    return f"{len(files):,} files in the folder, none of them readable{first}; give one of {', '.join(KINDS)}"
+def _nothing(sources: Sequence[Path], files: Sequence[SourceFile]) -> str:
+    """The error of folders that hold no paper."""
+    where = ", ".join(map(str, sources))
+    if not files:
+        return f"{where} holds no file that litrag reads; give one of {', '.join(KINDS)}"
+    return f"{where} holds no readable file; the first of {len(files):,}: {files[0].problem}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,18 +199,13 @@ class _Reading:
 
 def _read_into(table: PaperTable, file: SourceFile, number: int, reading: _Reading) -> SourceFile:
     """The file as it was read."""
-    own = _Warnings(most=5)
-
-    def warn(text: str) -> None:
-        own(text)
-        reading.warnings(text)
-
+    own = _Warnings()
     path = Path(file.path)
     papers = passages = characters = 0
     batch: list[Record] = []
     problem = ""
     try:
-        for record in read_records(path, warn, reading.pdfs):
+        for record in read_records(path, own, reading.pdfs):
             papers += 1
             passages += len(record.passages)
             characters += len(record.paper.text) + len(record.text)
@@ -215,9 +221,10 @@ def _read_into(table: PaperTable, file: SourceFile, number: int, reading: _Readi
             raise
         table.drop(number)
         papers = passages = 0
-        problem = str(error)
-        reading.warnings(f"{problem}; left out" if ";" not in problem else f"{problem} (left out)")
-    facts = {"papers": papers, "passages": passages, "problem": problem, "warnings": own.lines()}
+        problem, own = str(error), _Warnings()
+        reading.warnings(f"{problem} (left out)")
+    reading.warnings.join(own)
+    facts = {"papers": papers, "passages": passages, "problem": problem, "warnings": own.lines(most=_MOST_KEPT)}
     read = file.model_copy(update=facts)
     table.close_file(read, number)
     return read

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +28,7 @@ def ris_records(path: Path, warn: Warn) -> Iterator[tuple[str, dict[str, Any]]]:
     starts = [match.start() for match in _START.finditer(text)]
     if not starts and text.strip():
         warn(f"{path.name}, line 1: no RIS (no line begins with 'TY  - '); left out")
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+    for start, end in pairwise([*starts, len(text)]):
         where = f"{path.name}, line {text.count(chr(10), 0, start) + 1}"
         part = text[start:end]
         part = part if _END.search(part) else f"{part.rstrip()}\nER  - \n"
