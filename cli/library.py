@@ -113,8 +113,9 @@ def _shown(library: Library, vectors: bool | None, values: Settings, listen: Lis
     from litrag.retrievers.sources.library_search import vector_count
 
     try:
-        lacking = vector_count(library, values.role_model("embed") or "", values.qdrant_url) < len(library)
-        wanted = vectors if vectors is not None else lacking and len(library) <= values.embed_at_once
+        rows = library.info().rows
+        lacking = vector_count(library, values.role_model("embed") or "", values.qdrant_url) < rows
+        wanted = vectors if vectors is not None else lacking and rows <= values.embed_at_once
         if wanted:
             note: Any = run(fill_library(library, values, listen))
             if note:

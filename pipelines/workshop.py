@@ -217,9 +217,10 @@ async def _library_sources(request: ReviewRequest, shop: Workshop) -> tuple[Sour
         libraries = [open_library(info.name, listen=shop.listen) for info in list_libraries() if info.added]
     for library in libraries:
         shop.start_warnings.extend(library.warnings)
-        if shop.embedder is None or len(library) > shop.settings.embed_at_once:
+        rows = library.info().rows
+        if shop.embedder is None or rows > shop.settings.embed_at_once:
             continue
-        if vector_count(library, shop.embedder.model, url) < len(library):
+        if vector_count(library, shop.embedder.model, url) < rows:
             try:
                 await fill_vectors(library, shop.embedder, url=url, listen=shop.listen)
             except (BudgetSpent, EnvironmentFault) as error:

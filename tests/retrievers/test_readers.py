@@ -8,7 +8,8 @@ import pytest
 
 from litrag.core.errors import BadInput
 from litrag.core.types import Paper
-from litrag.retrievers.sources.readers import read_papers
+from litrag.retrievers.sources.pdf import PdfReading
+from litrag.retrievers.sources.reading import read_records
 
 BIB = r"""
 @string{acl = "Proceedings of the Forest Conference"}
@@ -23,7 +24,8 @@ BIB = r"""
 
 def read(path: Path) -> tuple[list[Paper], list[str]]:
     warnings: list[str] = []
-    return list(read_papers(path, warnings.append)), warnings
+    with PdfReading() as pdfs:
+        return [record.paper for record in read_records(path, warnings.append, pdfs)], warnings
 
 
 def test_bibtex_is_read_with_its_accents_and_a_broken_entry_is_a_warning_with_its_place(tmp_path: Path) -> None:
@@ -95,9 +97,9 @@ def test_json_lines_of_many_habits_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "match"),
     [
-        ("a.pdf", b"%PDF-1.7", r"no kind that litrag reads; give one of \.jsonl"),
+        ("a.docx", b"PK", r"no kind that litrag reads; give one of \.jsonl"),
         ("a.jsonl", b"\xff\xfe\x00", "not UTF-8"),
-        ("a.jsonl", b"%PDF-1.7 \n text", "is a PDF, not text; give its reference as BibTeX"),
+        ("a.jsonl", b"%PDF-1.7 \n text", "is a PDF, whatever its name says; call it a.pdf"),
         ("a.jsonl", b"plain words", "holds no readable paper .a.jsonl, line 1: no JSON"),
         ("a.bib", b"@a{\0}", "is a binary file"),
         ("a.jsonl.gz", b"\x1f\x8bbroken", "damaged gzip"),
