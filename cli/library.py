@@ -109,13 +109,12 @@ def remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 
 def _shown(library: Library, vectors: bool | None, values: Settings, listen: Listener) -> None:
     from litrag.core.sync import run
-    from litrag.pipelines.workshop import fill_library
-    from litrag.retrievers.sources.library_search import vector_count
+    from litrag.pipelines.workshop import fill_library, lacks_vectors
 
     try:
-        rows = library.info().rows
-        lacking = vector_count(library, values.role_model("embed") or "", values.qdrant_url) < rows
-        wanted = vectors if vectors is not None else lacking and rows <= values.embed_at_once
+        wanted = vectors
+        if wanted is None:
+            wanted = library.info().rows <= values.embed_at_once and lacks_vectors(library, values)
         if wanted:
             note: Any = run(fill_library(library, values, listen))
             if note:

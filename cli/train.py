@@ -20,12 +20,17 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="What to train: sft.")],
-    dataset: Annotated[str, typer.Option(help="JSON Lines file of examples.", rich_help_panel=_WHAT)],
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="What to train: sft, retriever.")],
+    dataset: Annotated[
+        str, typer.Option(help="sft: JSON Lines of examples; retriever: a data set, NAME:train.", rich_help_panel=_WHAT)
+    ],
     base: Annotated[
-        str, typer.Option(help="Model to start from: local/<id or folder>.", rich_help_panel=_WHAT, metavar="MODEL")
-    ] = "local/SmolLM2-135M-Instruct",
-    tuning: Annotated[str | None, typer.Option(help="lora or full.", rich_help_panel=_HOW)] = None,
+        str | None,
+        typer.Option(
+            help="Model to start from: local/<id or folder> [the embedded one].", rich_help_panel=_WHAT, metavar="MODEL"
+        ),
+    ] = None,
+    tuning: Annotated[str | None, typer.Option(help="lora, full, or head (retriever).", rich_help_panel=_HOW)] = None,
     max_steps: Annotated[int | None, typer.Option(help="Optimiser steps.", rich_help_panel=_HOW)] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples a step.", rich_help_panel=_HOW)] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.", rich_help_panel=_HOW)] = None,
@@ -37,6 +42,12 @@ def train(
     lora_r: Annotated[int | None, typer.Option(help="Rank.", rich_help_panel=_LORA)] = None,
     lora_alpha: Annotated[int | None, typer.Option(help="Scale.", rich_help_panel=_LORA)] = None,
     lora_targets: Annotated[str | None, typer.Option(help="Modules, by commas.", rich_help_panel=_LORA)] = None,
+    own: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-s", "--set", metavar="NAME=VALUE", help="The recipe's own setting; repeatable.", rich_help_panel=_HOW
+        ),
+    ] = None,
     save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints.", rich_help_panel=_OUT)] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Run folder [./train-<recipe>].", rich_help_panel=_OUT)
@@ -44,13 +55,15 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run.", rich_help_panel=_OUT)] = False,
 ) -> None:
     """Train a small model of one's own; the result is a model string that every role takes."""
-    values = {name: value for name, value in locals().items() if name not in ("out", "resume", "lora_targets")}
+    values = {name: value for name, value in locals().items() if name not in ("out", "resume", "lora_targets", "own")}
     from litrag.core.errors import Interrupted
-    from litrag.training.config import train_config
+    from litrag.training import defaults_of
+    from litrag.training.config import own_settings, train_config
     from litrag.training.kit import train as trained
 
     targets = tuple(name.strip() for name in lora_targets.split(",")) if lora_targets else None
-    config = train_config(**values, lora_targets=targets)
+    given = {name: value for name, value in values.items() if value is not None}
+    config = train_config(**{**defaults_of(recipe), **given}, lora_targets=targets, own=own_settings(own or ()))
     folder = out or Path(f"train-{recipe}")
     try:
         with progress() as listen:

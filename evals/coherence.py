@@ -18,8 +18,8 @@ from typing import Final, TypeAlias
 from litrag.core import registry
 from litrag.core.errors import BadInput
 from litrag.core.types import Document
-from litrag.evals.data import load
-from litrag.evals.data.types import Dataset, Topic
+from litrag.corpora import load
+from litrag.corpora.types import Dataset, Topic
 from litrag.evals.journal import Answer
 from litrag.evals.runner import Evaluation, System
 from litrag.evals.tasks import EvalOptions

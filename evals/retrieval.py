@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -15,13 +14,13 @@ from litrag.core import registry
 from litrag.core.errors import BadInput
 from litrag.core.protocols import Retriever
 from litrag.core.types import Document
-from litrag.evals.data import load
-from litrag.evals.data.types import Dataset, Topic
+from litrag.corpora import load
+from litrag.corpora.trec import read_run, write_run
+from litrag.corpora.types import Dataset, Topic, last_day
 from litrag.evals.journal import Answer, Journal
 from litrag.evals.metrics import check_measures, measures_of
 from litrag.evals.runner import Evaluation, System
 from litrag.evals.tasks import EvalOptions
-from litrag.evals.trec import read_run, write_run
 from litrag.retrievers.bm25 import BM25, BM25Index
 
 __all__ = ["MEASURES", "METHODS", "RETRIEVAL", "Bench", "Retrieval", "bm25"]
@@ -87,15 +86,10 @@ def bm25(bench: Bench) -> System:
     """BM25 (Lucene's variant) over title and text, stemmed, with English stop words left out."""
 
     def build() -> Retriever:
-        rows = ((d.id, _last_day(d), d.text) for d in bench.documents.values())
+        rows = ((d.id, last_day(d), d.text) for d in bench.documents.values())
         return BM25(BM25Index.build(rows, k1=_K1, b=_B), bench.fetch)
 
     return bench.system("bm25", build, k1=_K1, b=_B, stemmer="english")
-
-
-def _last_day(document: Document) -> date | None:
-    year = document.metadata.get("year")
-    return date(year, 12, 31) if isinstance(year, int) and year else None
 
 
 class Retrieval:

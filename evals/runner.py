@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 from litrag.core.errors import BadInput, CannotWrite
 from litrag.core.events import Event, Listener, silent
 from litrag.core.versions import versions
-from litrag.evals.data.types import Dataset, Topic
+from litrag.corpora.types import Dataset, Topic
 from litrag.evals.journal import Answer, Journal, Line
 from litrag.evals.results import Cost, Results, SystemResult, compare, measured
 

@@ -24,7 +24,7 @@ class GatewayEmbedder:
 
     def __init__(
         self,
-        blank: Callable[[], ModelRequest],
+        blank: Callable[[Literal["query", "document"]], ModelRequest],
         backend: Backend,
         cache: RequestCache,
         ledger: Ledger,
@@ -35,13 +35,18 @@ class GatewayEmbedder:
 
     @property
     def model(self) -> str:
-        """The model string; it names the score source `dense:<model>`."""
-        return self._blank().model
+        """The model string of queries; it names the score source `dense:<model>`."""
+        return self._blank("query").model
+
+    @property
+    def documents_model(self) -> str:
+        """The model string of documents, which names a folder of vectors; another one where the model was trained for queries alone."""
+        return self._blank("document").model
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the weights; "" for a model of others."""
-        return self._blank().fingerprint
+        """A hash of the weights that documents get; "" for a model of others."""
+        return self._blank("document").fingerprint
 
     async def embed(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> Vectors:
         """(n, d) float32, rows of unit L2 norm, in the order of the texts. Raises ModelFault, BudgetSpent.
@@ -49,7 +54,7 @@ class GatewayEmbedder:
         What finished before an error stays in the cache."""
         import numpy as np
 
-        blank = self._blank()
+        blank = self._blank(kind)
         keys = [digest([blank.model, blank.fingerprint, blank.api_base, kind, text]) for text in texts]
         found = self._cache.vectors(list(dict.fromkeys(keys)))
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
@@ -62,9 +67,10 @@ class GatewayEmbedder:
         return np.stack([found[key] for key in keys]) if keys else np.zeros((0, 0), dtype=np.float32)
 
     async def embed_tokens(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> tuple[Vectors, ...]:
-        """For each text (tokens, d) float32 of unit rows. Nothing is cached: an abstract has some 200 vectors, and who needs them again
+        """For each text (tokens, d) float32 of unit rows, by the model of documents whatever the kind: one trained for queries alone was
+        trained for one vector a query, not for its tokens. Nothing is cached: an abstract has some 200 vectors, and who needs them again
         keeps them. Raises ModelFault, CapabilityMissing among it, and BudgetSpent."""
-        blank = replace(self._blank(), operation="embed_tokens", kind=kind)
+        blank = replace(self._blank("document"), operation="embed_tokens", kind=kind)
         wanted = sorted(set(texts), key=lambda text: (len(text), text))
         batches = [wanted[start : start + self._batch] for start in range(0, len(wanted), self._batch)]
         replies = await all_or_first_error([self._backend.send(replace(blank, texts=tuple(b))) for b in batches])

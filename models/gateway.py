@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Literal
 from weakref import WeakKeyDictionary
 
 from litrag.core.budget import Budget
@@ -110,7 +111,13 @@ class Gateway:
             raise CapabilityMissing(
                 name, needs.__name__, "in-process embedding models (local/all-MiniLM-L6-v2, local/<folder>)"
             )
-        return GatewayEmbedder(lambda: self._blank("embed", name), self, self.cache, self.ledger)
+
+        def blank(kind: Literal["query", "document"]) -> ModelRequest:
+            from litrag.models.weights import documents_model
+
+            return self._blank("embed", name if kind == "query" else documents_model(name))
+
+        return GatewayEmbedder(blank, self, self.cache, self.ledger)
 
     def _name(self, role: Role) -> str:
         name = self.settings.role_model(role)

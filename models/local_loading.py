@@ -89,10 +89,15 @@ def load_embedder(name: str, place: LocalModelPath) -> SentenceTransformer:
             local_files_only=True,
             model_kwargs={"use_safetensors": True, "dtype": _dtype(device)},
         )
-        if place.adapter is not None:
+        if place.adapter is not None and (place.adapter / "adapter_config.json").is_file():
             _needed("peft")
             model.load_adapter(str(place.adapter))
-        return model.eval()
+        folder = place.adapter or place.path
+        if (folder / "query_head.safetensors").is_file():
+            from litrag.models.query_head import QueryHead
+
+            model.append(QueryHead.load(folder).to(device))
+        return model.eval().requires_grad_(False)
 
 
 def convert_gguf(gguf: Path, folder: Path) -> None:

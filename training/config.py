@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import json
+from collections.abc import Sequence
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
 from litrag.core.errors import BadInput
 from litrag.exports.records import Record
 
-__all__ = ["TrainConfig", "train_config"]
+__all__ = ["TrainConfig", "own_settings", "train_config"]
+
+R = TypeVar("R", bound=Record)
 
 
 class TrainConfig(Record):
@@ -28,14 +32,30 @@ class TrainConfig(Record):
     max_length: int = Field(
         default=512, ge=8, description="Longest example in tokens; longer ones are left out and counted."
     )
-    tuning: Literal["lora", "full"] = Field(default="lora", description="An adapter, or all weights.")
+    tuning: Literal["lora", "full", "head"] = Field(
+        default="lora", description="An adapter, all weights, or (retriever) a head upon frozen vectors of queries."
+    )
     lora_r: int = Field(default=8, ge=1, description="Rank of the adapter (Hu et al., ICLR 2022).")
     lora_alpha: int = Field(default=16, ge=1, description="Scale of the adapter.")
     lora_dropout: float = Field(default=0.05, ge=0, lt=1, description="Dropout before the adapter.")
-    lora_targets: tuple[str, ...] = Field(default=("q_proj", "v_proj"), description="Modules that get one.")
+    lora_targets: tuple[str, ...] = Field(
+        default=(),
+        description="Modules that get one; none: query and value projections, whatever the model calls them.",
+    )
     held_out: float = Field(default=0.1, ge=0, lt=1, description="Share of the examples, by hash, that only measures.")
     save_every: int = Field(default=50, ge=1, description="Steps between checkpoints.")
     device: Literal["auto", "cpu"] = Field(default="auto", description="auto: CUDA where there is one.")
+    own: dict[str, str | int | float | bool] = Field(default_factory=dict, description="The recipe's own settings.")
+
+    def of(self, kind: type[R]) -> R:
+        """The recipe's own settings. Raises BadInput, naming the setting and those there are."""
+        try:
+            return kind(**self.own)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            name = ".".join(str(part) for part in problem["loc"])
+            known = ", ".join(f"{n} ({f.default})" for n, f in kind.model_fields.items()) or "none"
+            raise BadInput(f"recipe {self.recipe}, setting {name}: {problem['msg']}; there is: {known}") from error
 
 
 def train_config(**values: Any) -> TrainConfig:
@@ -46,3 +66,18 @@ def train_config(**values: Any) -> TrainConfig:
         problem = error.errors()[0]
         name = ".".join(str(part) for part in problem["loc"])
         raise BadInput(f"training option {name}: {problem['msg']}") from error
+
+
+def own_settings(texts: Sequence[str]) -> dict[str, str | int | float | bool]:
+    """NAME=VALUE pairs, numbers and true/false as such. Raises BadInput."""
+    found: dict[str, str | int | float | bool] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise BadInput(f"--set {text!r}: write NAME=VALUE")
+        try:
+            read = json.loads(value)
+        except ValueError:
+            read = value
+        found[name] = read if isinstance(read, str | int | float | bool) else value
+    return found

@@ -104,6 +104,7 @@ def train(
     with _quiet():
         needed("transformers").set_seed(config.seed)
         built = chosen(Job(run, listen))
+        built.trainer.remove_callback(needed("transformers").PrinterCallback)  # it prints on stdout, where results go
         built.trainer.add_callback(_callback(run, listen))
         try:
             return _trained(run, built, checkpoint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from litrag.core.errors import BadInput
 from litrag.models.local_loading import CausalModel, load_causal
@@ -16,7 +16,9 @@ from litrag.training.kit import needed
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["Tuned", "load_tuned"]
+__all__ = ["Tuned", "load_tuned", "lora_config"]
+
+_ATTENTION: Final = (("q_proj", "v_proj"), ("query", "value"), ("c_attn",), ("query_key_value",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +58,31 @@ def load_tuned(config: TrainConfig) -> Tuned:
     model: Any = loaded.model
     if config.tuning == "full":
         return Tuned(model.requires_grad_(True).train(), loaded, None)
-    peft = needed("peft")
-    adapter = peft.LoraConfig(
+    if config.tuning == "head":
+        raise BadInput(f"recipe {config.recipe} trains no head; use tuning lora or full")
+    try:
+        adapted = needed("peft").get_peft_model(model, lora_config(config, base, model, task_type="CAUSAL_LM"))
+    except ValueError as error:
+        raise _no_modules(config, base, model) from error
+    return Tuned(adapted.train(), loaded, base)
+
+
+def lora_config(config: TrainConfig, base: str, model: Any, **more: Any) -> Any:
+    """PEFT's config for a model. Raises BadInput where no module has a known name, MissingExtra."""
+    names = {name.rpartition(".")[2] for name, _ in model.named_modules()}
+    targets = config.lora_targets or next((group for group in _ATTENTION if set(group) <= names), ())
+    if not targets:
+        raise _no_modules(config, base, model)
+    return needed("peft").LoraConfig(
         r=config.lora_r,
         lora_alpha=config.lora_alpha,
         lora_dropout=config.lora_dropout,
-        target_modules=list(config.lora_targets),
-        task_type="CAUSAL_LM",
+        target_modules=list(targets),
+        **more,
     )
-    try:
-        return Tuned(peft.get_peft_model(model, adapter).train(), loaded, base)
-    except ValueError as error:
-        names = sorted({name.rpartition(".")[2] for name, module in model.named_modules() if hasattr(module, "weight")})
-        raise BadInput(f"{base} has no modules {list(config.lora_targets)}; it has: {', '.join(names)}") from error
+
+
+def _no_modules(config: TrainConfig, base: str, model: Any) -> BadInput:
+    names = sorted({name.rpartition(".")[2] for name, module in model.named_modules() if hasattr(module, "weight")})
+    wanted = list(config.lora_targets) or "that are known to be attention (lora_targets)"
+    return BadInput(f"{base} has no modules {wanted}; it has: {', '.join(names)}")

@@ -28,7 +28,11 @@ class NamedEmbedder(Embedder, Protocol):
 
     @property
     def model(self) -> str:
-        """The model string."""
+        """The model string of queries."""
+
+    @property
+    def documents_model(self) -> str:
+        """The model string of documents: whose vectors the library holds."""
 
 
 class LibrarySource:
@@ -107,7 +111,7 @@ class LibrarySource:
         library, embedder = self._library, self._embedder
         if embedder is None:
             return None
-        place = VectorPlace(library.folder, embedder.model, self._url or "")
+        place = VectorPlace(library.folder, embedder.documents_model, self._url or "")
         note = VectorNote.read(place.folder)
         if note is None or not note.complete or note.fingerprint != library.manifest.fingerprint:
             self._untold = (_why_not(library, note, place),)
@@ -140,7 +144,7 @@ async def fill_vectors(
 ) -> int:
     """Embeds the papers and passages that have no vector yet; returns how many. Every batch is on disk before the next begins, and every text
     is in the cache, so that a stop costs nothing. Raises ModelFault, EnvironmentFault."""
-    place = VectorPlace(library.folder, embedder.model, url or "")
+    place = VectorPlace(library.folder, embedder.documents_model, url or "")
     total = library.manifest.papers + library.manifest.passages
     index: VectorIndex | None = None
     keep: set[str] = set()

@@ -10,7 +10,7 @@ import pytest
 
 from litrag.core.errors import BadInput
 from litrag.core.types import Document, Query
-from litrag.evals.data.types import Dataset, Topic, part_of
+from litrag.corpora.types import Dataset, Topic, part_of
 from litrag.evals.journal import Answer
 from litrag.evals.results import read_results
 from litrag.evals.runner import Evaluation, System, evaluate

@@ -29,7 +29,8 @@ def llama_server(gguf: Path, *, gpu_layers: int = 0) -> Iterator[tuple[str, subp
     assert process.stdout is not None
     assert process.stdin is not None
     try:
-        port = next(line.split()[1] for line in process.stdout if line.startswith("PORT "))
+        port = next((line.split()[1] for line in process.stdout if line.startswith("PORT ")), None)
+        assert port, "the server ended before it told its port"
         yield f"http://127.0.0.1:{port}/v1", process
     finally:
         process.kill()

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litrag.core.errors import BadInput
+from litrag.corpora.trec import read_qrels, read_run, write_qrels, write_run
 from litrag.evals.metrics import measures_of
-from litrag.evals.trec import read_qrels, read_run, write_qrels, write_run
 
 IDS = st.lists(st.from_regex(r"\A[^\s]{1,8}\Z"), unique=True, min_size=1, max_size=8)
 

@@ -9,7 +9,7 @@ import pytest
 from fakes.beir import write_beir
 
 from litrag.core.errors import BadInput, EnvironmentFault, UnknownName
-from litrag.evals.data import load
+from litrag.corpora import load
 
 
 def lines(path: Path, *rows: Any) -> None:

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from litrag.core.store import digest
 from litrag.core.types import Document, Query
-from litrag.evals.data.files import rows
-from litrag.evals.data.ranking import file_in, taken
-from litrag.evals.data.types import Dataset, Topic, part_of
+from litrag.corpora.files import rows
+from litrag.corpora.ranking import file_in, taken
+from litrag.corpora.types import Dataset, Topic, part_of
 
 __all__ = ["canard", "hotpotqa", "musique", "scholarqa_multi"]
 

@@ -9,7 +9,7 @@ from typing import Final
 from litrag.core import registry
 from litrag.core.errors import EnvironmentFault, UnknownName
 from litrag.core.paths import data_folder
-from litrag.evals.data.types import Dataset
+from litrag.corpora.types import Dataset
 
 __all__ = ["DATASETS", "load"]
 
@@ -17,14 +17,14 @@ Loader = Callable[[Path, str], Dataset]
 
 # name -> its folder under LITRAG_DATA and the function that reads such a folder
 DATASETS: Final = {
-    "scifact": ("scifact", "litrag.evals.data.ranking:scifact"),
-    "acl": ("acl", "litrag.evals.data.ranking:acl"),
-    "trec-dl19": ("trec_dl", "litrag.evals.data.ranking:trec_dl19"),
-    "trec-dl20": ("trec_dl", "litrag.evals.data.ranking:trec_dl20"),
-    "hotpotqa": ("hotpotqa", "litrag.evals.data.questions:hotpotqa"),
-    "musique": ("musique", "litrag.evals.data.questions:musique"),
-    "canard": ("canard", "litrag.evals.data.questions:canard"),
-    "scholarqa-multi": ("scholarqa_multi", "litrag.evals.data.questions:scholarqa_multi"),
+    "scifact": ("scifact", "litrag.corpora.ranking:scifact"),
+    "acl": ("acl", "litrag.corpora.ranking:acl"),
+    "trec-dl19": ("trec_dl", "litrag.corpora.ranking:trec_dl19"),
+    "trec-dl20": ("trec_dl", "litrag.corpora.ranking:trec_dl20"),
+    "hotpotqa": ("hotpotqa", "litrag.corpora.questions:hotpotqa"),
+    "musique": ("musique", "litrag.corpora.questions:musique"),
+    "canard": ("canard", "litrag.corpora.questions:canard"),
+    "scholarqa-multi": ("scholarqa_multi", "litrag.corpora.questions:scholarqa_multi"),
 }
 # a folder is known by a file in it
 _LAYOUTS: Final = (
@@ -47,7 +47,7 @@ def load(spec: str) -> Dataset:
     Raises UnknownName, BadInput (files), EnvironmentFault (no LITRAG_DATA; no hub)."""
     body, split = _split(spec)
     if body.startswith("hf:"):
-        from litrag.evals.data.beir import from_hub
+        from litrag.corpora.beir import from_hub
 
         return from_hub(body.removeprefix("hf:"), split)
     name, _, where = body.partition("=")
@@ -73,8 +73,8 @@ def _split(spec: str) -> tuple[str, str]:
 
 
 def _of_folder(folder: Path, split: str) -> Dataset:
-    from litrag.evals.data.beir import beir, is_beir
-    from litrag.evals.data.files import found
+    from litrag.corpora.beir import beir, is_beir
+    from litrag.corpora.files import found
 
     if is_beir(folder):
         return beir(folder, split)

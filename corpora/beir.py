@@ -10,9 +10,9 @@ from typing import Any
 
 from litrag.core.errors import BadInput, EnvironmentFault, MissingExtra
 from litrag.core.types import Document, Query
-from litrag.evals.data.files import found, rows
-from litrag.evals.data.types import Dataset, Topic
-from litrag.evals.trec import read_qrels
+from litrag.corpora.files import found, rows
+from litrag.corpora.trec import read_qrels
+from litrag.corpora.types import Dataset, Topic
 
 __all__ = ["beir", "from_hub", "is_beir"]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from litrag.core.store import digest
 from litrag.core.types import Document, Query, Ranking
 
-__all__ = ["Dataset", "Topic", "part_of"]
+__all__ = ["Dataset", "Topic", "last_day", "part_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,25 @@ class Dataset:
         chosen = set(sorted((topic.id for topic in self.topics), key=lambda name: digest([seed, name]))[:n])
         return replace(self, topics=tuple(topic for topic in self.topics if topic.id in chosen))
 
+    def reachable(self) -> Iterator[Document]:
+        """The documents of the corpus that some topic may get: of those that are newer than every topic allows no vector need be made."""
+        cuts = [topic.query.before for topic in self.topics]
+        latest = max((cut for cut in cuts if cut), default=None) if all(cuts) else None
+        for document in self.corpus():
+            day = last_day(document)
+            if latest is None or day is None or day < latest:
+                yield document
+
     @property
     def fingerprint(self) -> str:
         """A hash of topics and judgements: two results compare only where it is the same."""
         return digest([[topic.id, topic.query.text, sorted(topic.relevant.items())] for topic in self.topics])[:16]
+
+
+def last_day(document: Document) -> date | None:
+    """31 December of a document's year, the latest day on which it can have appeared; None where the year is unknown."""
+    year = document.metadata.get("year")
+    return date(year, 12, 31) if isinstance(year, int) and year else None
 
 
 def part_of(group: str, shares: Sequence[tuple[str, int]]) -> str:

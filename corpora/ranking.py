@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from litrag.core.errors import BadInput
 from litrag.core.types import Document, Hit, Query, Ranking, Score
-from litrag.evals.data.files import found, rows
-from litrag.evals.data.types import Dataset, Topic
-from litrag.evals.trec import read_qrels
+from litrag.corpora.files import found, rows
+from litrag.corpora.trec import read_qrels
+from litrag.corpora.types import Dataset, Topic
 
 __all__ = ["acl", "acl_topics", "file_in", "scifact", "taken", "trec_dl19", "trec_dl20"]
 
