@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Protocol
 
-from litrag.core.errors import BudgetSpent, EnvironmentFault
+from litrag.core.errors import BudgetSpent, EnvironmentFault, VectorsInUse
 from litrag.core.events import Event, Listener, silent
 from litrag.core.protocols import Embedder, Retriever, SourceResult
 from litrag.core.types import Paper, Passage, Query, Ranking
@@ -107,21 +107,33 @@ class LibrarySource:
                 self._retriever = retriever = self._hybrid() or self._bm25()
             return retriever
 
+    def _complete(self, place: VectorPlace) -> bool:
+        """Whether every row of the library has its vector there."""
+        note = VectorNote.read(place.folder)
+        return note is not None and note.complete and note.fingerprint == self._library.manifest.fingerprint
+
     def _hybrid(self) -> Hybrid | None:
+        """BM25 and vectors, or those of a copy where another process holds them."""
         library, embedder = self._library, self._embedder
         if embedder is None:
             return None
         place = VectorPlace(library.folder, embedder.documents_model, self._url or "")
-        note = VectorNote.read(place.folder)
-        if note is None or not note.complete or note.fingerprint != library.manifest.fingerprint:
-            self._untold = (_why_not(library, note, place),)
-            return None
         try:
-            self._index = place.open()
+            if not self._complete(place):
+                self._untold = (_why_not(library, VectorNote.read(place.folder), place),)
+                return None
+            try:
+                self._index = place.open()
+            except VectorsInUse:
+                self._index = place.copied()
+                if not self._complete(place) or len(self._index) != library.info().rows:
+                    self._index.close()
+                    raise
         except FileNotFoundError:
             self._untold = (_why_not(library, None, place),)
             return None
         except EnvironmentFault as error:
+            self._index = None
             self._untold = (f"library {library.name}: {error}; searched with BM25 only",)
             return None
         dense = Dense(embedder, self._index, library.documents, f"dense:{place.slug}")
