@@ -28,13 +28,17 @@ QdrantUrl = Annotated[
 @app.command()
 def add(
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="JSON Lines (.jsonl, .jsonl.gz), BibTeX, CSL-JSON.")
+        list[str],
+        typer.Argument(
+            metavar="PATH...",
+            help="Folders, or files: references (BibTeX, RIS, CSL-JSON, JSON Lines, Zotero's CSV), texts (PDF, Markdown, plain text).",
+        ),
     ],
-    name: Annotated[str | None, typer.Option(help="Name of the library [the first file's].")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the library [the first file's or folder's].")] = None,
     vectors: Vectors = None,
     qdrant_url: QdrantUrl = None,
 ) -> None:
-    """Index files of papers: BM25 at once, vectors where asked or cheap."""
+    """Index papers, those of folders with all that is in them: BM25 at once, vectors where asked or cheap."""
     from pathlib import Path
 
     from litrag.retrievers.sources.library import add_library
@@ -64,7 +68,7 @@ def list_() -> None:
 
 @app.command()
 def info(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
-    """One library: sources, papers, vectors, size."""
+    """One library: sources, papers, passages, vectors, and what was left out."""
     from litrag.retrievers.sources.library import open_library
 
     library = open_library(name)
@@ -75,22 +79,29 @@ def info(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     data = {
         "name": i.name,
         "papers": i.papers,
+        "passages": i.passages,
+        "files": i.files,
         "vectors": i.vectors,
         "added": i.added,
         "sources": list(i.sources),
         "folder": str(i.folder),
+        "notes": list(i.notes),
     }
-    show(
-        data,
-        f"{i.name}: {i.papers:,} papers, {i.vectors:,} with vectors\nsources: {', '.join(i.sources)}\nfolder: {i.folder}",
-    )
+    passages = f" and {i.passages:,} passages" if i.passages else ""
+    lines = [
+        f"{i.name}: {i.papers:,} papers{passages} of {i.files:,} files, {i.vectors:,} with vectors",
+        f"sources: {', '.join(i.sources)}",
+        f"folder: {i.folder}",
+        *(f"note: {note}" for note in i.notes),
+    ]
+    show(data, "\n".join(lines))
 
 
 @app.command()
 def update(
     name: Annotated[str, typer.Argument(metavar="NAME")], vectors: Vectors = None, qdrant_url: QdrantUrl = None
 ) -> None:
-    """Read the source files again; what did not change is kept."""
+    """Read what is new or changed in its files and folders, and let go of what is gone."""
     from litrag.retrievers.sources.library import update_library
 
     values = settings(qdrant_url=qdrant_url)
@@ -109,12 +120,12 @@ def remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 
 def _shown(library: Library, vectors: bool | None, values: Settings, listen: Listener) -> None:
     from litrag.core.sync import run
-    from litrag.pipelines.workshop import fill_library
-    from litrag.retrievers.sources.library_search import vector_count
+    from litrag.pipelines.workshop import fill_library, lacks_vectors
 
     try:
-        lacking = vector_count(library, values.role_model("embed") or "", values.qdrant_url) < len(library)
-        wanted = vectors if vectors is not None else lacking and len(library) <= values.embed_at_once
+        wanted = vectors
+        if wanted is None:
+            wanted = library.info().rows <= values.embed_at_once and lacks_vectors(library, values)
         if wanted:
             note: Any = run(fill_library(library, values, listen))
             if note:
@@ -124,7 +135,9 @@ def _shown(library: Library, vectors: bool | None, values: Settings, listen: Lis
         library.close()
     for warning in library.warnings:
         tell(f"warning: {warning}")
-    lines = f"{i.name}: {i.papers:,} papers ready for BM25, {i.vectors:,} with vectors"
-    if i.vectors < i.papers:
+    passages = f" and {i.passages:,} passages" if i.passages else ""
+    lines = f"{i.name}: {i.papers:,} papers{passages} ready for BM25, {i.vectors:,} with vectors"
+    if i.vectors < i.rows:
         lines += f"\nvectors are optional; fill them in (resumable) with: litrag library update {i.name} --vectors"
-    show({"name": i.name, "papers": i.papers, "vectors": i.vectors, "warnings": list(library.warnings)}, lines)
+    counts = {"papers": i.papers, "passages": i.passages, "vectors": i.vectors}
+    show({"name": i.name, **counts, "warnings": list(library.warnings)}, lines)

@@ -56,11 +56,21 @@ class Database:
             return self._connection.execute(sql, values).lastrowid or 0
 
     def write_many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
-        """One statement over many rows in one transaction."""
+        """One statement over many rows, in one transaction, which may be one that is open."""
+        with self._translated():
+            if self._connection.in_transaction:
+                self._connection.executemany(sql, values)
+                return
+            with self.transaction():
+                self._connection.executemany(sql, values)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is written within counts together or not at all."""
         with self._translated():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                self._connection.executemany(sql, values)
+                yield
             except BaseException:
                 if self._connection.in_transaction:  # a full disk has rolled back by itself
                     self._connection.execute("ROLLBACK")

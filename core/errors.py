@@ -7,6 +7,7 @@ LitragError                    1  a bug or an unforeseen state
 │   ├── MissingExtra           3  an optional dependency is not installed
 │   ├── NothingToSearch        3  no library and no source
 │   ├── CannotWrite            3  full disk, read-only folder
+│   ├── VectorsInUse           3  another process holds a library's vectors; a copy can be read
 │   ├── SourceFault            3  a scholarly source failed; inside a search it becomes a warning
 │   │   ├── SourceRefused      3  wrong key, no credits, a request it does not take: another try does not help
 │   │   └── SourceOverloaded   3  429, 5xx, time-out, unreadable reply: worth another try
@@ -45,6 +46,7 @@ __all__ = [
     "SourceOverloaded",
     "SourceRefused",
     "UnknownName",
+    "VectorsInUse",
 ]
 
 
@@ -97,6 +99,10 @@ class CannotWrite(EnvironmentFault):
     ) -> None:
         super().__init__(f"cannot write {path}: {reason}; {remedy}")
         self.path, self.reason = path, reason
+
+
+class VectorsInUse(EnvironmentFault):
+    """Another process has the vectors of a library open."""
 
 
 class SourceFault(EnvironmentFault):

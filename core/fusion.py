@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol, TypeAlias
 
 from litrag.core.errors import LitragError
@@ -31,7 +31,7 @@ class Fusion(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class ReciprocalRankFusion:
     """Fuses n rankings of one query by rank alone (RRF, Cormack et al., SIGIR 2009). Equal sums keep the order in which the
-    documents first appear.
+    documents first appear. A document is taken from the ranking in which it stands highest.
 
     `damping` > 0; the paper uses 60. `weights`, one a ranking, default to 1. A hit keeps the scores it has in all rankings and
     gets the score `name`, in (0, sum(weights) / (damping + 1)], no unit. Raises QueryMismatch if the queries differ."""
@@ -113,12 +113,18 @@ def _common(rankings: Sequence[Ranking]) -> Query:
 
 
 def _fused(query: Query, rankings: Sequence[Ranking], gains: Sequence[Mapping[str, float]], source: str) -> Ranking:
-    """The union of the rankings, ordered by the sum of each document's gains."""
+    """The union of the rankings, ordered by the sum of each document's gains; a document is taken from the ranking in which
+    it stands highest."""
     hits: dict[str, Hit] = {}
+    best: dict[str, int] = {}
     for ranking in rankings:
-        for hit in ranking.hits:
-            old = hits.get(hit.document.id)
-            hits[hit.document.id] = hit if old is None else old.scored(*(s for s in hit.scores if s not in old.scores))
+        for rank, hit in enumerate(ranking.hits, start=1):
+            name = hit.document.id
+            old = hits.get(name)
+            joined = hit if old is None else old.scored(*(s for s in hit.scores if s not in old.scores))
+            if rank < best.setdefault(name, rank):
+                best[name], joined = rank, replace(joined, document=hit.document)
+            hits[name] = joined
     sums = {name: sum(gain.get(name, 0.0) for gain in gains) for name in hits}
     order = sorted(sums, key=lambda name: -sums[name])
     fused = (hits[n].scored(Score(sums[n], source, query.text, rank)) for rank, n in enumerate(order, start=1))

@@ -67,9 +67,10 @@ class GatewayEmbedder:
         return np.stack([found[key] for key in keys]) if keys else np.zeros((0, 0), dtype=np.float32)
 
     async def embed_tokens(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> tuple[Vectors, ...]:
-        """For each text (tokens, d) float32 of unit rows. Nothing is cached: an abstract has some 200 vectors, and who needs them again
+        """For each text (tokens, d) float32 of unit rows, by the model of documents whatever the kind: one trained for queries alone was
+        trained for one vector a query, not for its tokens. Nothing is cached: an abstract has some 200 vectors, and who needs them again
         keeps them. Raises ModelFault, CapabilityMissing among it, and BudgetSpent."""
-        blank = replace(self._blank(kind), operation="embed_tokens", kind=kind)
+        blank = replace(self._blank("document"), operation="embed_tokens", kind=kind)
         wanted = sorted(set(texts), key=lambda text: (len(text), text))
         batches = [wanted[start : start + self._batch] for start in range(0, len(wanted), self._batch)]
         replies = await all_or_first_error([self._backend.send(replace(blank, texts=tuple(b))) for b in batches])

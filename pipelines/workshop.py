@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from litrag.retrievers.sources.web import Web
     from litrag.retrievers.tokens import TokenStore
 
-__all__ = ["Workshop", "fill_library", "open_workshop", "why_no_embedder"]
+__all__ = ["Workshop", "fill_library", "lacks_vectors", "open_workshop", "why_no_embedder"]
 
 
 @dataclass(slots=True)
@@ -153,6 +153,16 @@ def why_no_embedder(settings: Settings) -> str:
     return "no embedding model: `litrag setup` fetches it" if short in KNOWN_WEIGHTS and not ready(short) else ""
 
 
+def lacks_vectors(library: Library, settings: Settings) -> bool:
+    """Whether some paper or passage has no vector yet by the embedding model, on the server or here. Raises ModelUnavailable."""
+    from litrag.models.weights import documents_model
+    from litrag.retrievers.sources.library_search import vector_count
+
+    name = settings.role_model("embed") or ""
+    model = name if why_no_embedder(settings) else documents_model(name)
+    return vector_count(library, model, settings.qdrant_url) < library.info().rows
+
+
 async def fill_library(library: Library, settings: Settings, listen: Listener) -> str:
     """Fills in the vectors of a library, resumably; returns why it could not, or ""."""
     from litrag.retrievers.sources.library_search import fill_vectors
@@ -173,7 +183,7 @@ def _token_store(embedder: GatewayEmbedder) -> TokenStore:
     from litrag.retrievers.tokens import TokenStore
 
     return TokenStore(
-        tokens_folder() / f"{model_slug(embedder.model)}-{embedder.fingerprint[:8]}".rstrip("-"), embedder
+        tokens_folder() / f"{model_slug(embedder.documents_model)}-{embedder.fingerprint[:8]}".rstrip("-"), embedder
     )
 
 
@@ -217,9 +227,10 @@ async def _library_sources(request: ReviewRequest, shop: Workshop) -> tuple[Sour
         libraries = [open_library(info.name, listen=shop.listen) for info in list_libraries() if info.added]
     for library in libraries:
         shop.start_warnings.extend(library.warnings)
-        if shop.embedder is None or len(library) > shop.settings.embed_at_once:
+        rows = library.info().rows
+        if shop.embedder is None or rows > shop.settings.embed_at_once:
             continue
-        if vector_count(library, shop.embedder.model, url) < len(library):
+        if vector_count(library, shop.embedder.documents_model, url) < rows:
             try:
                 await fill_vectors(library, shop.embedder, url=url, listen=shop.listen)
             except (BudgetSpent, EnvironmentFault) as error:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from litrag.core.errors import BadInput
-from litrag.core.types import Document, Hit, Query, Ranking, Score
+from litrag.core.types import Document, Filter, Hit, Query, Ranking, Score
 from litrag.retrievers.normal_forms import day_number
+from litrag.retrievers.rows import Row
 
 if TYPE_CHECKING:
     import bm25s
@@ -25,37 +26,77 @@ __all__ = ["BM25", "BM25Index"]
 _META: Final = "litrag.json"
 
 
-class BM25Index:
-    """An index over documents in a fixed order. `ids` and `days` (the latest possible day as YYYYMMDD, 0 where unknown) are parallel
-    to it."""
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What filters ask of the documents, parallel to them: `days` (the latest possible day as YYYYMMDD) and `years`, 0 where unknown;
+    `venues` and `sources` as names, and beside each document the number of its name; `passages`, how many rows follow for each."""
 
-    def __init__(self, engine: bm25s.BM25, ids: Sequence[str], days: Sequence[int]) -> None:
-        self._engine, self.ids, self.days = engine, ids, days
+    days: list[int] = field(default_factory=list)
+    years: list[int] = field(default_factory=list)
+    venue: list[int] = field(default_factory=list)
+    source: list[int] = field(default_factory=list)
+    passages: list[int] = field(default_factory=list)
+    venues: dict[str, int] = field(default_factory=dict)
+    sources: dict[str, int] = field(default_factory=dict)
+
+    def add(self, day: int, year: int = 0, venue: str = "", source: str = "") -> None:
+        """The facts of one more document."""
+        self.days.append(day)
+        self.years.append(year)
+        self.venue.append(self.venues.setdefault(venue, len(self.venues)))
+        self.source.append(self.sources.setdefault(source, len(self.sources)))
+        self.passages.append(0)
+
+    def fit(self, documents: int) -> bool:
+        """Whether there is one of each for every document."""
+        parallel = (self.days, self.years, self.venue, self.source, self.passages)
+        return all(len(part) == documents for part in parallel)
+
+
+class BM25Index:
+    """An index over documents in a fixed order, `ids`, and over passages of them, which are rows after those of the documents. A
+    document is found by the best of its rows (MaxP: Dai and Callan, SIGIR 2019)."""
+
+    def __init__(self, engine: bm25s.BM25, ids: Sequence[str], facts: _Facts) -> None:
+        self._engine, self.ids, self._facts = engine, ids, facts
 
     @classmethod
     def build(cls, documents: Iterable[tuple[str, date | None, str]], *, k1: float = 0.9, b: float = 0.4) -> BM25Index:
         """Indexes (id, latest possible day, text) triples. k1 and b default to Anserini's values for passages. Raises BadInput without
         any word."""
+        return cls.of_rows((Row(name, name, text, day_number(day)) for name, day, text in documents), k1=k1, b=b)
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[Row], *, k1: float = 0.9, b: float = 0.4) -> BM25Index:
+        """Indexes the rows of papers, then those of their passages, paper by paper in the same order. Raises BadInput without any
+        word."""
         import bm25s
 
         ids: list[str] = []
-        days: list[int] = []
         texts: list[str] = []
-        for name, day, text in documents:
-            ids.append(name)
-            days.append(day_number(day))
-            texts.append(text)
+        facts = _Facts()
+        owner = 0
+        for row in rows:
+            texts.append(row.text)
+            if row.id == row.paper:
+                ids.append(row.id)
+                facts.add(row.day, row.year, row.venue, row.source)
+                continue
+            while ids[owner] != row.paper:
+                owner += 1
+            facts.passages[owner] += 1
         tokens = _tokens(texts)
         if not any(tokens.ids):
             raise BadInput("the papers hold no word to index; give titles or abstracts")
         engine = bm25s.BM25(k1=k1, b=b, method="lucene")
         engine.index(tokens, show_progress=False)
-        return cls(engine, ids, days)
+        return cls(engine, ids, facts)
 
     def save(self, folder: Path) -> None:
         """Writes the index into a folder."""
         self._engine.save(str(folder))
-        (folder / _META).write_text(json.dumps({"ids": list(self.ids), "days": list(self.days)}), encoding="utf-8")
+        meta = {"ids": list(self.ids), **asdict(self._facts)}
+        (folder / _META).write_text(json.dumps(meta), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> BM25Index:
@@ -64,43 +105,89 @@ class BM25Index:
 
         meta = json.loads((folder / _META).read_text(encoding="utf-8"))
         engine = bm25s.BM25.load(str(folder), mmap=True)
-        if not len(meta["ids"]) == len(meta["days"]) == engine.scores["num_docs"]:
+        ids, facts = meta.pop("ids"), _Facts(**meta)
+        if not facts.fit(len(ids)) or len(ids) + sum(facts.passages) != engine.scores["num_docs"]:
             raise ValueError("its parts do not belong together")
-        return cls(engine, meta["ids"], meta["days"])
+        return cls(engine, ids, facts)
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    def row(self, position: int) -> str:
+        """The id of the row at a position."""
+        if position < len(self.ids):
+            return self.ids[position]
+        owner = int(self._owners[position - len(self.ids)])
+        return f"{self.ids[owner]}#p{position - len(self.ids) - int(self._firsts[owner]) + 1}"
+
     def search(self, query: Query, k: int) -> list[tuple[int, float]]:
-        """Positions and scores of the best `k` documents that the query allows; only those that share a word with it. Equal
-        scores keep the order of the index."""
+        """Positions and scores of the best row of each of the best `k` documents that the query allows; only rows that share a word with
+        it. Equal scores keep the order of the index."""
         import numpy as np
 
         known = self._engine.vocab_dict
         words = [word for word in _query_tokens(query.text) if word in known]
         if not words or k <= 0:
             return []
-        scores = np.where(self._allowed(query), self._engine.get_scores(words), 0.0)
+        allowed = self._allowed(query)
+        if len(self._owners):
+            allowed = np.concatenate((allowed, allowed[self._owners]))
+        scores = np.where(allowed, self._engine.get_scores(words), 0.0)
         found = np.flatnonzero(scores > 0)
-        best = found[np.argsort(-scores[found], kind="stable")[:k]]
-        return [(int(position), float(scores[position])) for position in best]
+        best = found[np.argsort(-scores[found], kind="stable")]
+        if len(self._owners):
+            owners = np.concatenate((np.arange(len(self.ids)), self._owners))
+            _, first = np.unique(owners[best], return_index=True)
+            best = best[np.sort(first)]
+        return [(int(position), float(scores[position])) for position in best[:k]]
 
     def _allowed(self, query: Query) -> NDArray[np.bool_]:
-        """Which documents may be returned: published before `query.before` (undated ones may) and not excluded."""
+        """Which documents may be returned: published before `query.before` (undated ones may), not excluded, admitted by `query.only`."""
         import numpy as np
 
-        days = self._day_array
+        days = self._array("days")
         allowed = days < day_number(query.before) if query.before else np.ones(len(days), dtype=np.bool_)
+        only, years = query.only, self._array("years")
+        if only.first_year:
+            allowed = allowed & (years >= only.first_year)
+        if only.last_year:
+            allowed = allowed & (years > 0) & (years <= only.last_year)
+        if only.venues:
+            by_venue = Filter(venues=only.venues)
+            wanted = [n for name, n in self._facts.venues.items() if by_venue.admits(year=0, venue=name, source="")]
+            allowed = allowed & np.isin(self._array("venue"), wanted)
+        if only.sources:
+            wanted = [n for name, n in self._facts.sources.items() if name in only.sources]
+            allowed = allowed & np.isin(self._array("source"), wanted)
         for name in query.exclude:
             if (position := self._positions.get(name)) is not None:
                 allowed[position] = False
         return allowed
 
-    @cached_property
-    def _day_array(self) -> NDArray[np.int32]:
+    def _array(self, name: Literal["days", "years", "venue", "source"]) -> NDArray[np.int32]:
         import numpy as np
 
-        return np.asarray(self.days, dtype=np.int32)
+        if name not in self._arrays:
+            self._arrays[name] = np.asarray(getattr(self._facts, name), dtype=np.int32)
+        return self._arrays[name]
+
+    @cached_property
+    def _arrays(self) -> dict[str, NDArray[np.int32]]:
+        return {}
+
+    @cached_property
+    def _owners(self) -> NDArray[np.intp]:
+        """For each passage the position of its document."""
+        import numpy as np
+
+        return np.repeat(np.arange(len(self.ids)), self._facts.passages)
+
+    @cached_property
+    def _firsts(self) -> NDArray[np.intp]:
+        """For each document how many passages come before its own."""
+        import numpy as np
+
+        return np.concatenate(([0], np.cumsum(self._facts.passages)[:-1])).astype(np.intp)
 
     @cached_property
     def _positions(self) -> dict[str, int]:
@@ -109,7 +196,7 @@ class BM25Index:
 
 @dataclass(frozen=True, slots=True)
 class BM25:
-    """The retriever over an index. `fetch` gives the documents of ids; scores are named "bm25"."""
+    """The retriever over an index. `fetch` gives the document of each row; scores are named "bm25"."""
 
     index: BM25Index
     fetch: Callable[[Sequence[str]], Sequence[Document]]
@@ -120,7 +207,7 @@ class BM25:
 
     def _one(self, query: Query, k: int) -> Ranking:
         found = self.index.search(query, k)
-        documents = self.fetch([self.index.ids[position] for position, _ in found])
+        documents = self.fetch([self.index.row(position) for position, _ in found])
         hits = (
             Hit(document, (Score(score, "bm25", query.text, rank),))
             for rank, (document, (_, score)) in enumerate(zip(documents, found, strict=True), start=1)

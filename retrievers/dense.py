@@ -25,7 +25,7 @@ class VectorSearch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Dense:
-    """The retriever over a vector index. `fetch` gives the documents of ids; the score `name`, by custom "dense:<model>", is the
+    """The retriever over a vector index. `fetch` gives the document of each row, and a document is found by the best of its rows; the score `name`, by custom "dense:<model>", is the
     cosine, in [-1, 1]."""
 
     embedder: Embedder
@@ -45,10 +45,19 @@ class Dense:
     def _one(self, query: Query, vector: Vectors | None, k: int) -> Ranking:
         if vector is None:
             return Ranking(query)
-        found = sorted(self.index.search(vector, query, k), key=lambda item: (-item[1], item[0]))
-        documents = self.fetch([name for name, _ in found])
+        documents: dict[str, tuple[Document, float]] = {}
+        asked = k
+        while True:
+            found = sorted(self.index.search(vector, query, asked), key=lambda item: (-item[1], item[0]))
+            rows = self.fetch([name for name, _ in found])
+            for document, (_, score) in zip(rows, found, strict=True):
+                documents.setdefault(document.id, (document, score))
+            if len(documents) >= k or len(found) < asked:
+                break
+            asked *= 4  # several rows of one paper were among the best
+            documents.clear()
         hits = (
             Hit(document, (Score(score, self.name, query.text, rank),))
-            for rank, (document, (_, score)) in enumerate(zip(documents, found, strict=True), start=1)
+            for rank, (document, score) in enumerate(list(documents.values())[:k], start=1)
         )
         return Ranking(query, tuple(hits))

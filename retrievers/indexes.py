@@ -49,6 +49,10 @@ class VectorPlace:
 
         return ServerIndex(self.url, self._collection(make=dimensions is not None), dimensions)
 
+    def copied(self) -> VectorIndex:
+        """A copy to read of vectors in process that another process holds. Raises VectorsInUse."""
+        return EdgeIndex.copy_of(self.folder)
+
     def _collection(self, *, make: bool) -> str:
         file = self.folder / "collection"
         try:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from litrag.core.errors import EnvironmentFault
+from litrag.core.errors import EnvironmentFault, VectorsInUse
 from litrag.core.paths import made
 from litrag.core.types import Filter, Query
 from litrag.retrievers.normal_forms import day_number
@@ -70,8 +72,8 @@ _LOCK: Final = threading.Lock()
 
 
 class EdgeIndex:
-    """A Qdrant Edge shard, shared within this process. Raises EnvironmentFault when another process has it open, when it is damaged,
-    or when it holds vectors of another length."""
+    """A Qdrant Edge shard, shared within this process. Raises VectorsInUse when another process has it open, EnvironmentFault when it is
+    damaged, or when it holds vectors of another length."""
 
     def __init__(self, folder: Path, dimensions: int | None = None) -> None:
         """Opens the shard, or makes one of `dimensions` where there is none. Raises FileNotFoundError for neither."""
@@ -84,6 +86,28 @@ class EdgeIndex:
                 shard = _SHARDS[self._folder] = _Shard(self._translated(partial(self._open, dimensions)))
             shard.holders += 1
         self._shard = shard.engine
+        self._copy: TemporaryDirectory[str] | None = None
+
+    @classmethod
+    def copy_of(cls, folder: Path, *, most: int = 2 << 30) -> EdgeIndex:
+        """A copy to read of a shard that another process has open; it goes when it is closed. Raises VectorsInUse for one of more than
+        `most` bytes, and where it changes while it is copied."""
+        place = TemporaryDirectory(prefix="litrag-vectors-", ignore_cleanup_errors=True)
+        try:
+            size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+            if size > most:
+                raise VectorsInUse(
+                    f"the vectors in {folder} are in use by another process, and {size:,} bytes are many to copy"
+                )
+            copied = cls(Path(shutil.copytree(folder, Path(place.name) / folder.name)))
+        except (OSError, shutil.Error) as error:
+            place.cleanup()
+            raise VectorsInUse(f"the vectors in {folder} are in use by another process, which changes them") from error
+        except BaseException:
+            place.cleanup()
+            raise
+        copied._copy = place
+        return copied
 
     def _open(self, dimensions: int | None) -> Any:
         edge = self._edge
@@ -174,6 +198,8 @@ class EdgeIndex:
             if not shard.holders:
                 del _SHARDS[self._folder]
                 self._translated(shard.engine.close)
+        if self._copy is not None:
+            self._copy.cleanup()
 
     def _update(self, operation: Any) -> None:
         self._translated(partial(self._shard.update, operation))
@@ -188,7 +214,7 @@ class EdgeIndex:
         except Exception as error:
             where, text = f"the vectors in {self._folder}", " ".join(str(error).split())
             if "WouldBlock" in text:
-                raise EnvironmentFault(f"{where} are in use by another process; wait for it to end") from error
+                raise VectorsInUse(f"{where} are in use by another process; wait for it to end") from error
             if "dimension" in text:
                 remedy = "the embedding model changed; remove the folder and fill them in again"
                 raise EnvironmentFault(f"{where} do not fit the embedder ({text}): {remedy}") from error

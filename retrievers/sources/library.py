@@ -6,19 +6,18 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from litrag.core.errors import BadInput, UnknownName
+from litrag.core.errors import BadInput, CannotWrite, UnknownName
 from litrag.core.events import Listener, silent
 from litrag.core.paths import libraries_folder
-from litrag.core.types import Document, Paper
+from litrag.core.types import Document, Paper, Passage
 from litrag.retrievers.bm25 import BM25Index
-from litrag.retrievers.sources.library_building import build
+from litrag.retrievers.sources.library_building import build, files_of, unread
 from litrag.retrievers.sources.library_files import (
     Manifest,
-    PaperTable,
     VectorNote,
     damaged,
     gone,
@@ -26,7 +25,8 @@ from litrag.retrievers.sources.library_files import (
     locked,
     read_manifest,
 )
-from litrag.retrievers.sources.readers import KINDS
+from litrag.retrievers.sources.library_table import PaperTable
+from litrag.retrievers.sources.reading import KINDS
 
 __all__ = [
     "Library",
@@ -41,8 +41,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class LibraryInfo:
-    """Facts about a library. `added`: the user added it; else a file was named once with --library. `vectors` counts the papers that
-    have one of the furthest model; `problem` says why the library cannot be opened, with the remedy."""
+    """Facts about a library. `added`: the user added it; else a file or folder was named once with --library. `vectors` counts the papers
+    and passages that have one of the furthest model; `problem` says why the library cannot be opened, with the remedy; `notes` what of
+    its files was left out, and why."""
 
     name: str
     folder: Path
@@ -51,6 +52,14 @@ class LibraryInfo:
     added: bool
     sources: tuple[str, ...]
     problem: str = ""
+    passages: int = 0
+    files: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many texts have, or may have, a vector: those of papers and passages."""
+        return self.papers + self.passages
 
 
 @dataclass(slots=True)
@@ -65,7 +74,7 @@ class Library:
 
     @property
     def name(self) -> str:
-        """The name it is called by: an added library's folder, an unnamed one's file."""
+        """The name it is called by: an added library's own, an unnamed one's after its file or folder."""
         return self.manifest.name
 
     @property
@@ -94,9 +103,17 @@ class Library:
         """The papers of ids, in their order. Raises KeyError, BadInput where the library is damaged."""
         return self.table.papers(ids)
 
-    def documents(self, ids: Sequence[str]) -> tuple[Document, ...]:
-        """The papers of ids as documents."""
-        return tuple(paper.to_document() for paper in self.papers(ids))
+    def documents(self, rows: Sequence[str]) -> tuple[Document, ...]:
+        """The paper of each row of the index, as a document; that of a passage names it as "row" in its metadata."""
+        return self.table.documents(rows)
+
+    def passage(self, row: str) -> Passage:
+        """The passage that is a row of the index. Raises KeyError."""
+        return self.table.passage(row)
+
+    def full_text(self, paper_id: str) -> str:
+        """The text that the passages of a paper are cut from; "" where the library holds none."""
+        return self.table.full_text(paper_id)
 
     def __len__(self) -> int:
         return self.manifest.papers
@@ -105,8 +122,18 @@ class Library:
         """Facts, vectors of the furthest model included."""
         notes = [VectorNote.read(folder) for folder in sorted(self.folder.glob("vectors/*"))]
         counts = [note.papers for note in notes if note and note.fingerprint == self.manifest.fingerprint]
-        sources = tuple(source.path for source in self.manifest.sources)
-        return LibraryInfo(self.name, self.folder, len(self), max(counts, default=0), self.manifest.added, sources)
+        made = self.manifest
+        return LibraryInfo(
+            self.name,
+            self.folder,
+            len(self),
+            max(counts, default=0),
+            made.added,
+            tuple(source.path for source in made.sources),
+            passages=made.passages,
+            files=sum(not file.problem for file in made.files),
+            notes=tuple(_notes(made)),
+        )
 
     def close(self) -> None:
         """Closes the files; what is used again is opened again."""
@@ -122,24 +149,24 @@ class Library:
                 raise damaged(self.called, "its papers are gone, or were replaced since it was opened")
             try:
                 table = PaperTable(self.contents)
-                count = len(table)
-            except BadInput as error:
+                count, passages = len(table), table.passages
+            except (BadInput, CannotWrite) as error:
                 raise damaged(self.called, error.__cause__) from error
-            if count != len(self):
+            if (count, passages) != (len(self), self.manifest.passages):
                 table.close()
-                raise damaged(self.called, f"{count:,} of {len(self):,} papers are there")
+                raise damaged(self.called, f"{count:,} of {len(self):,} papers are there, or passages are missing")
             self._table = table
         return self._table
 
 
 def add_library(paths: Sequence[Path], *, name: str | None = None, listen: Listener = silent) -> Library:
-    """Indexes files of papers under a name; a library of that name keeps its files and gets these, too. Nothing is read again where
-    nothing changed. Papers of one id count once.
+    """Indexes files of papers, and folders of them, under a name; a library of that name keeps its sources and gets these, too. No file
+    is read again that did not change. Papers of one id count once. In a folder a file that cannot be read is a warning.
 
     Raises BadInput (files, name), CannotWrite; then the former state is as it was. Raises EnvironmentFault while another process
     writes the library."""
     if not paths:
-        raise BadInput(f"no file given; name files of papers ({', '.join(KINDS)})")
+        raise BadInput(f"no file given; name folders, or files of papers ({', '.join(KINDS)})")
     name = name if name is not None else _stem(paths[0])
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", name):
         raise BadInput(f"library name {name!r}: use letters, digits, '.', '_' and '-'")
@@ -148,7 +175,7 @@ def add_library(paths: Sequence[Path], *, name: str | None = None, listen: Liste
 
 
 def open_library(name_or_path: str, *, listen: Listener = silent) -> Library:
-    """The library of a name, or of a file, which is indexed when it is first named and again when it changed.
+    """The library of a name, or of a file or folder, which is indexed when it is first named and again when it changed.
 
     Raises UnknownName, BadInput (a damaged library, an unreadable file)."""
     folder = _folder(name_or_path)
@@ -175,7 +202,8 @@ def list_libraries() -> tuple[LibraryInfo, ...]:
 
 
 def update_library(name: str, *, listen: Listener = silent) -> Library:
-    """Reads the source files again if one changed or the library is damaged. Vectors of papers that did not change are kept."""
+    """Reads the files that are new or changed, all of them if the library is damaged; those that are gone from its folders go. Vectors of
+    papers and passages that did not change are kept."""
     folder = _folder(name)
     path = _file(name)
     if path is not None:
@@ -204,10 +232,12 @@ def _made(folder: Path, paths: Sequence[Path], *, name: str, added: bool, listen
             return library  # another process has just made it
         own = known_paths(folder) if added else ()
         for path in own:
-            if not path.is_file():
+            if not path.exists():
                 raise gone(path)
         every = list(dict.fromkeys((*own, *paths)))
-        manifest, warnings = build(folder, every, name=name, added=added, listen=listen)
+        whole = _whole(folder)
+        former = whole.manifest if whole else None
+        manifest, warnings = build(folder, every, name=name, added=added, former=former, listen=listen)
     if own and paths and len(every) > len(own):
         held = ", ".join(path.name for path in own)
         warnings = (*warnings, f"library {name} keeps what it held ({held}); `litrag library remove {name}` empties it")
@@ -215,17 +245,29 @@ def _made(folder: Path, paths: Sequence[Path], *, name: str, added: bool, listen
 
 
 def _current(folder: Path, paths: Sequence[Path], *, added: bool) -> Library | None:
-    """The library if it is whole and holds just what these files hold now."""
+    """The library if it is whole and holds just what these sources hold now."""
+    if (library := _whole(folder)) is None:
+        return None
+    sources = [Path(source.path) for source in library.manifest.sources]
+    if not set(paths) <= set(sources) or library.manifest.added != added:
+        return None
+    for path in sources:
+        if not path.exists():
+            raise gone(path)
+    found = [(str(path), label or path.name) for path, label in files_of(sources).files]
+    files = library.manifest.files
+    if found != [(file.path, file.label) for file in files] or not all(file.unchanged() for file in files):
+        return None
+    return library
+
+
+def _whole(folder: Path) -> Library | None:
+    """The library if nothing of it is missing or damaged."""
     if not (folder / "manifest.json").is_file():
         return None
     try:
         library = Library(folder, _complete(folder))
     except BadInput:
-        return None
-    known = {source.path for source in library.manifest.sources}
-    if not {str(path) for path in paths} <= known or library.manifest.added != added:
-        return None
-    if not all(source.unchanged() for source in library.manifest.sources):
         return None
     try:
         _ = library.index, library.table
@@ -234,6 +276,16 @@ def _current(folder: Path, paths: Sequence[Path], *, added: bool) -> Library | N
     finally:
         library.close()
     return library
+
+
+def _notes(manifest: Manifest) -> Iterator[str]:
+    """What was left out of which file, and why."""
+    for file in manifest.files:
+        if file.problem:
+            yield file.problem
+        yield from file.warnings
+    if manifest.unknown:
+        yield unread(manifest.unknown)
 
 
 def _complete(folder: Path) -> Manifest:
@@ -253,11 +305,11 @@ def _folder(name_or_path: str) -> Path:
     if _is_name(name_or_path) and (folder / "manifest.json").is_file():
         return folder
     names = (info.name for info in list_libraries() if info.added)
-    raise UnknownName("library", name_or_path, names, remedy="or name a file of papers")
+    raise UnknownName("library", name_or_path, names, remedy="or name a file or folder of papers")
 
 
 def _file(name_or_path: str) -> Path | None:
-    """The file that is meant; None for the name of a library."""
+    """The file or folder that is meant; None for the name of a library."""
     if _is_name(name_or_path) and (libraries_folder() / name_or_path / "manifest.json").is_file():
         return None
     path = Path(name_or_path).expanduser()
@@ -275,5 +327,5 @@ def _folder_of_file(path: Path) -> Path:
 
 
 def _stem(path: Path) -> str:
-    plain = re.sub(r"(\.(jsonl|ndjson|json|bib|gz))+$", "", path.name.lower())
+    plain = re.sub(r"(\.(jsonl|ndjson|json|bib|ris|csv|pdf|md|markdown|txt|gz))+$", "", path.name.lower())
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].strip("-") or "library"

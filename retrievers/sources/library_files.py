@@ -1,38 +1,33 @@
 """A library on disk.
 
     <home>/libraries/<name>/manifest.json      sources, counts, and which folder holds the contents
-                            contents-<id>/     papers.sqlite (one row a paper, in index order) and bm25/; never changed once made
+                            contents-<id>/     papers.sqlite (`library_table`) and bm25/; never changed once made
                             vectors/<model>/   Qdrant Edge, optional; its litrag.json says for which contents it is complete
 
 New contents are made beside the old ones; replacing the manifest, one rename, is what makes them count. So a crash, a full disk or
-a broken file loses nothing, a reader sees the old state or the new one, and vectors, which are costly, never move."""
+a broken file loses nothing, a reader sees the old state or the new one, and vectors, which are costly, never move. Contents of a process
+that was stopped stay until the next one has taken over the files that they hold whole."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from litrag.core.database import Database
 from litrag.core.errors import BadInput, CannotWrite, EnvironmentFault
 from litrag.core.events import Event, Listener, silent
 from litrag.core.paths import made
-from litrag.core.types import Paper
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 __all__ = [
     "Manifest",
-    "PaperTable",
+    "Source",
     "SourceFile",
     "VectorNote",
     "cannot_write",
@@ -44,56 +39,71 @@ __all__ = [
     "write_json",
 ]
 
-_TABLE: Final = (
-    "CREATE TABLE IF NOT EXISTS papers (position INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, body TEXT NOT NULL)"
-)
 
-
-class SourceFile(BaseModel):
-    """A file a library was made from, as it was then; `papers` counts its readable records."""
+class Source(BaseModel):
+    """What the user named: a file, or a folder with all files in it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     path: str
-    size: int
-    mtime: int
-    sha256: str
+    folder: bool = False
+
+
+class SourceFile(BaseModel):
+    """A file a library was made from, as it was then. `label` is what filters call it: its name, or its place in the folder that was named.
+    `papers` and `passages` count what was read from it, `warnings` are the first about parts of it; `problem` says why nothing was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    path: str
+    label: str
+    size: int = 0
+    mtime: int = 0
+    sha256: str = ""
     papers: int = 0
+    passages: int = 0
+    warnings: tuple[str, ...] = ()
+    problem: str = ""
 
     @classmethod
-    def of(cls, path: Path) -> SourceFile:
-        """The file as it is now. Raises BadInput."""
+    def of(cls, path: Path, label: str = "", known: SourceFile | None = None) -> SourceFile:
+        """The file as it is now; where size and time are as `known`, so are the bytes. Raises BadInput."""
+        label = label or path.name
         try:
             stat = path.stat()
+            if known and known.sha256 and (stat.st_size, stat.st_mtime_ns) == (known.size, known.mtime):
+                return cls(path=str(path), label=label, size=known.size, mtime=known.mtime, sha256=known.sha256)
             with path.open("rb") as file:
                 sha = hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError as error:
             raise BadInput(f"{path}: no such file; check the path") from error
-        except IsADirectoryError as error:
-            raise BadInput(f"{path} is a folder; name the files in it") from error
         except OSError as error:
             raise BadInput(f"{path} cannot be read: {error.strerror or error}; check its permissions") from error
-        return cls(path=str(path), size=stat.st_size, mtime=stat.st_mtime_ns, sha256=sha)
+        return cls(path=str(path), label=label, size=stat.st_size, mtime=stat.st_mtime_ns, sha256=sha)
 
     def unchanged(self) -> bool:
-        """Whether the file still holds the same bytes; they are read only where size or time differ. Raises BadInput if it is gone."""
+        """Whether the file still holds the same bytes; they are read only where size or time differ. One that could not be read is
+        unchanged as long as that is so."""
         path = Path(self.path)
-        if not path.is_file():
-            raise gone(path)
-        stat = path.stat()
-        return (stat.st_size, stat.st_mtime_ns) == (self.size, self.mtime) or self.of(path).sha256 == self.sha256
+        try:
+            return self.of(path, known=self).sha256 == self.sha256
+        except BadInput:
+            return not self.sha256
 
 
 class Manifest(BaseModel):
-    """What a library is. `fingerprint` is a hash over all papers in order; `contents` the folder that holds them."""
+    """What a library is. `fingerprint` is a hash over all papers and passages in order; `contents` the folder that holds them; `unknown`
+    counts the files in its folders that are of no kind that litrag reads, by suffix."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    version: Literal[2] = 2
+    version: Literal[3] = 3
     name: str
     added: bool
     papers: int
+    passages: int = 0
     fingerprint: str
     contents: str
-    sources: tuple[SourceFile, ...]
+    sources: tuple[Source, ...]
+    files: tuple[SourceFile, ...]
+    unknown: dict[str, int] = {}
 
 
 class VectorNote(BaseModel):
@@ -114,54 +124,6 @@ class VectorNote(BaseModel):
             return None
 
 
-class PaperTable:
-    """The papers of one state of a library. Raises CannotWrite, BadInput as `Database` does."""
-
-    def __init__(self, folder: Path) -> None:
-        self._db = Database(folder / "papers.sqlite", _TABLE)
-
-    def insert(self, papers: Iterable[Paper]) -> None:
-        """Stores papers; one of a known id takes that one's place."""
-        self._db.write_many(
-            "INSERT INTO papers (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
-            ((paper.id, _adapter().dump_json(paper).decode()) for paper in papers),
-        )
-
-    def papers(self, ids: Sequence[str]) -> tuple[Paper, ...]:
-        """The papers of ids, in their order. Raises KeyError."""
-        found: dict[str, str] = {}
-        for start in range(0, len(ids), 500):
-            part = list(ids[start : start + 500])
-            marks = ",".join("?" * len(part))
-            found |= dict(self._db.rows(f"SELECT id, body FROM papers WHERE id IN ({marks})", part))
-        return tuple(_adapter().validate_json(found[name]) for name in ids)
-
-    def stream(self) -> Iterator[Paper]:
-        """All papers in order, a few thousand in memory at a time."""
-        return map(_adapter().validate_json, self._bodies())
-
-    def fingerprint(self) -> str:
-        """SHA-256 over all papers in order."""
-        found = hashlib.sha256()
-        for body in self._bodies():
-            found.update(f"{body}\n".encode())
-        return found.hexdigest()
-
-    def _bodies(self) -> Iterator[str]:
-        last = 0
-        sql = "SELECT position, body FROM papers WHERE position > ? ORDER BY position LIMIT 5000"
-        while rows := self._db.rows(sql, (last,)):
-            yield from (body for _, body in rows)
-            last = rows[-1][0]
-
-    def __len__(self) -> int:
-        return int(self._db.rows("SELECT count(*) FROM papers")[0][0])
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._db.close()
-
-
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a library's folder. Raises BadInput, naming the remedy."""
     try:
@@ -176,7 +138,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def known_paths(folder: Path) -> tuple[Path, ...]:
-    """The source files that a manifest of whatever version names; none where it cannot be read."""
+    """The sources that a manifest of whatever version names; none where it cannot be read."""
     try:
         data = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         return tuple(Path(source["path"]) for source in data["sources"])
@@ -196,7 +158,9 @@ def write_json(path: Path, value: BaseModel) -> None:
 
 def gone(path: Path) -> BadInput:
     """The error of a library's source that is no longer there."""
-    return BadInput(f"{path}: a file of the library is gone; put it back, or remove the library and add what there is")
+    return BadInput(
+        f"{path}: a source of the library is gone; put it back, or remove the library and add what there is"
+    )
 
 
 def damaged(name: str, reason: object) -> BadInput:
@@ -242,10 +206,3 @@ def cannot_write(place: object, error: Exception) -> CannotWrite:
     """The error of a full disk or a folder that cannot be written."""
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return CannotWrite(place, reason, remedy="free space or set LITRAG_HOME to a writable folder")
-
-
-@functools.cache
-def _adapter() -> TypeAdapter[Paper]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Paper)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
+from itertools import islice
 from typing import Protocol
 
-from litrag.core.errors import BudgetSpent, EnvironmentFault
+from litrag.core.errors import BudgetSpent, EnvironmentFault, VectorsInUse
 from litrag.core.events import Event, Listener, silent
 from litrag.core.protocols import Embedder, Retriever, SourceResult
-from litrag.core.types import Query
+from litrag.core.types import Paper, Passage, Query, Ranking
 from litrag.retrievers.bm25 import BM25
 from litrag.retrievers.dense import Dense
 from litrag.retrievers.fusion import Hybrid
 from litrag.retrievers.indexes import VectorPlace
-from litrag.retrievers.rows import Row
 from litrag.retrievers.sources.library import Library
 from litrag.retrievers.sources.library_files import VectorNote, cannot_write, write_json
 from litrag.retrievers.vectors import VectorIndex, point_id
@@ -65,14 +66,18 @@ class LibrarySource:
         if retriever is None:
             retriever = await asyncio.to_thread(self._opened)
         failed: tuple[str, ...] = ()
+        asked = query
+        if self.name in query.only.sources:  # all of it is meant
+            query = replace(query, only=replace(query.only, sources=frozenset()))
         try:
             (ranking,) = await retriever.retrieve([query], k)
         except (BudgetSpent, EnvironmentFault) as error:
             failed = (f"library {self.name}: {error}; searched with BM25 only",)
             (ranking,) = await self._bm25().retrieve([query], k)
-        papers = await asyncio.to_thread(self._library.papers, ranking.ids)
+        papers, passages = await asyncio.to_thread(self._fetched, ranking)
         untold, self._untold = self._untold, ()
-        return SourceResult(self.name, query, papers, tuple(hit.scores for hit in ranking.hits), (*untold, *failed))
+        scores = tuple(hit.scores for hit in ranking.hits)
+        return SourceResult(self.name, asked, papers, scores, (*untold, *failed), passages)
 
     def close(self) -> None:
         """Closes library and vectors; the next search opens them again."""
@@ -81,6 +86,14 @@ class LibrarySource:
                 self._index.close()
             self._index = self._retriever = None
             self._library.close()
+
+    def _fetched(self, ranking: Ranking) -> tuple[tuple[Paper, ...], tuple[Passage | None, ...]]:
+        """The papers, and where the library holds full texts, the passage that was found beside each; None for its abstract."""
+        papers = self._library.papers(ranking.ids)
+        if not self._library.manifest.passages:
+            return papers, ()
+        rows = [hit.document.metadata.get("row") for hit in ranking.hits]
+        return papers, tuple(self._library.passage(str(row)) if row else None for row in rows)
 
     def _bm25(self) -> BM25:
         return BM25(self._library.index, self._library.documents)
@@ -94,21 +107,33 @@ class LibrarySource:
                 self._retriever = retriever = self._hybrid() or self._bm25()
             return retriever
 
+    def _complete(self, place: VectorPlace) -> bool:
+        """Whether every row of the library has its vector there."""
+        note = VectorNote.read(place.folder)
+        return note is not None and note.complete and note.fingerprint == self._library.manifest.fingerprint
+
     def _hybrid(self) -> Hybrid | None:
+        """BM25 and vectors, or those of a copy where another process holds them."""
         library, embedder = self._library, self._embedder
         if embedder is None:
             return None
         place = VectorPlace(library.folder, embedder.documents_model, self._url or "")
-        note = VectorNote.read(place.folder)
-        if note is None or not note.complete or note.fingerprint != library.manifest.fingerprint:
-            self._untold = (_why_not(library, note, place),)
-            return None
         try:
-            self._index = place.open()
+            if not self._complete(place):
+                self._untold = (_why_not(library, VectorNote.read(place.folder), place),)
+                return None
+            try:
+                self._index = place.open()
+            except VectorsInUse:
+                self._index = place.copied()
+                if not self._complete(place) or len(self._index) != library.info().rows:
+                    self._index.close()
+                    raise
         except FileNotFoundError:
             self._untold = (_why_not(library, None, place),)
             return None
         except EnvironmentFault as error:
+            self._index = None
             self._untold = (f"library {library.name}: {error}; searched with BM25 only",)
             return None
         dense = Dense(embedder, self._index, library.documents, f"dense:{place.slug}")
@@ -116,7 +141,7 @@ class LibrarySource:
 
 
 def vector_count(library: Library, model: str, url: str | None = None) -> int:
-    """How many papers of the library, as it is now, have a vector by the model, on the server at `url` or here."""
+    """How many papers and passages of the library, as it is now, have a vector by the model, on the server at `url` or here."""
     note = VectorNote.read(VectorPlace(library.folder, model, url or "").folder)
     return note.papers if note is not None and note.fingerprint == library.manifest.fingerprint else 0
 
@@ -129,17 +154,16 @@ async def fill_vectors(
     batch: int = 256,
     listen: Listener = silent,
 ) -> int:
-    """Embeds the papers that have no vector yet; returns how many. Every batch is on disk before the next begins, and every text
+    """Embeds the papers and passages that have no vector yet; returns how many. Every batch is on disk before the next begins, and every text
     is in the cache, so that a stop costs nothing. Raises ModelFault, EnvironmentFault."""
     place = VectorPlace(library.folder, embedder.documents_model, url or "")
-    ids = (await asyncio.to_thread(lambda: library.index)).ids
+    total = library.manifest.papers + library.manifest.passages
     index: VectorIndex | None = None
     keep: set[str] = set()
-    filled = 0
+    filled = done = 0
+    all_rows = library.table.rows()
     try:
-        for start in range(0, len(ids), batch):
-            papers = await asyncio.to_thread(library.papers, ids[start : start + batch])
-            rows = [Row.of(paper) for paper in papers]
+        while rows := await asyncio.to_thread(lambda: list(islice(all_rows, batch))):
             points = [point_id(row) for row in rows]
             keep.update(points)
             if index is None:
@@ -150,10 +174,11 @@ async def fill_vectors(
                 vectors = await embedder.embed([row.text for row in fresh], kind="document")
                 if index is None:
                     index = await asyncio.to_thread(place.open, int(vectors.shape[1]))
-                _note(library, place, start)
+                _note(library, place, done)
                 await asyncio.to_thread(index.upsert, fresh, vectors)
                 filled += len(fresh)
-            listen(Event("vectors", done=min(start + batch, len(ids)), total=len(ids)))
+            done += len(rows)
+            listen(Event("vectors", done=done, total=total))
         if index is not None:
             await asyncio.to_thread(index.prune, keep)
             await asyncio.to_thread(index.optimise)
@@ -186,7 +211,11 @@ def _why_not(library: Library, note: VectorNote | None, place: VectorPlace) -> s
     elif note.fingerprint != library.manifest.fingerprint:
         why = "its vectors are of an earlier state"
     else:
-        why = f"{note.papers:,} of {len(library):,} papers have vectors"
+        rows, what = (
+            len(library) + library.manifest.passages,
+            "papers and passages" if library.manifest.passages else "papers",
+        )
+        why = f"{note.papers:,} of {rows:,} {what} have vectors"
     server = f" --qdrant-url {place.url}" if place.url else ""
     first = "" if library.manifest.added else "`litrag library add` it, then "
     return (

@@ -1,5 +1,5 @@
-"""Reading papers from files: JSON Lines (plain or gzip), BibTeX with abstracts, CSL-JSON. One broken record is a warning with
-its place; a file that holds nothing readable is an error with the first place and the remedy."""
+"""Reading papers from files of references: JSON Lines (plain or gzip), BibTeX with abstracts, RIS, CSL-JSON, Zotero's CSV. One broken
+record is a warning with its place; a file that holds nothing readable is an error with the first place and the remedy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -19,12 +19,13 @@ from litrag.core.errors import BadInput
 from litrag.core.types import Paper, normalised_title
 from litrag.retrievers.normal_forms import arxiv_id, arxiv_id_in, doi
 from litrag.retrievers.sources.bibtex import bibtex_records
+from litrag.retrievers.sources.ris import ris_records
+from litrag.retrievers.sources.zotero import zotero_records
 
-__all__ = ["KINDS", "Warn", "read_papers"]
+__all__ = ["PAPER_KINDS", "Warn", "read_papers", "refuse_binary", "translated"]
 
 Warn: TypeAlias = Callable[[str], None]
 _Records: TypeAlias = Iterator[tuple[str, object]]
-KINDS: Final = (".jsonl", ".jsonl.gz", ".ndjson", ".bib", ".json")
 _INLINE_TAG: Final = re.compile(
     r"</?(?:jats:|mml:)?(?:i|b|u|em|strong|italic|bold|sub|sup|sc|span|font|tt|a)(?:\s+[\w:-]+\s*=[^<>]*)?\s*/?>",
     re.IGNORECASE,
@@ -38,23 +39,10 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def read_papers(path: Path, warn: Warn) -> Iterator[Paper]:
-    """The papers of a file, in its order, one at a time. Raises BadInput for a file that is missing, of another kind, or without a
-    readable paper."""
-    if path.is_dir():
-        raise BadInput(f"{path} is a folder; name the files in it ({', '.join(KINDS)})")
-    if not path.is_file():
-        raise BadInput(f"{path}: no such file; check the path")
+    """The papers of a file of `PAPER_KINDS`, in its order, one at a time. Raises BadInput for a file that is of another kind than its
+    name says, or without a readable paper."""
     name = path.name.lower()
-    readers = {
-        ".jsonl": _json_lines,
-        ".jsonl.gz": _json_lines,
-        ".ndjson": _json_lines,
-        ".bib": bibtex_records,
-        ".json": _csl,
-    }
-    reader = next((reader for kind, reader in readers.items() if name.endswith(kind)), None)
-    if reader is None:
-        raise BadInput(f"{path} is of no kind that litrag reads; give one of {', '.join(KINDS)}")
+    reader = next(reader for kind, reader in _READERS.items() if name.endswith(kind))
     count = 0
     problems: list[str] = []
 
@@ -63,8 +51,8 @@ def read_papers(path: Path, warn: Warn) -> Iterator[Paper]:
             problems.append(problem)
         warn(problem)
 
-    try:
-        _refuse_binary(path)
+    with translated(path):
+        refuse_binary(path)
         for where, record in reader(path, note):
             paper = _paper(record) if isinstance(record, dict) else None
             if paper is None:
@@ -72,30 +60,40 @@ def read_papers(path: Path, warn: Warn) -> Iterator[Paper]:
             else:
                 count += 1
                 yield paper
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise BadInput(f"{path} is a damaged gzip file ({error}); fetch it again") from error
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror or error}; check its permissions") from error
     if not count:
         first = f" ({problems[0].removesuffix('; left out')})" if problems else ""
         raise BadInput(f"{path} holds no readable paper{first}; each needs at least a title")
 
 
-def _opened(path: Path) -> Any:
-    return gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """What reading a file raises, as BadInput that names the file and the remedy."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise BadInput(f"{path} is a damaged gzip file ({error}); fetch it again") from error
+    except FileNotFoundError as error:
+        raise BadInput(f"{path}: no such file; check the path") from error
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror or error}; check its permissions") from error
 
 
-def _refuse_binary(path: Path) -> None:
+def refuse_binary(path: Path) -> None:
+    """Raises BadInput for a file that is no UTF-8 text, by its first bytes."""
     with _opened(path) as file:
         start = file.read(4096)
     if start.startswith(b"%PDF-"):
-        raise BadInput(f"{path} is a PDF, not text; give its reference as BibTeX, CSL-JSON or JSON Lines")
+        raise BadInput(f"{path} is a PDF, whatever its name says; call it {path.stem}.pdf")
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise BadInput(f"{path} is not UTF-8 text but UTF-16; save it as UTF-8")
     if b"\0" in start:
-        raise BadInput(f"{path} is a binary file, not text; give one of {', '.join(KINDS)}")
+        raise BadInput(f"{path} is a binary file, not text; fetch it again, or leave it out")
+
+
+def _opened(path: Path) -> Any:
+    return gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")
 
 
 def _json_lines(path: Path, warn: Warn) -> _Records:
@@ -128,6 +126,18 @@ def _csl(path: Path, warn: Warn) -> _Records:
     items = data.get("items", data.get("references", [data])) if isinstance(data, dict) else data
     for number, item in enumerate(items if isinstance(items, list) else [], start=1):
         yield f"{path.name}, record {number}", _from_csl(item) if isinstance(item, dict) else item
+
+
+_READERS: Final[Mapping[str, Callable[[Path, Warn], _Records]]] = {
+    ".jsonl": _json_lines,
+    ".jsonl.gz": _json_lines,
+    ".ndjson": _json_lines,
+    ".bib": bibtex_records,
+    ".json": _csl,
+    ".ris": ris_records,
+    ".csv": zotero_records,
+}
+PAPER_KINDS: Final = tuple(_READERS)
 
 
 def _short(error: Exception) -> str:

@@ -70,7 +70,7 @@ def test_a_dry_run_prints_the_plan_and_sends_and_writes_nothing(litrag: Shell) -
         (["review", "bad.txt"], b"\xff\xfe\xfa" * 9, 2, "not UTF-8"),
         (["review", "."], None, 2, "folder"),
         (["review", "abstract.txt", "--library", "nosuch"], None, 2, "no library named 'nosuch'"),
-        (["review", "abstract.txt", "--library", "bad.txt"], b"x", 2, "give one of .jsonl"),
+        (["review", "abstract.txt", "--library", "bad.docx"], b"x", 2, "give one of .jsonl"),
         (["review", "abstract.txt", "--library", "bad.bib"], b"@article{x, title = {T", 2, "holds no readable paper"),
         (["review", "abstract.txt", "--library", "forest.jsonl", "--model", "gpt-4o"], None, 2, "openai/gpt-4o"),
         (["review", "abstract.txt", "--library", "forest.jsonl", "--model", "local/nosuch"], None, 3, "litrag setup"),
@@ -138,6 +138,30 @@ def test_a_broken_entry_is_a_warning_and_the_rest_is_there(litrag: Shell) -> Non
     assert code == 0
     assert "papers ready for BM25" in out
     assert "refs.bib, line" in err
+
+
+def test_a_folder_is_added_and_what_was_left_out_is_told_again_by_info(litrag: Shell) -> None:
+    shelf = litrag.folder / "shelf"
+    shelf.mkdir()
+    write_library(shelf / "forest.jsonl")
+    (shelf / "notes.md").write_text("# Notes on owls\nOwls eat mice.\n")
+    (shelf / "broken.pdf").write_bytes(b"no PDF")
+    (shelf / "table.xlsx").write_bytes(b"")
+    code, out, err = litrag("library", "add", "shelf", "--no-vectors")
+    assert code == 0
+    assert "shelf: 41 papers and 1 passages ready for BM25" in out
+    assert "warning: " in err
+    assert "broken.pdf is not a PDF" in err
+    info = litrag("library", "info", "shelf")[1]
+    assert "41 papers and 1 passages of 2 files" in info
+    assert "broken.pdf is not a PDF" in info
+    assert "1 .xlsx" in info
+    (shelf / "broken.pdf").unlink()
+    assert litrag("library", "update", "shelf", "--no-vectors")[0] == 0
+    assert json.loads(litrag("--json", "library", "info", "shelf")[1])["notes"] == [
+        "left out, being of kinds that litrag does not read: 1 .xlsx"
+    ]
+    assert litrag("review", "abstract.txt", "--library", "shelf", "--papers", "5")[0] == 0
 
 
 def test_libraries_and_runs_are_listed_shown_and_removed(litrag: Shell) -> None:

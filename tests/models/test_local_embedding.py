@@ -13,6 +13,7 @@ from litrag.core.protocols import TokenEmbedder
 from litrag.core.settings import Settings
 from litrag.core.store import RequestCache
 from litrag.models.gateway import Gateway
+from litrag.models.litellm_backend import LiteLLMBackend
 from litrag.models.local import LocalBackend
 from litrag.models.request import ModelRequest
 
@@ -125,5 +126,6 @@ async def test_an_api_model_lacks_token_vectors_and_says_who_has_them() -> None:
     gateway = Gateway(Settings(embed_model="openai/text-embedding-3-small"), cache=RequestCache(":memory:"))
     with pytest.raises(CapabilityMissing, match="cannot give TokenEmbedder; models that can: in-process"):
         gateway.embedder(needs=TokenEmbedder)
+    request = ModelRequest("embed_tokens", "openai/text-embedding-3-small", "embed", texts=("a",))
     with pytest.raises(CapabilityMissing, match="local/all-MiniLM-L6-v2"):
-        await gateway.embedder().embed_tokens(["a"], kind="query")
+        await LiteLLMBackend().send(request)

@@ -4,6 +4,7 @@ import gzip
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from fakes.author import Author
 from fakes.texts import papers, write_library
 
-from litrag.core.errors import BadInput, CannotWrite, EnvironmentFault, UnknownName
+from litrag.core.errors import BadInput, CannotWrite, UnknownName, VectorsInUse
 from litrag.core.events import Event
 from litrag.core.settings import Settings
 from litrag.core.store import RequestCache
@@ -125,17 +126,40 @@ async def test_a_library_without_vectors_says_so(tmp_path: Path) -> None:
     assert "no vectors yet, searched with BM25 only; `litrag library update forest --vectors`" in result.warnings[0]
 
 
-async def test_vectors_in_use_elsewhere_are_a_clear_error_and_the_search_goes_on_without(tmp_path: Path) -> None:
+async def test_vectors_in_use_elsewhere_are_a_clear_error_to_writers_and_searched_in_a_copy(tmp_path: Path) -> None:
+    """A notebook that is open must not make the reviews beside it worse."""
     library = add_library([write_library(tmp_path / "forest.jsonl")])
     encode = embedder()
     await fill_vectors(library, encode)
     (folder,) = list((library.folder / "vectors").iterdir())
+    alone = LibrarySource(library, encode)
+    expected = await alone.search(Query("soil moisture"), 5)
+    alone.close()
     with other_process_holding(folder):
-        with pytest.raises(EnvironmentFault, match="in use by another process"):
+        with pytest.raises(VectorsInUse, match="in use by another process"):
             EdgeIndex(folder)
         source = LibrarySource(library, encode)
         result = await source.search(Query("soil moisture"), 5)
+        assert (result.papers, result.scores, result.warnings) == (expected.papers, expected.scores, ())
+        source.close()
+        with pytest.raises(VectorsInUse, match="are many to copy"):
+            EdgeIndex.copy_of(folder, most=10)
+    assert list(Path(tempfile.gettempdir()).glob(f"litrag-vectors-*/{folder.name}")) == [], "the copy is gone"
+
+
+async def test_a_copy_that_is_not_what_the_library_holds_is_not_searched(tmp_path: Path) -> None:
+    library = add_library([write_library(tmp_path / "forest.jsonl")])
+    encode = embedder()
+    await fill_vectors(library, encode)
+    (folder,) = list((library.folder / "vectors").iterdir())
+    index = EdgeIndex(folder)
+    index.prune(set())
+    index.close()
+    with other_process_holding(folder):
+        source = LibrarySource(library, encode)
+        result = await source.search(Query("soil moisture"), 5)
         assert "in use by another process" in result.warnings[0]
+        assert "searched with BM25 only" in result.warnings[0]
         assert len(result.papers) == 5
         source.close()
 

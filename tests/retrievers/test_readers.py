@@ -8,7 +8,8 @@ import pytest
 
 from litrag.core.errors import BadInput
 from litrag.core.types import Paper
-from litrag.retrievers.sources.readers import read_papers
+from litrag.retrievers.sources.pdf import PdfReading
+from litrag.retrievers.sources.reading import read_records
 
 BIB = r"""
 @string{acl = "Proceedings of the Forest Conference"}
@@ -23,7 +24,8 @@ BIB = r"""
 
 def read(path: Path) -> tuple[list[Paper], list[str]]:
     warnings: list[str] = []
-    return list(read_papers(path, warnings.append)), warnings
+    with PdfReading() as pdfs:
+        return [record.paper for record in read_records(path, warnings.append, pdfs)], warnings
 
 
 def test_bibtex_is_read_with_its_accents_and_a_broken_entry_is_a_warning_with_its_place(tmp_path: Path) -> None:
@@ -75,6 +77,57 @@ def test_csl_json_is_read(tmp_path: Path) -> None:
     assert warnings == ["zotero.json, record 2: no record; left out", "zotero.json, record 3: no title; left out"]
 
 
+def test_ris_is_read_and_a_record_without_an_end_ends_where_the_next_begins(tmp_path: Path) -> None:
+    path = tmp_path / "zotero.ris"
+    path.write_text(
+        "\ufeffTY  - JOUR\nID  - kim19\nAU  - van den Berg, Bart\nAU  - Kim, A., Jr.\nTI  - Soil Maps\nT2  - Journal of Soil\n"
+        "PY  - 2019/05/07/\nAB  - We map soil.\nDO  - 10.1/X\nUR  - https://example.org/a\nZZ  - odd\n\n"
+        "TY  - CONF\nA1  - Forest Office\nT1  - More Maps\nY1  - 2020\nJF  - J. Soil\nN2  - We map more.\nER  - \n\n"
+        "TY  - JOUR\nAU  - Nobody\nER  - \n",
+        encoding="utf-8",
+    )
+    found, warnings = read(path)
+    assert found[0] == Paper(
+        "kim19",
+        "Soil Maps",
+        "We map soil.",
+        ("Bart van den Berg", "A. Kim Jr."),
+        2019,
+        "Journal of Soil",
+        "10.1/x",
+        url="https://example.org/a",
+        published=date(2019, 5, 7),
+    )
+    assert (found[1].title, found[1].authors, found[1].year) == ("More Maps", ("Forest Office",), 2020)
+    assert (found[1].venue, found[1].abstract) == ("J. Soil", "We map more.")
+    assert warnings == ["zotero.ris, line 21: no title; left out"]
+
+
+def test_the_csv_of_zotero_is_read_without_its_notes_and_attachments(tmp_path: Path) -> None:
+    path = tmp_path / "zotero.csv"
+    path.write_text(
+        '\ufeff"Key","Item Type","Publication Year","Author","Title","Publication Title","DOI","Url","Abstract Note","Date"\n'
+        '"AB12","journalArticle","2019","van den Berg, Bart; Kim, A.","Soil ""Maps""","Soil","10.1/X","https://example.org/a",'
+        '"We map\nsoil.","2019-05-07"\n"CD34","attachment","","","A PDF","","","","",""\n"EF56","book","","","","","","","",""\n',
+        encoding="utf-8",
+    )
+    found, warnings = read(path)
+    assert found == [
+        Paper(
+            "AB12",
+            'Soil "Maps"',
+            "We map soil.",
+            ("Bart van den Berg", "A. Kim"),
+            2019,
+            "Soil",
+            "10.1/x",
+            url="https://example.org/a",
+            published=date(2019, 5, 7),
+        )
+    ]
+    assert warnings == ["zotero.csv, line 5: no title; left out"]
+
+
 def test_json_lines_of_many_habits_are_read(tmp_path: Path) -> None:
     lines = [
         '{"id": 7, "title": "A", "year": "2018", "authors": [{"name": "A. B"}, "C. D"], "journal": "J"}',
@@ -95,9 +148,9 @@ def test_json_lines_of_many_habits_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "match"),
     [
-        ("a.pdf", b"%PDF-1.7", r"no kind that litrag reads; give one of \.jsonl"),
+        ("a.docx", b"PK", r"no kind that litrag reads; give one of \.jsonl"),
         ("a.jsonl", b"\xff\xfe\x00", "not UTF-8"),
-        ("a.jsonl", b"%PDF-1.7 \n text", "is a PDF, not text; give its reference as BibTeX"),
+        ("a.jsonl", b"%PDF-1.7 \n text", "is a PDF, whatever its name says; call it a.pdf"),
         ("a.jsonl", b"plain words", "holds no readable paper .a.jsonl, line 1: no JSON"),
         ("a.bib", b"@a{\0}", "is a binary file"),
         ("a.jsonl.gz", b"\x1f\x8bbroken", "damaged gzip"),
@@ -105,6 +158,9 @@ def test_json_lines_of_many_habits_are_read(tmp_path: Path) -> None:
         ("a.json", b"{", "export it again as CSL-JSON"),
         ("a.bib", b"@article{broken", "holds no readable paper"),
         ("a.bib", b"", "holds no readable paper"),
+        ("a.ris", b"plain words", "holds no readable paper .a.ris, line 1: no RIS"),
+        ("a.csv", b"a,b\n1,2\n", "is no CSV of Zotero .no column 'Item Type'"),
+        ("a.csv", b"Item Type,Title\nbook," + b"x" * 200_000, "is a damaged CSV"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_line_with_the_remedy(

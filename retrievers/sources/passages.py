@@ -1,0 +1,80 @@
+"""Passages of a full text: runs of whole sentences, about 150 to 200 words, each of one page unless a sentence goes on over its end."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from litrag.core.sentences import sentences
+from litrag.core.types import Passage
+
+__all__ = ["passages"]
+
+_MOST: Final = 200  # words
+_TAIL: Final = 60  # fewer words than this at the end of a page join what stands before them
+_LETTERS: Final = 8  # a word counts once for each eight characters: not all languages put spaces between words
+
+
+def passages(paper_id: str, text: str, page_starts: Sequence[int] = ()) -> tuple[Passage, ...]:
+    """The passages in order: `text[p.start:p.end] == p.text`, and only white space lies between them. `page_starts` are the offsets at
+    which pages 1, 2, ... begin; a passage is of the page on which it begins."""
+    spans: list[tuple[int, int, int]] = []  # start, end, page
+    sizes: list[int] = []  # words of each
+    for start, end in _sentences(text):
+        page = bisect_right(page_starts, start)
+        words = _words(text[start:end])
+        if spans and spans[-1][2] == page and sizes[-1] + words <= _MOST:
+            spans[-1] = (spans[-1][0], end, page)
+            sizes[-1] += words
+            continue
+        _join_tail(spans, sizes)
+        spans.append((start, end, page))
+        sizes.append(words)
+    _join_tail(spans, sizes)
+    return tuple(
+        Passage(f"{paper_id}#p{n}", paper_id, text[start:end], start, end, page or None)
+        for n, (start, end, page) in enumerate(spans, start=1)
+    )
+
+
+def _join_tail(spans: list[tuple[int, int, int]], sizes: list[int]) -> None:
+    """Joins the last span, which is complete now, to the one before it where it is short, that one is not, and both are of one page."""
+    if len(spans) > 1 and sizes[-1] < _TAIL <= sizes[-2] <= _MOST and spans[-1][2] == spans[-2][2]:
+        (start, _, page), (_, end, _) = spans[-2], spans.pop()
+        spans[-1] = (start, end, page)
+        sizes[-1] += sizes.pop()
+
+
+def _sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Sentences as offsets, one paragraph in hand at a time; a sentence without an end, such as a table, is cut between words."""
+    for line in re.finditer(r"[^\n]+", text):
+        for sentence in sentences(line[0]):
+            start, end = line.start() + sentence.start, line.start() + sentence.end
+            while _words(text[start:end]) > _MOST:
+                cut = _cut(text, start, end)
+                yield start, cut
+                start = cut + len(text[cut:end]) - len(text[cut:end].lstrip())
+            if start < end:
+                yield start, end
+
+
+def _cut(text: str, start: int, end: int) -> int:
+    """An offset at which the piece from `start` holds at most the most words: at white space where there is any."""
+    limit, count = start, 0
+    for word in re.finditer(r"\S+", text[start:end]):
+        weight = _weight(len(word[0]))
+        if count + weight > _MOST:
+            break
+        count += weight
+        limit = start + word.end()
+    return limit if limit > start else min(end, start + _MOST * _LETTERS)
+
+
+def _words(text: str) -> int:
+    return sum(_weight(len(word)) for word in text.split())
+
+
+def _weight(letters: int) -> int:
+    return max(1, letters // _LETTERS if letters > 4 * _LETTERS else 1)

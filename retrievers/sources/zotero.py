@@ -1,0 +1,49 @@
+"""Zotero's CSV as plain records. Its other exports are BibTeX, RIS and CSL-JSON."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from litrag.core.errors import BadInput
+from litrag.retrievers.sources.ris import forename_first
+
+if TYPE_CHECKING:
+    from litrag.retrievers.sources.readers import Warn
+
+__all__ = ["zotero_records"]
+
+_NEEDED: Final = ("Item Type", "Title")
+_VENUES: Final = ("Publication Title", "Proceedings Title", "Conference Name", "Publisher")
+_NO_WORKS: Final = ("attachment", "note", "annotation")
+
+
+def zotero_records(path: Path, warn: Warn) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place, record) of each row; the keys of a record are those of JSON Lines. Raises BadInput for another CSV, UnicodeDecodeError."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file)
+        try:
+            names = rows.fieldnames or ()
+            if lacking := [name for name in _NEEDED if name not in names]:
+                raise BadInput(f"{path} is no CSV of Zotero (no column {lacking[0]!r}); export it as RIS or BibTeX")
+            for row in rows:
+                if (row["Item Type"] or "").casefold() not in _NO_WORKS:
+                    yield f"{path.name}, line {rows.line_num}", _record({k: v for k, v in row.items() if k and v})
+        except csv.Error as error:
+            raise BadInput(f"{path} is a damaged CSV (line {rows.line_num}: {error}); export it again") from error
+
+
+def _record(row: dict[str, str]) -> dict[str, Any]:
+    return {
+        "id": row.get("Key", ""),
+        "title": row.get("Title", ""),
+        "abstract": row.get("Abstract Note", ""),
+        "authors": [forename_first(name) for name in row.get("Author", "").split(";")],
+        "year": row.get("Publication Year") or row.get("Date", ""),
+        "published": row.get("Date", ""),
+        "venue": next((row[name] for name in _VENUES if row.get(name)), ""),
+        "doi": row.get("DOI", ""),
+        "url": row.get("Url", ""),
+    }
