@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from typing import Any, TypeVar
 
 from litrag.core.budget import Budget, Spend
 from litrag.core.errors import BudgetSpent
 from litrag.core.ledger import Ledger
-from litrag.core.protocols import Source, SourceResult, Usage
+from litrag.core.protocols import CitationGraph, Source, SourceResult, Usage
 from litrag.core.store import Store, digest
-from litrag.core.types import Hop, Query, Trajectory
+from litrag.core.types import Hop, Paper, Query, Trajectory
 
-__all__ = ["Found", "OnePass", "RecordedSearch"]
+__all__ = ["Found", "OnePass", "RecordedGraph", "RecordedSearch"]
+
+T = TypeVar("T")
 
 
 def _no_tick(done: int, total: int) -> None:
@@ -44,15 +47,22 @@ class RecordedSearch:
         before = query.before.isoformat() if query.before else None
         only = [sorted(part) if isinstance(part, frozenset) else part for part in astuple(query.only)]
         key = digest(["search", source.name, query.text, query.kind, before, sorted(query.exclude), only, k])
+        return await self.kept("search", source.name, key, lambda: source.search(query, k), SourceResult)
+
+    async def kept(
+        self, what: str, name: str, key: str, call: Callable[[], Coroutine[Any, Any, T]], kind: Hashable
+    ) -> str:
+        """The store id of what `call` gives, which is made once a run under `key`, counts as one search and is booked as `what` of
+        `name`. Raises BudgetSpent, and what the call raises."""
         if (kept := self.store.recall(key)) is not None:
-            self.ledger.cached("search", source.name, "search", key)
+            self.ledger.cached("search", name, what, key)
             return kept
         reservation = self.budget.reserve(Spend(searches=1))
-        row = self.ledger.sent("search", source.name, "search", key, Usage())
+        row = self.ledger.sent("search", name, what, key, Usage())
         start = time.perf_counter()
         try:
             async with asyncio.timeout(self.budget.seconds_left):
-                result = await source.search(query, k)
+                result = await call()
         except TimeoutError:
             self.ledger.failed(row, Usage(seconds=time.perf_counter() - start))
             limit = self.budget.limits.seconds or 0.0
@@ -62,10 +72,40 @@ class RecordedSearch:
             raise
         finally:
             reservation.settle(Spend(searches=1))
-        kept = self.store.put(result, SourceResult)
+        kept = self.store.put(result, kind)
         self.store.remember(key, kept)
         self.ledger.done(row, Usage(seconds=time.perf_counter() - start))
         return kept
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedGraph:
+    """A `CitationGraph` whose answers are budgeted, booked and kept like searches, paper by paper."""
+
+    graph: CitationGraph
+    name: str
+    recorded: RecordedSearch
+
+    async def references(self, ids: Sequence[str]) -> dict[str, tuple[Paper, ...]]:
+        """What each id cites. Raises BudgetSpent, SourceFault."""
+        return {name: await self._links("references", name, self.graph.references) for name in ids}
+
+    async def citations(self, ids: Sequence[str]) -> dict[str, tuple[Paper, ...]]:
+        """What cites each id. Raises BudgetSpent, SourceFault."""
+        return {name: await self._links("citations", name, self.graph.citations) for name in ids}
+
+    async def _links(
+        self,
+        what: str,
+        name: str,
+        asked: Callable[[Sequence[str]], Coroutine[Any, Any, Mapping[str, tuple[Paper, ...]]]],
+    ) -> tuple[Paper, ...]:
+        async def call() -> tuple[Paper, ...]:
+            return (await asked([name])).get(name, ())
+
+        found = await self.recorded.kept(what, self.name, digest([what, self.name, name]), call, tuple[Paper, ...])
+        papers: tuple[Paper, ...] = self.recorded.store.get(found, tuple[Paper, ...])
+        return papers
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ class OpenAlex:
         return await answered(self.name, query, k, papers)
 
     async def references(self, ids: Sequence[str]) -> dict[str, tuple[Paper, ...]]:
-        """The works that each id (`openalex:W…` or `W…`) cites. Raises SourceFault."""
+        """The works that each id (`openalex:W…`, `W…` or `doi:10.…`) cites. Raises SourceFault."""
         found: dict[str, tuple[Paper, ...]] = {}
         for name in ids:
             record = await self._get(f"/works/{_work(name)}", {"select": "id,referenced_works"})
@@ -75,10 +75,13 @@ class OpenAlex:
 
     async def citations(self, ids: Sequence[str]) -> dict[str, tuple[Paper, ...]]:
         """The works that cite each id, the 100 most cited first. Raises SourceFault."""
-        return {
-            name: tuple(await self._works({"filter": f"cites:{_work(name)}", "sort": "cited_by_count:desc"}, _PAGE))
-            for name in ids
-        }
+        found: dict[str, tuple[Paper, ...]] = {}
+        for name in ids:
+            work = _work(name)
+            if work.startswith("doi:"):  # the filter takes ids of its own alone
+                work = _work(text_of(await self._get(f"/works/{work}", {"select": "id"}), "id"))
+            found[name] = tuple(await self._works({"filter": f"cites:{work}", "sort": "cited_by_count:desc"}, _PAGE))
+        return found
 
     async def _works(self, params: Mapping[str, str], k: int) -> list[Paper]:
         answer = await self._get("/works", {**params, "per_page": str(max(1, k)), "select": _FIELDS})
@@ -98,7 +101,7 @@ def _record(body: bytes) -> Mapping[str, Any]:
 
 
 def _work(name: str) -> str:
-    return name.rpartition("/")[2].removeprefix("openalex:")
+    return name if name.startswith("doi:") else name.rpartition("/")[2].removeprefix("openalex:")
 
 
 def _papers(records: Iterable[Any]) -> list[Paper]:
