@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 from itertools import permutations
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from litrag.core.fusion import QueryMismatch, ReciprocalRankFusion
 from litrag.core.types import Document, Hit, Paper, Query, Ranking, Score
@@ -61,6 +63,12 @@ def test_a_record_under_an_id_of_semantic_scholar_or_openalex_joins_what_was_mer
     assert (again.id, again.aliases, again.doi) == ("openalex:W5", ("s2:77",), "10.1/x")
     assert same == {"openalex:W5": "openalex:W5", "s2:77": "openalex:W5"}
     assert screen([again], title="", abstract="", exclude=frozenset({"s2:77"})).kept == ()
+
+
+def test_a_record_that_was_stored_before_papers_had_aliases_still_loads() -> None:
+    """A run that is resumed, a library that was made by an older version."""
+    kept = {name: value for name, value in json.loads(TypeAdapter(Paper).dump_json(A)).items() if name != "aliases"}
+    assert TypeAdapter(Paper).validate_json(json.dumps(kept)) == A
 
 
 def test_a_preprint_and_its_article_are_one_paper_under_the_publishers_doi() -> None:
