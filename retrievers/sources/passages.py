@@ -52,29 +52,35 @@ def _sentences(text: str) -> Iterator[tuple[int, int]]:
     for line in re.finditer(r"[^\n]+", text):
         for sentence in sentences(line[0]):
             start, end = line.start() + sentence.start, line.start() + sentence.end
-            while _words(text[start:end]) > _MOST:
-                cut = _cut(text, start, end)
-                yield start, cut
-                start = cut + len(text[cut:end]) - len(text[cut:end].lstrip())
-            if start < end:
+            if _words(sentence.text) <= _MOST:
                 yield start, end
+            else:
+                yield from _cut(text, start, end)
 
 
-def _cut(text: str, start: int, end: int) -> int:
-    """An offset at which the piece from `start` holds at most the most words: at white space where there is any."""
-    limit, count = start, 0
-    for word in re.finditer(r"\S+", text[start:end]):
-        weight = _weight(len(word[0]))
-        if count + weight > _MOST:
-            break
-        count += weight
-        limit = start + word.end()
-    return limit if limit > start else min(end, start + _MOST * _LETTERS)
+def _cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Pieces of at most the most words, cut at white space where there is any."""
+    first, last, count = start, start, 0
+    for word in re.compile(r"\S+").finditer(text, start, end):
+        for at in range(word.start(), word.end(), _MOST * _LETTERS):
+            until = min(word.end(), at + _MOST * _LETTERS)
+            weight = _weight(until - at)
+            if count and count + weight > _MOST:
+                yield first, last
+                count = 0
+            if not count:
+                first = at
+            count += weight
+            last = until
+    if count:
+        yield first, last
 
 
 def _words(text: str) -> int:
-    return sum(_weight(len(word)) for word in text.split())
+    words = text.split()
+    return len(words) if max(map(len, words), default=0) <= 4 * _LETTERS else sum(_weight(len(word)) for word in words)
 
 
 def _weight(letters: int) -> int:
-    return max(1, letters // _LETTERS if letters > 4 * _LETTERS else 1)
+    """One word, unless it is so long that it must be several."""
+    return 1 if letters <= 4 * _LETTERS else letters // _LETTERS

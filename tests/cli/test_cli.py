@@ -94,7 +94,7 @@ def test_a_dry_run_prints_the_plan_and_sends_and_writes_nothing(litrag: Shell) -
 def test_a_mistake_is_one_clear_line_and_the_right_exit_code(
     litrag: Shell, arguments: list[str], content: bytes | None, code: int, line: str
 ) -> None:
-    for name in ("bad.txt", "bad.bib"):
+    for name in ("bad.txt", "bad.docx", "bad.bib"):
         if content is not None and name in arguments:
             (litrag.folder / name).write_bytes(content)
     assert line in failure(litrag(*arguments), code)
