@@ -83,6 +83,15 @@ def review(
             metavar="URL",
         ),
     ] = None,
+    snowball: Annotated[
+        Count, typer.Option(help="Hops along citations from the papers found [0].", min=0, max=2, rich_help_panel=_WHAT)
+    ] = None,
+    snowball_graph: Annotated[
+        Text,
+        typer.Option(
+            help="Whose citations: semantic-scholar, openalex, or a file of {id, cites}.", rich_help_panel=_WHAT
+        ),
+    ] = None,
     papers: Annotated[Count, typer.Option(help="Papers to cite at the most.", rich_help_panel=_WHAT)] = None,
     model: Annotated[
         Text,
@@ -167,7 +176,7 @@ def review(
 
 
 _SETTINGS = frozenset(
-    "papers check_retractions replay model api_base rewrite_model rerank_model plan_model write_model verify_model embed_model rewriter"
+    "papers check_retractions snowball snowball_graph replay model api_base rewrite_model rerank_model plan_model write_model verify_model embed_model rewriter"
     " reranker writer seed max_searches max_calls max_tokens max_cost max_seconds qdrant_url".split()
 )
 

@@ -93,15 +93,15 @@ class Ledger:
         return tuple(Row(*(*r[:6], bool(r[6]), bool(r[7]), *r[8:])) for r in found)
 
     def totals(self) -> Totals:
-        """Sums over all rows; a search is counted apart from the calls of models."""
+        """Sums over all rows; what the role "search" does (searches, requests to citation graphs) is counted apart from the calls of models."""
         rows = self.rows()
-        calls = [row for row in rows if row.operation != "search"]
+        calls = [row for row in rows if row.role != "search"]
         sent = [row for row in calls if not row.cached]
         return Totals(
             calls=len(sent),
             cached=len(calls) - len(sent),
             repeated=sum(row.repeated for row in rows),
-            searches=sum(row.operation == "search" and not row.cached for row in rows),
+            searches=sum(row.role == "search" and not row.cached for row in rows),
             prompt_tokens=sum(row.prompt_tokens for row in sent),
             completion_tokens=sum(row.completion_tokens for row in sent),
             usd=sum(row.usd for row in sent),

@@ -83,6 +83,11 @@ class Settings(BaseSettings):
     )
     replay: bool = Field(default=False, description="Sources answer from what was recorded, or not at all.")
 
+    snowball: int = Field(default=0, ge=0, le=2, description="Hops along citations from the papers found; 0: none.")
+    snowball_graph: str = Field(
+        default="semantic-scholar", description="Whose citations: semantic-scholar, openalex, or a citation file."
+    )
+
     concurrency: int = Field(default=8, ge=1, description="Model calls in flight at once.")
     timeout: float = Field(default=120.0, gt=0, description="Seconds until a model call counts as failed.")
     retries: int = Field(default=5, ge=1, description="Attempts a model call gets before it fails.")

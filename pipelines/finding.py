@@ -15,7 +15,7 @@ from litrag.core.types import Hit, Paper, Query, Ranking, normalised_title
 from litrag.pipelines.state import ReviewState
 from litrag.pipelines.workshop import Workshop
 from litrag.retrievers.merging import merge, with_origin
-from litrag.retrievers.screening import screen
+from litrag.retrievers.screening import Screened, screen
 from litrag.rewriters.statistical import StatisticalKeywords
 
 __all__ = [
@@ -74,36 +74,40 @@ async def search(shop: Workshop, state: ReviewState) -> ReviewState:
         shop.sources, shop.recorded_search, tick=lambda done, total: shop.say("search", done=done, total=total)
     )
     found = await agent.run(queries)
-    update: ReviewState = {"results": list(found.results), "warnings": with_warnings(shop, state, *found.warnings)}
-    if found.trajectory.stop_reason != "done":
-        update["stop_reason"] = state.get("stop_reason") or found.trajectory.stop_reason
+    results, warnings = list(found.results), [*found.warnings]
+    stop = found.trajectory.stop_reason
+    if stop == "done" and (snowball := shop.snowball()) is not None:
+        grown = await snowball.grow(queries[0], _best(shop, queries[0], results))
+        shop.say("snowball", f"{len(grown.papers)} more papers ({grown.trajectory.stop_reason})")
+        more = SourceResult(snowball.graph_name, queries[0], grown.papers, grown.scores)
+        results.append(shop.store.put(more, SourceResult))
+        warnings += grown.warnings
+        stop = grown.trajectory.stop_reason if grown.trajectory.stop_reason.startswith("budget") else "done"
+    update: ReviewState = {"results": results, "warnings": with_warnings(shop, state, *warnings)}
+    if stop != "done":
+        update["stop_reason"] = state.get("stop_reason") or stop
     return update
+
+
+def _best(shop: Workshop, query: Query, results: Sequence[str]) -> list[Paper]:
+    """The papers found so far in fused order, those left out that may not be cited."""
+    kept, ranking, _ = _pooled(shop, query, results)
+    return [kept[name] for name in ranking.ids]
 
 
 async def merge_results(shop: Workshop, state: ReviewState) -> ReviewState:
     """One record a paper, one fused ranking; own paper, excluded and too new ones out. Raises NoEvidence."""
-    request = shop.request
-    results = _told_apart([shop.store.get(name, SourceResult) for name in state["results"]])
-    papers, same = merge([with_origin(paper, result.source) for result in results for paper in result.papers])
-    screened = screen(
-        papers,
-        title=request.title,
-        abstract=request.abstract,
-        before=request.before,
-        exclude=frozenset(request.exclude),
-        strict_dates=request.strict_dates,
-    )
-    kept = {paper.id: paper for paper in screened.kept}
-    ranking = _fused(Query(request.text, before=request.before), results, kept, same)
+    kept, ranking, screened = _pooled(shop, Query(shop.request.text, before=shop.request.before), state["results"])
     if not ranking.hits:
-        raise NoEvidence(_nothing_found(shop, results, screened.newer))
-    shop.say("merge", f"{len(papers)} papers, {len(kept)} after screening")
+        raise NoEvidence(_nothing_found(shop, state["results"], screened.newer))
+    found = sum(map(len, (screened.kept, screened.own, screened.newer, screened.excluded)))
+    shop.say("merge", f"{found} papers, {len(kept)} after screening")
     return {
         "papers": shop.store.put(tuple(kept.values()), tuple[Paper, ...]),
         "pool": shop.store.put(ranking, Ranking),
         "warnings": with_warnings(shop, state, *screened.warnings),
         "counters": {
-            "found": len(papers),
+            "found": found,
             "own": len(screened.own),
             "newer": len(screened.newer),
             "excluded": len(screened.excluded),
@@ -154,6 +158,23 @@ finding_nodes: Final = {
 }
 
 
+def _pooled(shop: Workshop, query: Query, ids: Sequence[str]) -> tuple[dict[str, Paper], Ranking, Screened]:
+    """The papers of some results that may be cited, by id, one record each; their fused ranking; what became of the others."""
+    request = shop.request
+    results = _told_apart([shop.store.get(name, SourceResult) for name in ids])
+    papers, same = merge([with_origin(paper, result.source) for result in results for paper in result.papers])
+    screened = screen(
+        papers,
+        title=request.title,
+        abstract=request.abstract,
+        before=request.before,
+        exclude=frozenset(request.exclude),
+        strict_dates=request.strict_dates,
+    )
+    kept = {paper.id: paper for paper in screened.kept}
+    return kept, _fused(query, results, kept, same), screened
+
+
 def _told_apart(results: Sequence[SourceResult]) -> list[SourceResult]:
     """The results with ids that mean one paper each: two libraries may both number theirs from 1."""
     owner: dict[str, tuple[str, str]] = {}
@@ -191,7 +212,8 @@ def _related(hit: Hit) -> bool:
     return not cosines or max(cosines) >= _LEAST_COSINE
 
 
-def _nothing_found(shop: Workshop, results: Sequence[SourceResult], newer: Sequence[Paper]) -> str:
+def _nothing_found(shop: Workshop, ids: Sequence[str], newer: Sequence[Paper]) -> str:
+    results = [shop.store.get(name, SourceResult) for name in ids]
     searched = ", ".join(dict.fromkeys(result.source for result in results)) or "nothing"
     late = f"; {len(newer)} papers are not older than --before {shop.request.before}" if newer else ""
     return f"no paper found in {searched} with {len({r.query.text for r in results})} queries{late}; add papers or loosen the filters"

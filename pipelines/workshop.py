@@ -27,6 +27,7 @@ from litrag.rerankers import RERANKERS
 from litrag.rewriters import REWRITERS
 
 if TYPE_CHECKING:
+    from litrag.retrievers.snowball import Snowball
     from litrag.retrievers.sources.library import Library
     from litrag.retrievers.sources.web import Web
     from litrag.retrievers.tokens import TokenStore
@@ -100,6 +101,12 @@ class Workshop:
             built = made(self.gateway.resolve("rerank", needs=Generates)) if name == "insertrank" else made()
         return built
 
+    def snowball(self) -> Snowball | None:
+        """The snowball in force; None where no hop along citations is asked for. Raises BadInput (citation file)."""
+        from litrag.pipelines.snowballing import snowball_of
+
+        return snowball_of(self, lambda text: self.listen(Event("snowball", text, "warning")))
+
     def say(self, stage: str, message: str = "", *, done: int = 0, total: int = 0) -> None:
         """Reports progress."""
         self.listen(Event(stage, message, "progress", done, total))
@@ -135,6 +142,7 @@ async def open_workshop(run: Run, *, listen: Listener = silent, backend: Backend
     shop = Workshop(request, settings, run, gateway, store, embedder, (), listen, warnings)
     shop.rewriter(), shop.reranker()  # an unknown id is found before anything is spent
     shop.sources = await _sources(request, shop)
+    shop.snowball()  # so is a citation file that cannot be read
     return shop
 
 
@@ -200,7 +208,7 @@ async def _sources(request: ReviewRequest, shop: Workshop) -> tuple[Source, ...]
     from litrag.retrievers.sources import online_sources
 
     online: tuple[Source, ...] = ()
-    if shop.settings.sources or shop.settings.checks_retractions:
+    if _needs_web(shop.settings):
         from litrag.retrievers.sources.web import Web
 
         ttl = shop.settings.source_days * 86400
@@ -213,6 +221,13 @@ async def _sources(request: ReviewRequest, shop: Workshop) -> tuple[Source, ...]
             " name a file with --library, or a source with --source arxiv"
         )
     return (*libraries, *online)
+
+
+def _needs_web(settings: Settings) -> bool:
+    from litrag.pipelines.snowballing import GRAPHS
+
+    online_graph = bool(settings.snowball) and settings.snowball_graph in GRAPHS
+    return bool(settings.sources) or settings.checks_retractions or online_graph
 
 
 async def _library_sources(request: ReviewRequest, shop: Workshop) -> tuple[Source, ...]:

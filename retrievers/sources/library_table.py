@@ -170,6 +170,11 @@ class PaperTable:
         found = self._papers(ids)
         return tuple(found[name] for name in ids)
 
+    def known(self, ids: Sequence[str]) -> tuple[Paper, ...]:
+        """The papers of those ids that there are, in their order."""
+        found = self._papers(ids)
+        return tuple(found[name] for name in dict.fromkeys(ids) if name in found)
+
     def documents(self, rows: Sequence[str]) -> tuple[Document, ...]:
         """The paper of each row as a document; that of a passage names the row in its metadata. Raises KeyError."""
         owners = [name.rpartition("#p")[0] for name in rows]
