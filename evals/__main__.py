@@ -19,10 +19,41 @@ from litrag.evals.tasks import EvalOptions, EvalTask
 __all__ = ["TABLES", "main", "rendered"]
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+_ACL: Final = ("R@10", "R@20", "R@50", "R@100", "R@500", "P@10", "nR@100", "nDCG@10", "RR", "AP")
+_SCIFACT: Final = ("nDCG@10", "R@10", "R@100", "RR", "AP")
+_WIKI: Final = ("R@2", "R@5", "R@10", "R@100", "nDCG@10")
+_UNTRAINED: Final = (
+    "bm25",
+    "dense",
+    "random-projection",
+    "svd",
+    "hybrid",
+    "fields",
+    "multi-query",
+    "multi-query-sentences",
+)
+_CITED: Final = ("popularity", "bm25-popularity", "fields-popularity", "citing", "trained-citing")
+_KINDS: Final = ("trained", "hard-negatives", "consistency", "margin", "sufficiency", "pruned", "lexical", "lora")
 TABLES: Final = {
-    "retrieval-scifact": ("retrieval", EvalOptions("scifact:test")),
-    "retrieval-acl": ("retrieval", EvalOptions("acl")),
-    "retrieval-hotpotqa": ("retrieval", EvalOptions("hotpotqa", measures=("R@2", "R@5", "R@10", "R@100", "nDCG@10"))),
+    "retrieval-scifact": (
+        "retrieval",
+        EvalOptions("scifact:test", (*_UNTRAINED[:7], "maxsim", "trained"), measures=_SCIFACT),
+    ),
+    "retrieval-acl": ("retrieval", EvalOptions("acl:test", (*_UNTRAINED, "trained", *_CITED), measures=_ACL)),
+    "retrieval-acl-new": (
+        "retrieval",
+        EvalOptions("acl:new", ("bm25", "dense", "fields", "trained", "citing", "trained-citing"), measures=_ACL[:5]),
+    ),
+    "retrieval-acl-training": (
+        "retrieval",
+        EvalOptions(
+            "acl:test", ("dense", *(f"dense-{kind}" for kind in _KINDS)), measures=("R@20", "R@100", "nDCG@10")
+        ),
+    ),
+    "retrieval-hotpotqa": (
+        "retrieval",
+        EvalOptions("hotpotqa:test", ("bm25", "dense", "hybrid", "multi-query", "trained"), measures=_WIKI),
+    ),
     "coherence-acl": ("coherence", EvalOptions("acl", n=200)),
 }
 _BLOCK: Final = re.compile(r"(<!-- results: ([\w-]+)(?: ([\w@, -]+))? -->\n).*?(<!-- end -->)", re.DOTALL)

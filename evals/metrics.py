@@ -1,4 +1,5 @@
-"""Measures of rankings by ir-measures, under its names (nDCG@10, R@100, RR, AP), one value a topic."""
+"""Measures of rankings by ir-measures, under its names (nDCG@10, R@100, RR, AP), one value a topic; and nR@k, normalised recall as in
+LitLLM (arXiv 2412.15249): of the relevant documents in the whole ranking, the share that is among the first k."""
 
 from __future__ import annotations
 
@@ -14,22 +15,31 @@ __all__ = ["check_measures", "measures_of"]
 def check_measures(names: Sequence[str]) -> None:
     """Raises BadInput for a name that ir-measures does not know."""
     for name in names:
-        _measure(name)
+        if _normalised(name) is None:
+            _measure(name)
 
 
 def measures_of(ids: Sequence[str], relevant: Mapping[str, int], names: Sequence[str]) -> dict[str, float]:
     """The value of each measure for one ranking, best first; 0 where nothing was found. A topic without a relevant document counts as
-    0, too. Raises BadInput for an unknown name, MissingExtra."""
+    0, too (LitLLM drops those topics under nR). Raises BadInput for an unknown name, MissingExtra."""
     import ir_measures
 
     run = {"topic": {name: float(len(ids) - rank) for rank, name in enumerate(ids)}}
-    by_measure = {_measure(name): name for name in names}
+    by_measure = {_measure(name): name for name in names if _normalised(name) is None}
     values = dict.fromkeys(names, 0.0)
+    hits = [rank for rank, name in enumerate(ids) if relevant.get(name, 0) > 0]
+    values |= {name: sum(rank < k for rank in hits) / len(hits) for name in names if (k := _normalised(name)) and hits}
     if not ids or not relevant:
         return values
     for metric in ir_measures.iter_calc(list(by_measure), {"topic": dict(relevant)}, run):
         values[by_measure[metric.measure]] = float(metric.value)
     return values
+
+
+def _normalised(name: str) -> int | None:
+    """The k of nR@k; None for another name."""
+    kind, _, k = name.partition("@")
+    return int(k) if kind == "nR" and k.isdigit() and int(k) > 0 else None
 
 
 @cache
