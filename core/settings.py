@@ -106,6 +106,9 @@ class Settings(BaseSettings):
         default="auto",
         description="Reranker id (insertrank, maxsim, similarity, none); auto: insertrank with a rerank model, else similarity, else the fused order.",
     )
+    retriever: Literal["auto", "bm25"] = Field(
+        default="auto", description="auto: BM25 and vectors where a library has them; bm25: BM25 alone."
+    )
     agent: str = Field(default="none", description="Search agent id; none searches every query once.")
     writer: Literal["auto", "extractive", "generate"] = Field(
         default="auto", description="auto: generate where a write model is set."

@@ -18,8 +18,9 @@ from litrag.pipelines.reading import Abstract, parse_abstract, read_abstract
 from litrag.pipelines.review import run_review
 from litrag.pipelines.runs import Run, new_run
 from litrag.pipelines.state import ReviewRequest, ReviewState
+from litrag.retrievers.sources.library import list_libraries
 
-__all__ = ["Review", "make_request", "review", "review_async"]
+__all__ = ["Review", "absolute", "make_request", "review", "review_async"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +116,25 @@ def make_request(
 ) -> ReviewRequest:
     """The request of a review, paths made absolute so that it can be resumed from elsewhere."""
     folder = Path(out) if out else Path(f"{text.name}-review")
-    found = [str(Path(name).resolve()) if Path(name).is_file() else name for name in libraries]
     return ReviewRequest(
         name=text.name,
         title=text.title,
         abstract=text.text,
         out=str(folder.absolute()),
-        libraries=tuple(found),
+        libraries=absolute(libraries),
         before=before,
         strict_dates=strict_dates,
         exclude=tuple(exclude),
         settings=settings.model_dump(mode="json"),
         force=force,
+    )
+
+
+def absolute(libraries: Sequence[str | Path]) -> tuple[str, ...]:
+    """Names of libraries as they are, files and folders by their whole path. What is both is the library."""
+    known = {info.name for info in list_libraries() if info.added} if libraries else set()
+    return tuple(
+        str(Path(name).resolve()) if str(name) not in known and Path(name).exists() else str(name) for name in libraries
     )
 
 

@@ -54,8 +54,7 @@ def with_warnings(shop: Workshop, state: ReviewState, *new: str) -> str:
 
 async def rewrite(shop: Workshop, state: ReviewState) -> ReviewState:
     """Queries from the abstract; the budget spent, those of the statistical rewriter."""
-    request = shop.request
-    query = Query(request.text, before=request.before, exclude=frozenset(request.exclude))
+    query = shop.request.query
     update: ReviewState = {"warnings": with_warnings(shop, state, *shop.start_warnings)}
     try:
         queries = await shop.rewriter().rewrite(query)
@@ -165,8 +164,8 @@ def _pooled(shop: Workshop, query: Query, ids: Sequence[str]) -> tuple[dict[str,
     papers, same = merge([with_origin(paper, result.source) for result in results for paper in result.papers])
     screened = screen(
         papers,
-        title=request.title,
-        abstract=request.abstract,
+        title=request.title if request.own else "",
+        abstract=request.abstract if request.own else "",
         before=request.before,
         exclude=frozenset(request.exclude),
         strict_dates=request.strict_dates,

@@ -93,10 +93,10 @@ class Run:
         shutil.rmtree(self.folder)
 
 
-def new_run(request: ReviewRequest) -> Run:
-    """A folder for a new run, named after the input."""
+def new_run(request: ReviewRequest, *, parent: Path | None = None) -> Run:
+    """A folder for a new run, named after the input, among the user's runs or in `parent`."""
     slug = re.sub(r"[^a-z0-9]+", "-", request.name.casefold()).strip("-")[:40] or "review"
-    run = Run(made(runs_folder() / f"{slug}-{secrets.token_hex(3)}"))
+    run = Run(made((parent or runs_folder()) / f"{slug}-{secrets.token_hex(3)}"))
     _keep_request(run.folder, request)
     return run
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypedDict
 
-from litrag.core.types import Paper
+from litrag.core.types import Filter, Paper, Query
 
 __all__ = ["ReviewRequest", "ReviewState"]
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewRequest:
-    """One review. `name` is the input's, `out` the folder of its files; `settings` are those in force, so that a resumed run
-    goes on as it began."""
+    """One review, or one search. `name` is the input's, `out` the folder of its files; `settings` are those in force, so that a resumed
+    run goes on as it began. `only` filters what is found; `own` says that the text is a paper's, which then is left out."""
 
     name: str
     title: str
@@ -26,6 +26,13 @@ class ReviewRequest:
     exclude: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     force: bool = False
+    only: Filter = field(default_factory=Filter)
+    own: bool = True
+
+    @property
+    def query(self) -> Query:
+        """What is searched, with the request's filters."""
+        return Query(self.text, before=self.before, exclude=frozenset(self.exclude), only=self.only)
 
     @property
     def about(self) -> Paper:

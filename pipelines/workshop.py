@@ -235,6 +235,7 @@ async def _library_sources(request: ReviewRequest, shop: Workshop) -> tuple[Sour
     from litrag.retrievers.sources.library_search import LibrarySource, fill_vectors, vector_count
 
     url = shop.settings.qdrant_url
+    embedder = shop.embedder if shop.settings.retriever == "auto" else None
     libraries: list[Library] = []
     if request.libraries:
         libraries = [open_library(name, listen=shop.listen) for name in request.libraries]
@@ -243,16 +244,15 @@ async def _library_sources(request: ReviewRequest, shop: Workshop) -> tuple[Sour
     for library in libraries:
         shop.start_warnings.extend(library.warnings)
         rows = library.info().rows
-        if shop.embedder is None or rows > shop.settings.embed_at_once:
+        if embedder is None or rows > shop.settings.embed_at_once:
             continue
-        if vector_count(library, shop.embedder.documents_model, url) < rows:
+        if vector_count(library, embedder.documents_model, url) < rows:
             try:
-                await fill_vectors(library, shop.embedder, url=url, listen=shop.listen)
+                await fill_vectors(library, embedder, url=url, listen=shop.listen)
             except (BudgetSpent, EnvironmentFault) as error:
                 shop.start_warnings.append(f"library {library.name}: {error}; searched with BM25 only")
     called = Counter(library.name for library in libraries)
     names = [library.name if called[library.name] == 1 else library.folder.name for library in libraries]
     return tuple(
-        LibrarySource(library, shop.embedder, name=name, url=url)
-        for library, name in zip(libraries, names, strict=True)
+        LibrarySource(library, embedder, name=name, url=url) for library, name in zip(libraries, names, strict=True)
     )

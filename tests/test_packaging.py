@@ -21,9 +21,11 @@ MODULES = sorted(module for folder in FOLDERS for module in folder.glob("*.py"))
 MANY_PARAMETERS = {
     "cli/review.py:review",
     "cli/evals.py:evaluate",
+    "cli/search.py:search",
     "cli/train.py:train",
     "pipelines/api.py:make_request",
     "pipelines/api.py:review_async",
+    "pipelines/searching.py:find_async",
 }
 OUTSIDE = {"tests", "benchmarks", "examples", "docs", "notebooks", "build"}
 

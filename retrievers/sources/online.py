@@ -33,7 +33,7 @@ def words_of(query: Query, most: int) -> tuple[str, ...]:
 
 
 async def answered(name: str, query: Query, k: int, papers: Callable[[], Awaitable[Iterable[Paper]]]) -> SourceResult:
-    """The result of a search: at most `k` papers, older than `query.before`, none excluded, none twice; a failure is a warning. A year
+    """The result of a search: at most `k` papers that the query allows (date, exclusions, filter), none twice; a failure is a warning. A year
     without a day counts as its 31 December; papers without a date stay, the screening tells of them."""
     try:
         found = await papers()
@@ -43,7 +43,8 @@ async def answered(name: str, query: Query, k: int, papers: Callable[[], Awaitab
     for paper in found:
         latest = paper.latest_date
         late = query.before is not None and latest is not None and latest >= query.before
-        if not late and paper.id not in query.exclude and len(kept) < k:
+        admitted = query.only.admits(year=paper.year, venue=paper.venue, source=name)
+        if not late and admitted and paper.id not in query.exclude and len(kept) < k:
             kept.setdefault(paper.id, paper)
     scores = tuple((Score(1.0 / rank, name, query.text, rank),) for rank in range(1, len(kept) + 1))
     return SourceResult(name, query, tuple(kept.values()), scores)
