@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from litrag.core.errors import BadInput
@@ -178,12 +178,8 @@ class _Citing:
         near: float = NEIGHBOUR_WEIGHT,
     ) -> None:
         self._bench, self._first, self._popular, self._near = bench, first, popular, near
-
-    @cached_property
-    def _papers(self) -> CitingPapers:
-        lists = lists_before(self._bench)
-        index = self._bench.index
-        return CitingPapers(lists, index.vectors[[index.places[item.id] for item in lists]])
+        lists = lists_before(bench)
+        self._papers = CitingPapers(lists, bench.index.vectors[[bench.index.places[item.id] for item in lists]])
 
     async def rank(self, query: Query, k: int) -> Counted:
         assert query.before is not None

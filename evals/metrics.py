@@ -31,7 +31,7 @@ def measures_of(ids: Sequence[str], relevant: Mapping[str, int], names: Sequence
     values |= {name: sum(rank < k for rank in hits) / len(hits) for name in names if (k := _normalised(name)) and hits}
     if not ids or not relevant:
         return values
-    for metric in ir_measures.iter_calc(list(by_measure), {"topic": dict(relevant)}, run):
+    for metric in ir_measures.iter_calc(list(by_measure), {"topic": dict(relevant)}, run) if by_measure else ():
         values[by_measure[metric.measure]] = float(metric.value)
     return values
 

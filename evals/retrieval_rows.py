@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -56,7 +56,7 @@ def random_projection(bench: Bench) -> System:
     def build() -> Retriever:
         from sklearn.random_projection import GaussianRandomProjection
 
-        embedder = _Projected(bench, GaussianRandomProjection(_DIMENSIONS, random_state=0))
+        embedder = _Projected(bench, lambda n: GaussianRandomProjection(n, random_state=0))
         return _dense(bench, embedder, bench.embedded(embedder))
 
     return bench.system("random-projection", build, dimensions=_DIMENSIONS)
@@ -68,7 +68,7 @@ def svd(bench: Bench) -> System:
     def build() -> Retriever:
         from sklearn.decomposition import TruncatedSVD
 
-        embedder = _Projected(bench, TruncatedSVD(_DIMENSIONS, random_state=0))
+        embedder = _Projected(bench, lambda n: TruncatedSVD(n, random_state=0))
         return _dense(bench, embedder, bench.embedded(embedder))
 
     return bench.system("svd", build, dimensions=_DIMENSIONS)
@@ -158,13 +158,15 @@ class _FirstLine:
 
 
 class _Projected:
-    """`Embedder` by TF-IDF and a projection, both fitted on what the topics may reach."""
+    """`Embedder` by TF-IDF and a projection to as many dimensions as MiniLM has, or as there are words; both are fitted on what the
+    topics may reach."""
 
-    def __init__(self, bench: Bench, projection: Any) -> None:
+    def __init__(self, bench: Bench, projection: Callable[[int], Any]) -> None:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         self._words = TfidfVectorizer(sublinear_tf=True, stop_words="english", min_df=2)
-        self._projection = projection.fit(self._words.fit_transform([document.text for document in bench.reachable]))
+        rows = self._words.fit_transform([document.text for document in bench.reachable])
+        self._projection = projection(min(_DIMENSIONS, rows.shape[1] - 1)).fit(rows)
 
     async def embed(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> Vectors:
         import numpy as np
