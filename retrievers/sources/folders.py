@@ -9,13 +9,13 @@ from pathlib import Path
 
 from litrag.retrievers.sources.reading import kind_of
 
-__all__ = ["Listing", "listed"]
+__all__ = ["Listing", "listed", "storable"]
 
 
 @dataclass(slots=True)
 class Listing:
     """Files with what they are called within the folder ("notes/a.md"); `unknown` counts those of no known kind by suffix; `problems`
-    are folders that cannot be looked into."""
+    are folders that cannot be looked into, and names that no text can hold."""
 
     files: list[tuple[Path, str]] = field(default_factory=list)
     unknown: Counter[str] = field(default_factory=Counter)
@@ -39,6 +39,9 @@ def _walk(folder: Path, within: str, seen: set[tuple[int, int]], found: Listing)
         return
     for name in names:
         path, label = folder / name, f"{within}{name}"
+        if not storable(path):
+            found.problems.append(f"{str(path).encode('utf-8', 'replace').decode()}: its name is not UTF-8; rename it")
+            continue
         try:
             is_folder, is_file = path.is_dir(), path.is_file()
             identity = _identity(path) if is_folder else (0, 0)
@@ -51,6 +54,15 @@ def _walk(folder: Path, within: str, seen: set[tuple[int, int]], found: Listing)
             found.files.append((path, label))
         elif is_file:
             found.unknown[path.suffix.lower() or "no suffix"] += 1
+
+
+def storable(path: Path) -> bool:
+    """Whether a path's name is text: on Linux it may be any bytes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _identity(folder: Path) -> tuple[int, int]:

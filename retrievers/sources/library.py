@@ -15,6 +15,7 @@ from litrag.core.events import Listener, silent
 from litrag.core.paths import libraries_folder
 from litrag.core.types import Document, Paper, Passage
 from litrag.retrievers.bm25 import BM25Index
+from litrag.retrievers.sources.folders import storable
 from litrag.retrievers.sources.library_building import build, files_of, unread
 from litrag.retrievers.sources.library_files import (
     Manifest,
@@ -171,6 +172,8 @@ def add_library(paths: Sequence[Path], *, name: str | None = None, listen: Liste
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", name):
         raise BadInput(f"library name {name!r}: use letters, digits, '.', '_' and '-'")
     wanted = [path.expanduser().resolve() for path in paths]
+    if odd := next((path for path in wanted if not storable(path)), None):
+        raise BadInput(f"{str(odd).encode('utf-8', 'replace').decode()}: its name is not UTF-8; rename it")
     return _made(libraries_folder() / name, wanted, name=name, added=True, listen=listen)
 
 
@@ -284,6 +287,7 @@ def _notes(manifest: Manifest) -> Iterator[str]:
         if file.problem:
             yield file.problem
         yield from file.warnings
+    yield from manifest.problems
     if manifest.unknown:
         yield unread(manifest.unknown)
 

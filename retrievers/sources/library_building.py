@@ -96,6 +96,7 @@ def build(
                 sources=tuple(Source(path=str(path), folder=path.is_dir()) for path in sources),
                 files=files,
                 unknown=dict(sorted(found.unknown.items())),
+                problems=tuple(found.problems),
             )
         finally:
             table.close()

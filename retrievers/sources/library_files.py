@@ -91,7 +91,7 @@ class SourceFile(BaseModel):
 
 class Manifest(BaseModel):
     """What a library is. `fingerprint` is a hash over all papers and passages in order; `contents` the folder that holds them; `unknown`
-    counts the files in its folders that are of no kind that litrag reads, by suffix."""
+    counts the files in its folders that are of no kind that litrag reads, by suffix; `problems` says what in them could not be looked at."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     version: Literal[3] = 3
@@ -104,6 +104,7 @@ class Manifest(BaseModel):
     sources: tuple[Source, ...]
     files: tuple[SourceFile, ...]
     unknown: dict[str, int] = {}
+    problems: tuple[str, ...] = ()
 
 
 class VectorNote(BaseModel):

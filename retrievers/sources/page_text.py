@@ -26,6 +26,7 @@ _NOTHING: Final = dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff", "")
 _NEWLINES: Final = {"\r": "\n", "\u2028": "\n", "\u2029": "\n"}
 _TABLE: Final = str.maketrans({**_LIGATURES, **_SPACES, **_NOTHING, **_NEWLINES})
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+_COMPOUND: Final = re.compile(r"(?<!\w)\w{1,40}-\w{1,40}")  # bounded, or a line without a space takes hours
 _HYPHENS: Final = "-\u2010\u00ad"
 _NUMBER: Final = re.compile(
     r"^(?:page\s+)?\d+(?:\s*(?:/|of)\s*\d+)?\b|\b(?:page\s+)?\d+(?:\s*(?:/|of)\s*\d+)?$", re.IGNORECASE
@@ -81,7 +82,7 @@ def paragraphs(text: str) -> str:
 
 def _compounds(lines: Iterable[str]) -> set[str]:
     """What the document writes with a hyphen within a line."""
-    return {word.casefold() for line in lines for word in re.findall(r"\w+-\w+", line)}
+    return {word.casefold() for line in lines for word in _COMPOUND.findall(line)}
 
 
 def _line(line: str) -> str:

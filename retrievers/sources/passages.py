@@ -14,6 +14,7 @@ __all__ = ["passages"]
 
 _MOST: Final = 200  # words
 _TAIL: Final = 60  # fewer words than this at the end of a page join what stands before them
+_BLOCK: Final = 8000  # characters in which sentences are found at once
 _LETTERS: Final = 8  # a word counts once for each eight characters: not all languages put spaces between words
 
 
@@ -48,14 +49,27 @@ def _join_tail(spans: list[tuple[int, int, int]], sizes: list[int]) -> None:
 
 
 def _sentences(text: str) -> Iterator[tuple[int, int]]:
-    """Sentences as offsets, one paragraph in hand at a time; a sentence without an end, such as a table, is cut between words."""
-    for line in re.finditer(r"[^\n]+", text):
-        for sentence in sentences(line[0]):
-            start, end = line.start() + sentence.start, line.start() + sentence.end
+    """Sentences as offsets; one without an end, such as a table, is cut between words."""
+    for first, last in _blocks(text):
+        for sentence in sentences(text[first:last]):
+            start, end = first + sentence.start, first + sentence.end
             if _words(sentence.text) <= _MOST:
                 yield start, end
             else:
                 yield from _cut(text, start, end)
+
+
+def _blocks(text: str) -> Iterator[tuple[int, int]]:
+    """Paragraphs as offsets; very long ones in parts, since to find sentences takes time as the square of the length."""
+    for line in re.finditer(r"[^\n]+", text):
+        start, end = line.span()
+        while end - start > _BLOCK:
+            half = start + _BLOCK // 2
+            cut = max(text.rfind(". ", half, start + _BLOCK) + 1, half)
+            cut = cut if cut > half else max(text.rfind(" ", half, start + _BLOCK), half)
+            yield start, cut
+            start = cut
+        yield start, end
 
 
 def _cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

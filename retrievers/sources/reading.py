@@ -39,4 +39,4 @@ def read_records(path: Path, warn: Warn, pdfs: PdfReading) -> Iterator[Record]:
             yield of_pdf(pdfs.read(path, warn))
             return
         refuse_binary(path)
-        yield read_text(path) if kind == ".txt" else read_markdown(path)
+        yield read_text(path, warn) if kind == ".txt" else read_markdown(path, warn)

@@ -89,6 +89,27 @@ def test_a_broken_file_in_a_folder_is_a_warning_with_its_name_and_stays_known(tm
     library.close()
 
 
+def test_a_name_that_is_no_text_is_a_warning(tmp_path: Path) -> None:
+    """Old archives hold names in other encodings; no JSON and no database can hold them."""
+    shelf = folder(tmp_path)
+    odd = Path(os.fsdecode(os.fsencode(shelf) + b"/caf\xe9.md"))
+    odd.write_text("# Coffee\n")
+    library = add_library([shelf])
+    assert len(library) == 5
+    assert library.warnings == (f"{shelf}/caf?.md: its name is not UTF-8; rename it",)
+    assert library.info().notes == library.warnings
+    library.close()
+    with pytest.raises(BadInput, match="its name is not UTF-8; rename it"):
+        add_library([odd], name="odd")
+
+
+def test_a_text_that_is_longer_than_a_book_is_cut_with_a_word(tmp_path: Path) -> None:
+    (tmp_path / "long.txt").write_text("Long\n\n" + "x" * 5_000_000)
+    library = add_library([tmp_path / "long.txt"])
+    assert library.warnings == ("long.txt: only its first 5,000,000 characters are read",)
+    library.close()
+
+
 @pytest.mark.parametrize("name", ["broken.pdf", "broken.txt", "broken.csv", "broken.ris"])
 def test_a_broken_file_that_was_named_by_itself_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"")

@@ -102,6 +102,16 @@ def test_the_first_heading_or_line_is_the_title(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "piece", ["x", "[", "![", "<!--", "# ", "#", "a-", "a!", " \n", "1 ", ". ", "---\n", "(", "狐", "10.1/"]
+)
+@pytest.mark.parametrize("name", ["a.md", "a.txt"])
+def test_no_text_takes_longer_than_its_length_warrants(tmp_path: Path, name: str, piece: str) -> None:
+    """One file of a million brackets must not hold up the building of a library: these took hours, or would."""
+    record = read(tmp_path / name, "Title\n\n" + piece * (1_000_000 // len(piece)))
+    assert record.paper.title
+
+
+@pytest.mark.parametrize(
     ("content", "reason"),
     [
         (b" \n\n", "holds no text"),
