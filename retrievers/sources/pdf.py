@@ -53,6 +53,7 @@ class PdfReading:
         texts: list[str] = []
         info: dict[str, str] = {}
         pieces: tuple[tuple[str, float, int], ...] = ()
+        faults: list[str] = []
         total, lost, ended = 0, 0, False
         while not ended:
             left = self._characters - sum(map(len, texts))
@@ -65,6 +66,7 @@ class PdfReading:
                     ended = True
                 else:
                     if "fault" in answer:
+                        faults.append(answer["fault"])
                         warn(f"{path.name}, page {len(texts) + 1}: cannot be read ({answer['fault']}); left out")
                     texts.append(answer.get("text", ""))
                     pieces = tuple(tuple(piece) for piece in answer.get("pieces", ())) or pieces
@@ -72,10 +74,13 @@ class PdfReading:
                 if not total:
                     raise BadInput(f"{path} is damaged (no reader gets through it); fetch it again")
                 lost += 1
+                faults.append("it takes too long")
                 warn(f"{path.name}, page {len(texts) + 1}: takes too long to read; left out")
                 texts.append("")
                 if lost == _MOST_LOST or len(texts) >= total:
                     break
+        if not any(text.strip() for text in texts) and faults:
+            raise BadInput(f"{path} is damaged (no page can be read: {faults[0]}); fetch it again")
         return self._checked(path, PdfFile(tuple(texts), info, pieces), total, warn)
 
     def _checked(self, path: Path, file: PdfFile, total: int, warn: Callable[[str], None]) -> PdfFile:

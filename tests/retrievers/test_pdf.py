@@ -155,6 +155,11 @@ def test_a_page_that_never_ends_costs_that_page(tmp_path: Path) -> None:
     assert warnings == ["a.pdf, page 2: takes too long to read; left out"]
 
 
+def test_a_pdf_of_which_no_page_can_be_read_is_not_taken_for_a_scan(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"a\.pdf is damaged \(no page can be read: it takes too long\)"):
+        read(tmp_path / "a.pdf", pdf([bomb()]), seconds=1)
+
+
 def test_five_hundred_pages_are_read_and_a_book_beyond_the_limit_is_cut_with_a_word(tmp_path: Path) -> None:
     data = pdf([Page(column(paragraphs(i, sentences=3))) for i in range(500)])
     record, warnings = read(tmp_path / "a.pdf", data)
