@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from litrag.core.budget import Budget, Spend
@@ -45,8 +45,9 @@ class RecordedSearch:
     async def search(self, source: Source, query: Query, k: int) -> str:
         """The store id of the SourceResult. Raises BudgetSpent, also for a search that is under way when the run's time is up."""
         before = query.before.isoformat() if query.before else None
-        only = [sorted(part) if isinstance(part, frozenset) else part for part in astuple(query.only)]
-        key = digest(["search", source.name, query.text, query.kind, before, sorted(query.exclude), only, k])
+        key = digest(
+            ["search", source.name, query.text, query.kind, before, sorted(query.exclude), query.only.parts, k]
+        )
         return await self.kept("search", source.name, key, lambda: source.search(query, k), SourceResult)
 
     async def kept(

@@ -59,6 +59,11 @@ class Filter:
     def __bool__(self) -> bool:
         return self != Filter()
 
+    @property
+    def parts(self) -> tuple[int | list[str], ...]:
+        """Its fields as JSON takes them, the same for equal filters in every process."""
+        return (self.first_year, self.last_year, sorted(self.venues), sorted(self.sources))
+
     def admits(self, *, year: int, venue: str, source: str) -> bool:
         """Whether a document with these facts may come back."""
         low = not self.first_year or year >= self.first_year

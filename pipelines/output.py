@@ -148,7 +148,7 @@ def _same_request(request: ReviewRequest) -> str:
     asked = asdict(request)
     for name in ("force", "out"):
         del asked[name]
-    return digest({**asked, "before": str(request.before)})
+    return digest({**asked, "before": str(request.before), "only": request.only.parts})
 
 
 def _sha(path: Path) -> str:
