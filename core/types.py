@@ -176,7 +176,7 @@ class Hit:
 
     def scored(self, *scores: Score) -> Hit:
         """A copy with `scores` appended."""
-        return replace(self, scores=(*self.scores, *scores))
+        return Hit(self.document, (*self.scores, *scores))
 
 
 @dataclass(frozen=True, slots=True)
