@@ -44,6 +44,7 @@ TABLES: Final = {
         "retrieval",
         EvalOptions("acl:new", ("bm25", "dense", "fields", "trained", "citing", "trained-citing"), measures=_ACL[:5]),
     ),
+    "retrieval-acl-snowball": ("retrieval", EvalOptions("acl:test", ("fields", "snowball"), measures=_ACL[:5])),
     "retrieval-acl-training": (
         "retrieval",
         EvalOptions(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -10,13 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 from litrag.core.errors import BadInput
 from litrag.core.paths import home
 from litrag.core.store import digest
-from litrag.core.types import Hit, Query, Ranking, Score
+from litrag.core.types import Hit, Paper, Query, Ranking, Score
 from litrag.corpora import load, split_of
 from litrag.evals.retrieval_bench import Bench, Counted
 from litrag.evals.retrieval_rows import by_fields
 from litrag.evals.runner import System
 from litrag.models.weights import documents_model
 from litrag.retrievers.citing import CitingPapers, ReferenceList
+from litrag.retrievers.snowball import EmbeddingScorer, Snowball
+from litrag.retrievers.sources.citation_file import CitationFile
 from litrag.training import defaults_of
 from litrag.training.config import TrainConfig
 from litrag.training.kit import train
@@ -32,6 +35,7 @@ __all__ = [
     "fields_popularity",
     "lists_before",
     "popularity",
+    "snowball",
     "trained",
     "trained_citing",
 ]
@@ -120,6 +124,13 @@ def trained_citing(bench: Bench) -> System:
     )
 
 
+def snowball(bench: Bench) -> System:
+    """`fields`, then two hops along citations that were known before the query's year, both ways, from its best 20."""
+    return bench.ranking(
+        "snowball", lambda: _Snowballed(bench, by_fields(bench)), seeds=20, hops=2, weight=NEIGHBOUR_WEIGHT
+    )
+
+
 def _weights() -> dict[str, Any]:
     return {"popularity": POPULARITY_WEIGHT, "neighbours": NEIGHBOUR_WEIGHT}
 
@@ -184,23 +195,10 @@ class _Citing:
     async def rank(self, query: Query, k: int) -> Counted:
         assert query.before is not None
         as_of = date(query.before.year - 1, 1, 1)  # lists of strictly earlier years than the query's
-        scores: dict[str, float] = {}
-        hits: dict[str, Hit] = {}
-        if self._first is not None:
-            (ranking,) = await self._first.retrieve([query], k)
-            scores, hits = _standard(ranking), {hit.document.id: hit for hit in ranking.hits}
-        lowest = min(scores.values(), default=0.0)
-        for name, value in self._gains(query, as_of).items():
-            scores[name] = scores.get(name, lowest) + value
-        allowed = self._allowed(query)
-        order = sorted((name for name in scores if allowed(name)), key=lambda name: (-scores[name], name))[:k]
-        found = (hits.get(name) or Hit(self._bench.documents[name]) for name in order)
-        ranked = (hit.scored(Score(scores[hit.document.id], "citing", query.text, i)) for i, hit in enumerate(found, 1))
-        return Counted(Ranking(query, tuple(ranked)))
+        first = Ranking(query) if self._first is None else (await self._first.retrieve([query], k))[0]
+        return Counted(_raised(self._bench, first, self._gains(query, as_of), k))
 
     def _gains(self, query: Query, as_of: date) -> dict[str, float]:
-        import math
-
         gains = {n: self._popular * math.log1p(c) for n, c in self._papers.popularity(query, as_of).items()}
         if self._near:
             for name, value in self._papers.neighbours(query, self._vector(query), as_of).items():
@@ -213,9 +211,57 @@ class _Citing:
         vector: Vectors = self._bench.index.vectors[self._bench.index.places[own]]
         return vector
 
-    def _allowed(self, query: Query) -> Callable[[str], bool]:
-        places, allowed = self._bench.index.places, self._bench.index.allowed(query)
-        return lambda name: name in places and bool(allowed[places[name]])
+
+class _Snowballed:
+    """A first stage's z-scores plus the snowball's scores."""
+
+    def __init__(self, bench: Bench, first: Retriever) -> None:
+        self._bench, self._first = bench, first
+        rows = [{"id": item.id, "cites": item.cites, "year": item.day.year} for item in lists_before(bench)]
+        self._graph = CitationFile.over(rows, self._papers)
+        self._scorer = EmbeddingScorer(bench.embedder())
+
+    async def rank(self, query: Query, k: int) -> Counted:
+        assert query.before is not None
+        (first,) = await self._first.retrieve([query], k)
+        known = self._graph.before(date(query.before.year - 1, 1, 1))
+        walk = Snowball(
+            graph=known,
+            graph_name="file",
+            scorer=self._scorer,
+            hops=2,
+            seeds=20,
+            most=300,
+            directions=("references", "citations"),
+            dry=0.0,
+        )
+        # Papers that the first stage has may be raised, too, so only the seeds count as known.
+        grown = await walk.grow(query, self._papers(first.ids[:20]))
+        best = max((scores[-1].value for scores in grown.scores), default=1.0)
+        gains = {
+            paper.id: NEIGHBOUR_WEIGHT * math.log1p(5 * scores[-1].value / best)
+            for paper, scores in zip(grown.papers, grown.scores, strict=True)
+        }
+        return Counted(_raised(self._bench, first, gains, k), {"searches": 1 + grown.requests})
+
+    def _papers(self, ids: Sequence[str]) -> list[Paper]:
+        found = (self._bench.documents[name] for name in ids if name in self._bench.documents)
+        return [Paper(d.id, d.title, d.text.partition("\n")[2], year=int(d.metadata.get("year") or 0)) for d in found]
+
+
+def _raised(bench: Bench, first: Ranking, gains: Mapping[str, float], k: int) -> Ranking:
+    """The first stage's z-scores with what is gained beside them; what it lacks begins at its lowest. Only what the query may get."""
+    query = first.query
+    scores, hits = _standard(first), {hit.document.id: hit for hit in first.hits}
+    lowest = min(scores.values(), default=0.0)
+    for name, value in gains.items():
+        scores[name] = scores.get(name, lowest) + value
+    places, allowed = bench.index.places, bench.index.allowed(query)
+    may = [name for name in scores if name in places and allowed[places[name]]]
+    order = sorted(may, key=lambda name: (-scores[name], name))[:k]
+    found = (hits.get(name) or Hit(bench.documents[name]) for name in order)
+    ranked = (hit.scored(Score(scores[hit.document.id], "citing", query.text, i)) for i, hit in enumerate(found, 1))
+    return Ranking(query, tuple(ranked))
 
 
 def _standard(ranking: Ranking) -> dict[str, float]:

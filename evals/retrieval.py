@@ -38,6 +38,7 @@ METHODS: Final = {
     "popularity": f"{_CITED}:popularity",
     "bm25-popularity": f"{_CITED}:bm25_popularity",
     "fields-popularity": f"{_CITED}:fields_popularity",
+    "snowball": f"{_CITED}:snowball",
     "citing": f"{_CITED}:citing",
     "trained-citing": f"{_CITED}:trained_citing",
     "dense-trained": f"{_CITED}:dense_trained",

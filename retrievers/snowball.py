@@ -1,6 +1,6 @@
 """Snowballing (Wohlin, EASE 2014): from papers found to the papers that they cite or that cite them, scored against the query.
 
-The graph is asked for one paper at a time, so a budget around it (`agents.recorded`) holds to the request. A hop's candidates are the
+The graph is asked for one paper at a time, so a budget around it (`agents.one_pass.RecordedGraph`) holds to the request. A hop's candidates are the
 linked papers that are new; the best of them are where the next hop starts."""
 
 from __future__ import annotations
@@ -57,12 +57,14 @@ class WordScorer:
 @dataclass(frozen=True, slots=True)
 class Grown:
     """New papers, best first, beside each its score "snowball" and one "snowball:from" a paper that led there (`query` is its title, the
-    value its likeness to the query); the hops; how many papers the graph could not be asked about or does not know; soft failures."""
+    value its likeness to the query); the hops; how many papers the graph could not be asked about or does not know; requests to the graph;
+    soft failures."""
 
     papers: tuple[Paper, ...]
     scores: tuple[tuple[Score, ...], ...]
     trajectory: Trajectory
     skipped: int = 0
+    requests: int = 0
     warnings: tuple[str, ...] = ()
 
 
@@ -150,7 +152,7 @@ class _Walk:
         self._links: dict[str, dict[str, tuple[str, float]]] = {}
         self._hops: list[Hop] = []
         self._warnings: list[str] = []
-        self._skipped = 0
+        self._skipped = self._requests = 0
 
     async def hop(self, frontier: Sequence[Paper], likeness: Mapping[str, float]) -> tuple[list[Paper], str]:
         """New papers that the frontier links to, and why the walk must end, "" where it may go on."""
@@ -159,6 +161,7 @@ class _Walk:
         ]
         self._skipped += len(frontier) - len(asked)
         calls = [self._linked(name, direction) for _, name in asked for direction in self._snowball.directions]
+        self._requests += len(calls)
         answers = await asyncio.gather(*calls, return_exceptions=True)
         owners = [paper for paper, _ in asked for _ in self._snowball.directions]
         total = sum(likeness.get(paper.id, 0.0) for paper, _ in asked) or 1.0
@@ -207,7 +210,9 @@ class _Walk:
             scores.append((*came, Score(self.scores[name], "snowball", text, rank)))
         papers = tuple(self.found[name] for name in order)
         warnings = tuple(dict.fromkeys(self._warnings))
-        return Grown(papers, tuple(scores), Trajectory(tuple(self._hops), stop), self._skipped, warnings)
+        return Grown(
+            papers, tuple(scores), Trajectory(tuple(self._hops), stop), self._skipped, self._requests, warnings
+        )
 
     async def _linked(self, name: str, direction: str) -> Sequence[Paper]:
         graph = self._snowball.graph
