@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from litrag.core.budget import Budget, Spend
-from litrag.core.errors import BudgetSpent
+from litrag.core.errors import BudgetSpent, SourceUnknown
 from litrag.core.ledger import Ledger
 from litrag.core.protocols import CitationGraph, Source, SourceResult, Usage
 from litrag.core.store import Store, digest
@@ -80,6 +80,14 @@ class RecordedSearch:
 
 
 @dataclass(frozen=True, slots=True)
+class _Links:
+    """A graph's answer about one paper; `unknown` is what it said where it does not know the paper."""
+
+    papers: tuple[Paper, ...] = ()
+    unknown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedGraph:
     """A `CitationGraph` whose answers are budgeted, booked and kept like searches, paper by paper."""
 
@@ -88,7 +96,7 @@ class RecordedGraph:
     recorded: RecordedSearch
 
     async def references(self, ids: Sequence[str]) -> dict[str, tuple[Paper, ...]]:
-        """What each id cites. Raises BudgetSpent, SourceFault."""
+        """What each id cites. Raises BudgetSpent, SourceFault; SourceUnknown, which is an answer and kept, too."""
         return {name: await self._links("references", name, self.graph.references) for name in ids}
 
     async def citations(self, ids: Sequence[str]) -> dict[str, tuple[Paper, ...]]:
@@ -101,12 +109,17 @@ class RecordedGraph:
         name: str,
         asked: Callable[[Sequence[str]], Coroutine[Any, Any, Mapping[str, tuple[Paper, ...]]]],
     ) -> tuple[Paper, ...]:
-        async def call() -> tuple[Paper, ...]:
-            return (await asked([name])).get(name, ())
+        async def call() -> _Links:
+            try:
+                return _Links((await asked([name])).get(name, ()))
+            except SourceUnknown as error:
+                return _Links(unknown=str(error))
 
-        found = await self.recorded.kept(what, self.name, digest([what, self.name, name]), call, tuple[Paper, ...])
-        papers: tuple[Paper, ...] = self.recorded.store.get(found, tuple[Paper, ...])
-        return papers
+        found = await self.recorded.kept(what, self.name, digest([what, self.name, name]), call, _Links)
+        links = self.recorded.store.get(found, _Links)
+        if links.unknown:
+            raise SourceUnknown(links.unknown)
+        return links.papers
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ LitragError                    1  a bug or an unforeseen state
 │   ├── VectorsInUse           3  another process holds a library's vectors; a copy can be read
 │   ├── SourceFault            3  a scholarly source failed; inside a search it becomes a warning
 │   │   ├── SourceRefused      3  wrong key, no credits, a request it does not take: another try does not help
+│   │   │   └── SourceUnknown  3  404: the source has nothing under an id
 │   │   └── SourceOverloaded   3  429, 5xx, time-out, unreadable reply: worth another try
 │   └── ModelFault             3  a model call failed
 │       ├── ModelUnavailable   3  unknown model, wrong or missing key, refused
@@ -45,6 +46,7 @@ __all__ = [
     "SourceFault",
     "SourceOverloaded",
     "SourceRefused",
+    "SourceUnknown",
     "UnknownName",
     "VectorsInUse",
 ]
@@ -111,6 +113,10 @@ class SourceFault(EnvironmentFault):
 
 class SourceRefused(SourceFault):
     """The source refuses: the key, the credits, the request itself."""
+
+
+class SourceUnknown(SourceRefused):
+    """The source has nothing under the id that it was asked for."""
 
 
 class SourceOverloaded(SourceFault):

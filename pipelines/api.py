@@ -17,6 +17,7 @@ from litrag.models.request import Backend
 from litrag.pipelines.reading import Abstract, parse_abstract, read_abstract
 from litrag.pipelines.review import run_review
 from litrag.pipelines.runs import Run, new_run
+from litrag.pipelines.snowballing import GRAPHS
 from litrag.pipelines.state import ReviewRequest, ReviewState
 from litrag.retrievers.sources.library import list_libraries
 
@@ -125,7 +126,7 @@ def make_request(
         before=before,
         strict_dates=strict_dates,
         exclude=tuple(exclude),
-        settings=settings.model_dump(mode="json"),
+        settings={**settings.model_dump(mode="json"), "snowball_graph": _graph(settings.snowball_graph)},
         force=force,
     )
 
@@ -136,6 +137,11 @@ def absolute(libraries: Sequence[str | Path]) -> tuple[str, ...]:
     return tuple(
         str(Path(name).resolve()) if str(name) not in known and Path(name).exists() else str(name) for name in libraries
     )
+
+
+def _graph(name: str) -> str:
+    path = Path(name).expanduser()
+    return str(path.resolve()) if name not in GRAPHS and path.exists() else name
 
 
 def _abstract(source: str | Path, title: str | None) -> Abstract:

@@ -76,8 +76,11 @@ async def search(shop: Workshop, state: ReviewState) -> ReviewState:
     results, warnings = list(found.results), [*found.warnings]
     stop = found.trajectory.stop_reason
     if stop == "done" and (snowball := shop.snowball()) is not None:
-        grown = await snowball.grow(queries[0], _best(shop, queries[0], results))
-        shop.say("snowball", f"{len(grown.papers)} more papers ({grown.trajectory.stop_reason})")
+        grown = await snowball.grow(
+            queries[0], _best(shop, queries[0], results), allowed=lambda linked: _screened(shop, linked).kept
+        )
+        skipped = f", {grown.skipped} unknown to {snowball.graph_name}" if grown.skipped else ""
+        shop.say("snowball", f"{len(grown.papers)} more papers ({grown.trajectory.stop_reason}){skipped}")
         more = SourceResult(snowball.graph_name, queries[0], grown.papers, grown.scores)
         results.append(shop.store.put(more, SourceResult))
         warnings += grown.warnings
@@ -159,10 +162,16 @@ finding_nodes: Final = {
 
 def _pooled(shop: Workshop, query: Query, ids: Sequence[str]) -> tuple[dict[str, Paper], Ranking, Screened]:
     """The papers of some results that may be cited, by id, one record each; their fused ranking; what became of the others."""
-    request = shop.request
     results = _told_apart([shop.store.get(name, SourceResult) for name in ids])
     papers, same = merge([with_origin(paper, result.source) for result in results for paper in result.papers])
-    screened = screen(
+    screened = _screened(shop, papers)
+    kept = {paper.id: paper for paper in screened.kept}
+    return kept, _fused(query, results, kept, same), screened
+
+
+def _screened(shop: Workshop, papers: Sequence[Paper]) -> Screened:
+    request = shop.request
+    return screen(
         papers,
         title=request.title if request.own else "",
         abstract=request.abstract if request.own else "",
@@ -170,8 +179,6 @@ def _pooled(shop: Workshop, query: Query, ids: Sequence[str]) -> tuple[dict[str,
         exclude=frozenset(request.exclude),
         strict_dates=request.strict_dates,
     )
-    kept = {paper.id: paper for paper in screened.kept}
-    return kept, _fused(query, results, kept, same), screened
 
 
 def _told_apart(results: Sequence[SourceResult]) -> list[SourceResult]:

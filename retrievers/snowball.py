@@ -1,6 +1,6 @@
 """Snowballing (Wohlin, EASE 2014): from papers found to the papers that they cite or that cite them, scored against the query.
 
-The graph is asked for one paper at a time, so a budget around it (`agents.recorded`) holds to the request. A hop's candidates are the
+The graph is asked for one paper at a time, so a budget around it (`agents.one_pass.RecordedGraph`) holds to the request. A hop's candidates are the
 linked papers that are new; the best of them are where the next hop starts."""
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import statistics
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from litrag.core.errors import BadInput, BudgetSpent, SourceFault
+from litrag.core.errors import BadInput, BudgetSpent, SourceFault, SourceUnknown
 from litrag.core.protocols import CitationGraph, Embedder
 from litrag.core.types import Hop, Paper, Query, Score, Trajectory
 from litrag.retrievers.bm25 import BM25Index
@@ -57,7 +57,8 @@ class WordScorer:
 @dataclass(frozen=True, slots=True)
 class Grown:
     """New papers, best first, beside each its score "snowball" and one "snowball:from" a paper that led there (`query` is its title, the
-    value its likeness to the query); the hops; papers that the graph does not know by any id; requests to the graph; soft failures."""
+    value its likeness to the query); the hops; how many papers the graph could not be asked about or does not know; requests to the graph;
+    soft failures."""
 
     papers: tuple[Paper, ...]
     scores: tuple[tuple[Score, ...], ...]
@@ -94,21 +95,28 @@ class Snowball:
         if not self.directions or not set(self.directions) <= set(_DIRECTIONS):
             raise BadInput(f"snowball: directions {self.directions} must be among {', '.join(_DIRECTIONS)}")
 
-    async def grow(self, query: Query, papers: Sequence[Paper]) -> Grown:
+    async def grow(
+        self,
+        query: Query,
+        papers: Sequence[Paper],
+        *,
+        allowed: Callable[[Sequence[Paper]], Sequence[Paper]] = lambda linked: linked,
+    ) -> Grown:
         """New papers linked to the first of `papers`, published before `query.before` (a year counts as its 31 December, undated ones stay),
-        none of `query.exclude`, none that is one of `papers`. A failing graph and a spent budget end it; what was gathered stays."""
-        walk = _Walk(self, query, list(papers))
-        likeness = dict(
-            zip((p.id for p in papers[: self.seeds]), await self._likeness(query, papers[: self.seeds]), strict=True)
-        )
+        none of `query.exclude`, none that is one of `papers`, and of those what `allowed` leaves: what may not be cited (the user's own
+        paper) leads nowhere, either. A failing graph is a warning, a spent budget ends it; what was gathered stays. Raises ModelFault."""
+        walk = _Walk(self, query, list(papers), allowed)
+        likeness, stopped = await self._likeness(query, papers[: self.seeds])
+        if stopped:
+            return walk.grown(stopped)
         level = statistics.median(likeness.values()) if likeness else 0.0
         frontier: Sequence[Paper] = papers[: self.seeds]
         stop = "done"
         for _ in range(self.hops):
             found, ended = await walk.hop(frontier, likeness)
-            like = dict(zip((p.id for p in found), await self._likeness(query, found), strict=True))
+            like, stopped = await self._likeness(query, found)
             walk.judge(found, like)
-            if ended:
+            if ended := ended or stopped:
                 stop = ended
                 break
             if sum(value >= self.near * level for value in like.values()) < self.dry * max(len(like), 1):
@@ -118,15 +126,27 @@ class Snowball:
             likeness = like
         return walk.grown(stop)
 
-    async def _likeness(self, query: Query, papers: Sequence[Paper]) -> Sequence[float]:
-        return await self.scorer.score(query, papers) if papers else ()
+    async def _likeness(self, query: Query, papers: Sequence[Paper]) -> tuple[dict[str, float], str]:
+        """Id -> likeness, by words where the budget of the scorer is spent, and whether it is: why, or ""."""
+        stopped = ""
+        try:
+            values = await self.scorer.score(query, papers) if papers else ()
+        except BudgetSpent as error:
+            values, stopped = await WordScorer().score(query, papers), str(error)
+        return dict(zip((paper.id for paper in papers), values, strict=True)), stopped
 
 
 class _Walk:
     """What one snowball has gathered."""
 
-    def __init__(self, snowball: Snowball, query: Query, known: list[Paper]) -> None:
-        self._snowball, self._query, self._known = snowball, query, known
+    def __init__(
+        self,
+        snowball: Snowball,
+        query: Query,
+        known: list[Paper],
+        allowed: Callable[[Sequence[Paper]], Sequence[Paper]],
+    ) -> None:
+        self._snowball, self._query, self._known, self._allowed = snowball, query, known, allowed
         self.found: dict[str, Paper] = {}
         self.scores: dict[str, float] = {}
         self._links: dict[str, dict[str, tuple[str, float]]] = {}
@@ -146,17 +166,23 @@ class _Walk:
         owners = [paper for paper, _ in asked for _ in self._snowball.directions]
         total = sum(likeness.get(paper.id, 0.0) for paper, _ in asked) or 1.0
         linked: list[tuple[Paper, Paper]] = []
+        unknown: set[str] = set()
         ended = ""
         for owner, answer in zip(owners, answers, strict=True):
             if isinstance(answer, BudgetSpent):
                 ended = ended or str(answer)
+            elif isinstance(answer, SourceUnknown):
+                unknown.add(owner.id)
             elif isinstance(answer, SourceFault):
                 self._warnings.append(f"snowball: {answer}")
             elif isinstance(answer, BaseException):
                 raise answer
             else:
                 linked += [(owner, paper) for paper in answer if self._may_come(paper)]
-        fresh = self._fresh([paper for _, paper in linked])
+        self._skipped += len(unknown)
+        if len(unknown) == len(asked) > 0:
+            self._warnings.append(f"snowball: {self._snowball.graph_name} knows none of {len(asked)} papers")
+        fresh = self._fresh(self._allowed(list({paper.id: paper for _, paper in linked}.values())))
         for owner, paper in linked:
             if (name := fresh.get(paper.id)) is not None:
                 weight = likeness.get(owner.id, 0.0) / total

@@ -60,7 +60,7 @@ class CitationFile:
 
     def _counts(self, name: str) -> bool:
         year = self.years.get(name, 0)
-        return self.as_of is None or (year > 0 and date(year, 12, 31) < self.as_of)
+        return self.as_of is None or 0 < year < self.as_of.year
 
 
 def read_citations(path: Path, warn: Callable[[str], None]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from litrag.core.errors import SourceFault, SourceRefused
+from litrag.core.errors import SourceUnknown
 from litrag.core.protocols import SourceResult
 from litrag.core.types import Paper, Query
 from litrag.retrievers.normal_forms import arxiv_id_in, doi
@@ -42,15 +42,7 @@ _TAG: Final = re.compile(r"<!--.*?-->|</?[a-z][\w-]*(?::[\w-]+)?(?:\s[^<>]*)?/?>
 _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]\w{1,30});", re.IGNORECASE)
 
 
-class _Unregistered(SourceRefused):
-    """A 404."""
-
-
-def _judge(status: int, headers: Mapping[str, str], text: str) -> SourceFault | None:
-    return _Unregistered("Crossref answered 404: not found") if status == 404 else None
-
-
-CROSSREF: Final = Host("Crossref", interval=1.0, judge=_judge)  # the rate of lists for callers without a mail address
+CROSSREF: Final = Host("Crossref", interval=1.0)  # the rate of lists for callers without a mail address
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +126,7 @@ class Crossref:
         request = WebRequest(f"{self._url}/works/{quote(number, safe='')}{what}")
         try:
             return await self._web.fetch(request, self._host, _message, seconds=self._seconds)
-        except _Unregistered:
+        except SourceUnknown:
             return None
 
 

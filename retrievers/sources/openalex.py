@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
+from urllib.parse import quote
 
 from litrag.core.errors import SourceFault, SourceOverloaded, SourceRefused
 from litrag.core.protocols import SourceResult
@@ -61,7 +62,8 @@ class OpenAlex:
         return await answered(self.name, query, k, papers)
 
     async def references(self, ids: Sequence[str]) -> dict[str, tuple[Paper, ...]]:
-        """The works that each id (`openalex:W…`, `W…` or `doi:10.…`) cites. Raises SourceFault."""
+        """The works that each id (`openalex:W…`, `W…` or `doi:10.…`) cites. Raises SourceFault; SourceUnknown for an id that
+        OpenAlex does not know."""
         found: dict[str, tuple[Paper, ...]] = {}
         for name in ids:
             record = await self._get(f"/works/{_work(name)}", {"select": "id,referenced_works"})
@@ -101,7 +103,8 @@ def _record(body: bytes) -> Mapping[str, Any]:
 
 
 def _work(name: str) -> str:
-    return name if name.startswith("doi:") else name.rpartition("/")[2].removeprefix("openalex:")
+    """As part of a URL: a DOI may hold "#" and "?"."""
+    return quote(name, safe=":/()") if name.startswith("doi:") else name.rpartition("/")[2].removeprefix("openalex:")
 
 
 def _papers(records: Iterable[Any]) -> list[Paper]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 from litrag.core.errors import SourceFault, SourceRefused
 from litrag.core.protocols import SourceResult
@@ -87,11 +88,11 @@ class SemanticScholar:
         return found
 
     async def references(self, ids: Sequence[str]) -> dict[str, tuple[Paper, ...]]:
-        """The papers that each id cites; unknown ids have none. Raises SourceFault."""
+        """The papers that each id cites. Raises SourceFault; SourceUnknown for an id that the API does not know."""
         return {name: await self._links(name, "references", "citedPaper") for name in ids}
 
     async def citations(self, ids: Sequence[str]) -> dict[str, tuple[Paper, ...]]:
-        """The papers that cite each id, up to a thousand. Raises SourceFault."""
+        """The papers that cite each id, up to a thousand. Raises as `references` does."""
         return {name: await self._links(name, "citations", "citingPaper") for name in ids}
 
     async def recommendations(self, ids: Sequence[str], k: int = 100) -> tuple[Paper, ...]:
@@ -103,7 +104,8 @@ class SemanticScholar:
 
     async def _links(self, name: str, kind: str, inside: str) -> tuple[Paper, ...]:
         params = {"fields": _FIELDS, "limit": str(_LINKS_PAGE)}
-        answer = await self._get(f"/graph/v1/paper/{_api_id(name)}/{kind}", params, fields=False)
+        part = quote(_api_id(name), safe=":/()")  # a DOI may hold "#" and "?"
+        answer = await self._get(f"/graph/v1/paper/{part}/{kind}", params, fields=False)
         return tuple(_papers(link.get(inside) for link in answer.get("data") or ()))
 
     async def _get(self, path: str, params: Mapping[str, str], *, fields: bool = True) -> Mapping[str, Any]:

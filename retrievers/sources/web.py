@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import stamina
 
 from litrag.core.database import Database
-from litrag.core.errors import SourceFault, SourceOverloaded, SourceRefused
+from litrag.core.errors import SourceFault, SourceOverloaded, SourceRefused, SourceUnknown
 from litrag.core.store import digest
 from litrag.retrievers.sources.pacing import Pacing
 
@@ -216,7 +216,7 @@ def _fault(host: Host, answer: httpx.Response, text: str) -> SourceFault:
         return SourceOverloaded(f"{said}{asked}", retry_after=wait)
     if status in (401, 403):
         return SourceRefused(f"{said}: the key is wrong or missing, or this machine is barred")
-    return SourceRefused(f"{said}: {_one_line(text)}")
+    return (SourceUnknown if status == 404 else SourceRefused)(f"{said}: {_one_line(text)}")
 
 
 def retry_after(value: str) -> float | None:

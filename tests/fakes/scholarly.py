@@ -259,7 +259,9 @@ def _s2(fake: Scholarly, path: str, params: dict[str, str], body: Any) -> Any:
         liked = [by_id[name] for name in body["positivePaperIds"] if name in by_id]
         every = [p for paper in liked for p in fake.found(paper.title, "") if p not in liked]
         return {"recommendedPapers": [_s2_record(fake, paper) for paper in every[: int(params["limit"])]]}
-    name, _, kind = path.removeprefix("graph/v1/paper/").partition("/")
+    name, _, kind = unquote(path.removeprefix("graph/v1/paper/")).rpartition("/")
+    by_id |= {f"DOI:{paper.doi}": paper for paper in fake.papers if paper.doi}
+    by_id |= {f"ARXIV:{paper.arxiv_id}": paper for paper in fake.papers if paper.arxiv_id}
     if name not in by_id:
         return None
     if kind == "references":
@@ -304,7 +306,9 @@ def _openalex(fake: Scholarly, path: str, params: dict[str, str], body: Any) -> 
     by_id = {f"W{_number(paper)}": paper for paper in fake.papers}
     only = dict(part.split(":", 1) for part in params.get("filter", "").split(",") if part)
     if path.startswith("works/"):
-        paper = by_id.get(path.removeprefix("works/"))
+        by_id |= {f"doi:{paper.doi}": paper for paper in fake.papers if paper.doi}
+        by_id |= {f"doi:10.48550/arxiv.{paper.arxiv_id}": paper for paper in fake.papers if paper.arxiv_id}
+        paper = by_id.get(unquote(path.removeprefix("works/")))
         return _openalex_record(fake, paper) if paper else None
     if "cites" in only:
         cited = by_id[only["cites"]]

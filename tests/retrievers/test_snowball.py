@@ -14,7 +14,7 @@ from fakes.texts import ABSTRACT, TITLE, papers
 
 from litrag.agents.one_pass import RecordedGraph, RecordedSearch
 from litrag.core.budget import Budget, Limits
-from litrag.core.errors import BadInput, SourceOverloaded
+from litrag.core.errors import BadInput, BudgetSpent, SourceOverloaded
 from litrag.core.ledger import Ledger
 from litrag.core.store import Store
 from litrag.core.types import Paper, Query
@@ -120,6 +120,40 @@ async def test_a_failing_graph_is_a_warning_and_the_rest_is_kept() -> None:
     assert grown.warnings == ("snowball: Semantic Scholar answered 500",)
 
 
+async def test_what_may_not_be_cited_leads_nowhere() -> None:
+    """A second hop from the user's own paper would bring its reference list, which is the answer."""
+    asked: list[str] = []
+    whole = graph({**CITES, "1-1": ["3-3"]})
+
+    class Told:
+        async def references(self, ids: Sequence[str]) -> Mapping[str, tuple[Paper, ...]]:
+            asked.extend(ids)
+            return await whole.references(ids)
+
+    def allowed(linked: Sequence[Paper]) -> list[Paper]:
+        return [paper for paper in linked if paper.id != "1-1"]
+
+    grown = await snowball(Told(), hops=2).grow(QUERY, SEEDS, allowed=allowed)
+    assert "1-1" not in {*asked, *(paper.id for paper in grown.papers)}
+    assert "3-3" not in {paper.id for paper in grown.papers}
+
+
+@pytest.mark.parametrize("paid", [0, 1])
+async def test_a_scorer_whose_budget_is_spent_ends_it_and_what_came_is_kept(paid: int) -> None:
+    class Poor(Likeness):
+        left = paid
+
+        async def score(self, query: Query, papers: Sequence[Paper]) -> Sequence[float]:
+            if not self.left:
+                raise BudgetSpent("calls", 3, 3)
+            self.left -= 1
+            return await super().score(query, papers)
+
+    grown = await snowball(graph(), hops=2, scorer=Poor({})).grow(QUERY, SEEDS)
+    assert grown.trajectory.stop_reason.startswith("budget: calls: 3 of 3")
+    assert len(grown.papers) == 3 * paid, "scored by words"
+
+
 async def test_the_same_again_in_the_same_order() -> None:
     first = await snowball(graph(), hops=2, scorer=WordScorer()).grow(QUERY, SEEDS)
     assert await snowball(graph(), hops=2, scorer=WordScorer()).grow(QUERY, SEEDS) == first
@@ -159,6 +193,8 @@ async def test_no_list_of_the_same_year_or_a_later_one_is_read() -> None:
             assert bool(listed) == (KNOWN[name].year < year)
     undated = CitationFile.over([{"id": "0-0", "cites": ["0-1"]}], lambda ids: [KNOWN[n] for n in ids])
     assert (await undated.before(date(2020, 1, 1)).references(["0-0"]))["0-0"] == ()
+    mistyped = CitationFile.over([{"id": "0-0", "cites": ["0-1"], "year": 20011}], lambda ids: [KNOWN[n] for n in ids])
+    assert (await mistyped.before(date(2020, 1, 1)).references(["0-0"]))["0-0"] == ()
 
 
 def test_a_citation_file_tells_its_broken_lines(tmp_path: Path) -> None:
