@@ -37,7 +37,7 @@ _KINDS: Final = ("trained", "hard-negatives", "consistency", "margin", "sufficie
 TABLES: Final = {
     "retrieval-scifact": (
         "retrieval",
-        EvalOptions("scifact:test", (*_UNTRAINED[:7], "maxsim", "trained"), measures=_SCIFACT),
+        EvalOptions("scifact:test", (*_UNTRAINED, "maxsim", "trained"), measures=_SCIFACT),
     ),
     "retrieval-acl": ("retrieval", EvalOptions("acl:test", (*_UNTRAINED, "trained", *_CITED), measures=_ACL)),
     "retrieval-acl-new": (
