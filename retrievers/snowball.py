@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -47,7 +46,7 @@ class EmbeddingScorer:
 
 
 class WordScorer:
-    """BM25 within the papers given, the best being 1: for machines without an embedder."""
+    """BM25 within the papers given, relative to that of the text itself: for machines without an embedder."""
 
     async def score(self, query: Query, papers: Sequence[Paper]) -> Sequence[float]:
         """Zeros where no word is shared."""
@@ -253,12 +252,12 @@ def graph_id(paper: Paper, graph: str) -> str | None:
 
 
 def _by_words(text: str, papers: Sequence[Paper]) -> list[float]:
-    places = {f"{i}": i for i in range(len(papers))}
+    """BM25 of each paper relative to that of the text itself, so that scores of several calls compare."""
+    names = [str(place) for place in range(len(papers))]
+    rows = ((name, None, paper.text) for name, paper in zip(names, papers, strict=True))
     try:
-        index = BM25Index.build((name, None, papers[i].text) for name, i in places.items())
+        index = BM25Index.build([*rows, ("text", None, text)])
     except BadInput:
         return [0.0] * len(papers)
-    found = index.search(Query(text), len(papers))
-    best = max((score for _, score in found), default=1.0)
-    scores: dict[int, float] = defaultdict(float, {place: score / best for place, score in found})
-    return [scores[i] for i in range(len(papers))]
+    found = {index.ids[place]: score for place, score in index.search(Query(text), len(papers) + 1)}
+    return [min(1.0, found.get(name, 0.0) / found["text"]) if found else 0.0 for name in names]

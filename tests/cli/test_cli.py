@@ -241,7 +241,8 @@ def test_a_folder_that_fills_up_at_the_end_loses_nothing(litrag: Shell) -> None:
     deadline = time.monotonic() + 30
     while not (litrag.folder / "out").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    while list((litrag.folder / "out").iterdir()):
+    runs = Path(litrag.env["LITRAG_HOME"]) / "runs"
+    while list((litrag.folder / "out").iterdir()) or not list(runs.glob("*/run.sqlite")):
         time.sleep(0.001)
     (litrag.folder / "out").rmdir()
     (litrag.folder / "out").write_text("in the way")

@@ -354,3 +354,13 @@ async def test_a_library_whose_server_is_gone_is_searched_without_its_vectors(
     assert "http://127.0.0.1:9 is out of reach" in result.warnings[0]
     assert "searched with BM25 only" in result.warnings[0]
     assert len(result.papers) == 5
+
+
+def test_a_row_whose_facts_changed_is_another_point() -> None:
+    row = Row("a", "a", "text", 20_200_101, 2020, "ACL", "a.bib")
+    changed = [
+        Row("a", "a", "text", 20_200_101, 2020, "EMNLP", "a.bib"),
+        Row("a", "a", "text", 0, 2020, "ACL", "a.bib"),
+    ]
+    assert len({point_id(r) for r in (row, *changed)}) == 3
+    assert point_id(row) == point_id(Row("a", "a", "text", 20_200_101, 2020, "ACL", "a.bib"))
