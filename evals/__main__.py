@@ -33,7 +33,7 @@ _UNTRAINED: Final = (
     "multi-query-sentences",
 )
 _CITED: Final = ("popularity", "bm25-popularity", "fields-popularity", "citing", "trained-citing")
-_KINDS: Final = ("trained", "hard-negatives", "consistency", "margin", "sufficiency", "pruned", "lexical", "lora")
+_KINDS: Final = ("trained", "hard-negatives", "consistency", "margin", "pruned", "lexical")
 TABLES: Final = {
     "retrieval-scifact": (
         "retrieval",
