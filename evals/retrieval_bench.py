@@ -28,7 +28,6 @@ __all__ = ["K1", "B", "Bench", "Counted", "Ranker"]
 
 K1: Final = 0.9  # Anserini's values for passages
 B: Final = 0.4
-_BATCH: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +106,8 @@ class Bench:
 
     def embedded(self, embedder: Embedder) -> ExactIndex:
         """The same by another embedder."""
-        return run(self._embedded(embedder))
-
-    async def _embedded(self, embedder: Embedder) -> ExactIndex:
-        import numpy as np
-
-        texts = [document.text for document in self.reachable]
-        parts = [
-            await embedder.embed(texts[start : start + _BATCH], kind="document")
-            for start in range(0, len(texts), _BATCH)
-        ]
         days = [last_day(document) for document in self.reachable]
-        return ExactIndex(self.reachable, days, np.concatenate(parts))
+        return run(ExactIndex.embedded(self.reachable, days, embedder))
 
     def system(self, name: str, retriever: Callable[[], Retriever], **settings: Any) -> System:
         """A row from what builds a retriever."""

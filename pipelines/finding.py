@@ -75,7 +75,7 @@ async def search(shop: Workshop, state: ReviewState) -> ReviewState:
     found = await agent.run(queries)
     results, warnings = list(found.results), [*found.warnings]
     stop = found.trajectory.stop_reason
-    if stop == "done" and (snowball := shop.snowball()) is not None:
+    if stop == "done" and (snowball := shop.snowball) is not None:
         grown = await snowball.grow(
             queries[0], _best(shop, queries[0], results), allowed=lambda linked: _screened(shop, linked).kept
         )

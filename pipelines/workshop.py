@@ -50,6 +50,7 @@ class Workshop:
     start_warnings: list[str] = field(default_factory=list)
     web: Web | None = None
     tokens: TokenStore | None = None
+    snowball: Snowball | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -101,12 +102,6 @@ class Workshop:
             built = made(self.gateway.resolve("rerank", needs=Generates)) if name == "insertrank" else made()
         return built
 
-    def snowball(self) -> Snowball | None:
-        """The snowball in force; None where no hop along citations is asked for. Raises BadInput (citation file)."""
-        from litrag.pipelines.snowballing import snowball_of
-
-        return snowball_of(self, lambda text: self.listen(Event("snowball", text, "warning")))
-
     def say(self, stage: str, message: str = "", *, done: int = 0, total: int = 0) -> None:
         """Reports progress."""
         self.listen(Event(stage, message, "progress", done, total))
@@ -142,7 +137,9 @@ async def open_workshop(run: Run, *, listen: Listener = silent, backend: Backend
     shop = Workshop(request, settings, run, gateway, store, embedder, (), listen, warnings)
     shop.rewriter(), shop.reranker()  # an unknown id is found before anything is spent
     shop.sources = await _sources(request, shop)
-    shop.snowball()  # so is a citation file that cannot be read
+    from litrag.pipelines.snowballing import snowball_of
+
+    shop.snowball = snowball_of(shop, lambda text: listen(Event("snowball", text, "warning")))
     return shop
 
 

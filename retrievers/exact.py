@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Self
 
+from litrag.core.events import Event, Listener, silent
+from litrag.core.protocols import Embedder
 from litrag.core.types import Document, Query
 from litrag.retrievers.normal_forms import day_number
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from litrag.core.protocols import Vectors
 
 __all__ = ["ExactIndex"]
+
+_BATCH: Final = 512
 
 
 class ExactIndex:
@@ -31,6 +35,25 @@ class ExactIndex:
         self.documents, self.vectors = documents, vectors
         self.places = {document.id: place for place, document in enumerate(documents)}
         self._days = np.asarray([day_number(day) for day in days], dtype=np.int32)
+
+    @classmethod
+    async def embedded(
+        cls,
+        documents: Sequence[Document],
+        days: Sequence[date | None],
+        embedder: Embedder,
+        *,
+        listen: Listener = silent,
+    ) -> Self:
+        """The index over documents that are embedded for it, 512 at a time. Raises ModelFault, BudgetSpent."""
+        import numpy as np
+
+        parts = []
+        for start in range(0, len(documents), _BATCH):
+            batch = documents[start : start + _BATCH]
+            parts.append(await embedder.embed([document.text for document in batch], kind="document"))
+            listen(Event("vectors", done=start + len(batch), total=len(documents)))
+        return cls(documents, days, np.concatenate(parts) if parts else np.zeros((0, 0), dtype=np.float32))
 
     def search(self, vector: Vectors, query: Query, k: int) -> list[tuple[str, float]]:
         """Ids of the best `k` documents that the query allows with their dot products; equal ones in their order."""

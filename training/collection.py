@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from litrag.core.errors import BadInput
-from litrag.core.events import Event, Listener
+from litrag.core.events import Listener
 from litrag.core.paths import cache_file
 from litrag.core.settings import load_settings
 from litrag.core.store import RequestCache, digest
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from litrag.core.protocols import Vectors
 
 __all__ = ["Collection", "Sample"]
-
-_BATCH = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +65,11 @@ class Collection:
         gateway = Gateway(load_settings(embed_model=base), cache=RequestCache(cache_file()))
         embedder = gateway.embedder()
         try:
-            import numpy as np
-
-            parts = []
-            for start in range(0, len(documents), _BATCH):
-                texts = [document.text for document in documents[start : start + _BATCH]]
-                parts.append(await embedder.embed(texts, kind="document"))
-                listen(Event("vectors", done=min(start + _BATCH, len(documents)), total=len(documents)))
-            vectors = np.concatenate(parts) if parts else np.zeros((0, 0), dtype=np.float32)
+            days = [last_day(document) for document in documents]
+            index = await ExactIndex.embedded(documents, days, embedder, listen=listen)
             queries = await embedder.embed([topic.query.text for topic in data.topics], kind="query")
         finally:
             gateway.cache.close()
-        index = ExactIndex(documents, [last_day(document) for document in documents], vectors)
         samples = []
         for topic, vector in zip(data.topics, queries, strict=True):
             known = [index.places[n] for n, grade in topic.relevant.items() if grade > 0 and n in index.places]
