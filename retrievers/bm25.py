@@ -15,6 +15,7 @@ from litrag.core.errors import BadInput
 from litrag.core.types import Document, Filter, Hit, Query, Ranking, Score
 from litrag.retrievers.normal_forms import day_number
 from litrag.retrievers.rows import Row
+from litrag.retrievers.top import top
 
 if TYPE_CHECKING:
     import bm25s
@@ -122,24 +123,36 @@ class BM25Index:
 
     def search(self, query: Query, k: int) -> list[tuple[int, float]]:
         """Positions and scores of the best row of each of the best `k` documents that the query allows; only rows that share a word with
-        it. Equal scores keep the order of the index."""
+        it. Documents of equal scores keep the order of the index."""
         import numpy as np
 
         known = self._engine.vocab_dict
         words = [word for word in _query_tokens(query.text) if word in known]
         if not words or k <= 0:
             return []
-        allowed = self._allowed(query)
-        if len(self._owners):
-            allowed = np.concatenate((allowed, allowed[self._owners]))
-        scores = np.where(allowed, self._engine.get_scores(words), 0.0)
-        found = np.flatnonzero(scores > 0)
-        best = found[np.argsort(-scores[found], kind="stable")]
-        if len(self._owners):
-            owners = np.concatenate((np.arange(len(self.ids)), self._owners))
-            _, first = np.unique(owners[best], return_index=True)
-            best = best[np.sort(first)]
-        return [(int(position), float(scores[position])) for position in best[:k]]
+        scores = self._engine.get_scores(words)
+        best = self._best(scores)
+        if query.before or query.exclude or query.only:
+            best = np.where(self._allowed(query), best, 0.0)
+        return [(self._found(scores, int(place)), float(best[place])) for place in top(best, k, above=0.0)]
+
+    def _best(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Of the (rows,) scores the best of each document's own row and its passages."""
+        import numpy as np
+
+        own = scores[: len(self.ids)]
+        if not len(self._owners):
+            return own
+        parted = np.flatnonzero(self._facts.passages)
+        best = own.copy()
+        best[parted] = np.maximum(own[parted], np.maximum.reduceat(scores[len(self.ids) :], self._firsts[parted]))
+        return best
+
+    def _found(self, scores: NDArray[np.float32], place: int) -> int:
+        """The first row of a document that has its best score."""
+        first = len(self.ids) + int(self._firsts[place])
+        passages = scores[first : first + self._facts.passages[place]]
+        return first + int(passages.argmax()) if len(passages) and passages.max() > scores[place] else place
 
     def _allowed(self, query: Query) -> NDArray[np.bool_]:
         """Which documents may be returned: published before `query.before` (undated ones may), not excluded, admitted by `query.only`."""

@@ -10,6 +10,7 @@ from litrag.core.events import Event, Listener, silent
 from litrag.core.protocols import Embedder
 from litrag.core.types import Document, Query
 from litrag.retrievers.normal_forms import day_number
+from litrag.retrievers.top import top
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,11 +60,10 @@ class ExactIndex:
         """Ids of the best `k` documents that the query allows with their dot products; equal ones in their order."""
         import numpy as np
 
-        allowed = np.flatnonzero(self.allowed(query))
-        scores = self.vectors[allowed] @ vector
-        best = np.argpartition(-scores, k)[:k] if 0 < k < len(scores) else np.arange(len(scores))
-        best = best[np.lexsort((best, -scores[best]))][:k]
-        return [(self.documents[int(allowed[i])].id, float(scores[i])) for i in best]
+        scores = self.vectors @ vector
+        if query.before or query.exclude or query.only:
+            scores = np.where(self.allowed(query), scores, -np.inf)
+        return [(self.documents[int(place)].id, float(scores[place])) for place in top(scores, k)]
 
     def allowed(self, query: Query) -> NDArray[np.bool_]:
         """Published before `query.before` (undated ones are), not excluded, within `query.only`."""
