@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes.killed import train_and_die
 
 from litrag.core.errors import BadInput
 from litrag.training.config import TrainConfig
@@ -40,27 +40,6 @@ def config(base: Path, examples: Path, tuning: Any, **more: Any) -> TrainConfig:
     )
 
 
-def killed(config: TrainConfig, folder: Path, when: str) -> None:
-    """Trains in a process of its own, which kills itself."""
-    script = f"""
-import os, signal, sys, threading
-from pathlib import Path
-from litrag.training.config import TrainConfig
-from litrag.training.kit import train
-folder = Path({str(folder)!r})
-def die(): os.kill(os.getpid(), signal.SIGKILL)
-def listen(event):
-    if {when!r}.isdigit() and event.done == int({when!r}): die()
-def watch():
-    while not (folder / "steps" / "checkpoint-6" / "rng_state.pth").exists(): pass
-    die()
-if {when!r} == "writing": threading.Thread(target=watch, daemon=True).start()
-train(TrainConfig.model_validate_json({config.model_dump_json()!r}), folder, listen=listen)
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert done.returncode == -9, done.stderr
-
-
 def weights(folder: Path) -> dict[str, Any]:
     from safetensors.torch import load_file
 
@@ -87,7 +66,7 @@ def test_a_killed_training_ends_with_the_same_weights(
     whole = train(settings, tmp_path / "whole")
     for when in moments:
         folder = tmp_path / f"killed-{when}"
-        killed(settings, folder, when)
+        assert train_and_die(settings, folder, when) == -signal.SIGKILL
         assert not (folder / "training.json").exists()
         resumed = train(settings, folder, resume=True)
         assert same(tmp_path / "whole", folder), when
@@ -107,7 +86,7 @@ def test_another_seed_gives_other_weights(tiny_llama: Path, examples: Path, tmp_
 def test_half_a_checkpoint_does_not_count(tiny_llama: Path, examples: Path, tmp_path: Path) -> None:
     settings = config(tiny_llama, examples, "lora")
     folder = tmp_path / "run"
-    killed(settings, folder, "8")
+    assert train_and_die(settings, folder, "8") == -signal.SIGKILL
     shutil.copytree(folder / "steps" / "checkpoint-6", folder / "steps" / "checkpoint-7")
     (folder / "steps" / "checkpoint-7" / "complete").unlink()
     assert TrainingRun(folder, settings).checkpoint() == folder / "steps" / "checkpoint-6"
