@@ -33,7 +33,7 @@ _UNTRAINED: Final = (
     "multi-query-sentences",
 )
 _CITED: Final = ("popularity", "bm25-popularity", "fields-popularity", "citing", "trained-citing")
-_KINDS: Final = ("trained", "hard-negatives", "consistency", "margin", "pruned", "lexical")
+_KINDS: Final = ("trained", "hard-negatives", "consistency", "margin", "pruned", "lexical", "sufficiency")
 TABLES: Final = {
     "retrieval-scifact": (
         "retrieval",
