@@ -99,7 +99,8 @@ class Workshop:
             self.tokens = self.tokens or _token_store(embedder)
             built = made(embedder=embedder, documents=self.tokens)
         else:
-            built = made(self.gateway.resolve("rerank", needs=Generates)) if name == "insertrank" else made()
+            needs = getattr(made, "needs", None)
+            built = made(self.gateway.resolve("rerank", needs=needs)) if needs is not None else made()
         return built
 
     def say(self, stage: str, message: str = "", *, done: int = 0, total: int = 0) -> None:

@@ -7,8 +7,15 @@ from typing import Final
 __all__ = ["RERANKERS"]
 
 RERANKERS: Final = {
+    "first": "litrag.rerankers.first_token:First",
+    "graded": "litrag.rerankers.first_token:Graded",
+    "groupwise": "litrag.rerankers.groupwise:Groupwise",
     "insertrank": "litrag.rerankers.insertrank:InsertRank",
     "maxsim": "litrag.rerankers.maxsim:MaxSim",
+    "pairwise": "litrag.rerankers.pairwise:Pairwise",
+    "query-likelihood": "litrag.rerankers.query_likelihood:QueryLikelihood",
+    "setwise": "litrag.rerankers.setwise:Setwise",
     "similarity": "litrag.rerankers.similarity:Similarity",
+    "yes-no": "litrag.rerankers.first_token:YesNo",
     "none": "litrag.rerankers.similarity:FirstStageOrder",
 }

@@ -1,0 +1,74 @@
+"""Rerankers made of rerankers: cascades (DeAR, arXiv 2508.16998: cheap over many, dear over few), fusion with the first stage,
+permutation self-consistency (arXiv 2310.07712, by Borda's count)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from litrag.core.fusion import NormalisedScoreFusion
+from litrag.core.protocols import Reranker
+from litrag.core.sync import all_or_first_error
+from litrag.core.types import Ranking
+from litrag.rerankers.toolkit import parted, reordered, shuffled
+
+__all__ = ["Cascade", "Fused", "SelfConsistent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cascade:
+    """Each stage reranks the first hits of the last one's ranking, to its own depth: `((cheap, 100), (dear, 20))`."""
+
+    stages: Sequence[tuple[Reranker, int]]
+
+    async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
+        """A permutation of the input; `depth` bounds every stage's. Raises what the stages raise."""
+        for stage, own in self.stages:
+            ranking = await stage.rerank(ranking, depth=own if depth is None else min(depth, own))
+        return ranking
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """A reranker's scores and the first stage's, each brought to [0, 1], mixed by `first_stage_weight` in [0, 1] (score "fused")."""
+
+    inner: Reranker
+    first_stage_weight: float = 0.5
+    default_depth: int = 100
+
+    async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
+        """A permutation of the input. Raises what the reranker raises."""
+        head, tail = parted(ranking, depth or self.default_depth)
+        if len(head) < 2:
+            return ranking
+        first = replace(ranking, hits=head)
+        second = await self.inner.rerank(first, depth=len(head))
+        weights = (self.first_stage_weight, 1 - self.first_stage_weight)
+        fused = NormalisedScoreFusion(weights=weights, name="fused").fuse([first, second])
+        return replace(ranking, hits=(*fused.hits, *tail))
+
+
+@dataclass(frozen=True, slots=True)
+class SelfConsistent:
+    """Reranks the first `depth` hits in `shuffles` random orders at once; the score "borda" is the mean number of hits ranked below."""
+
+    inner: Reranker
+    shuffles: int = 5
+    seed: int = 0
+    default_depth: int = 20
+
+    async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
+        """A permutation of the input. Raises what the reranker raises."""
+        head, _ = parted(ranking, depth or self.default_depth)
+        n = len(head)
+        if n < 2:
+            return ranking
+        orders = [shuffled(head, self.seed + turn) for turn in range(self.shuffles)]
+        found = await all_or_first_error(
+            [self.inner.rerank(replace(ranking, hits=tuple(order)), depth=n) for order in orders]
+        )
+        below = dict.fromkeys((hit.document.id for hit in head), 0)
+        for each in found:
+            for rank, name in enumerate(each.ids, start=1):
+                below[name] += n - rank
+        return reordered(ranking, [below[hit.document.id] / self.shuffles for hit in head], "borda")
