@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from litrag.cli.context import globals_, progress, settings, show, tell
+from litrag.rerankers import RERANKERS
 
 if TYPE_CHECKING:
     from litrag.core.events import Listener
@@ -113,9 +114,7 @@ def review(
     verify_model: Annotated[Text, _model("verify")] = None,
     embed_model: Annotated[Text, _model("embed")] = None,
     rewriter: Annotated[Text, typer.Option(help="auto, keywords, statistical, none.", rich_help_panel=_HOW)] = None,
-    reranker: Annotated[
-        Text, typer.Option(help="auto, insertrank, maxsim, similarity, none.", rich_help_panel=_HOW)
-    ] = None,
+    reranker: Annotated[Text, typer.Option(help=f"{', '.join(('auto', *RERANKERS))}.", rich_help_panel=_HOW)] = None,
     writer: Annotated[Text, typer.Option(help="auto, extractive, generate.", rich_help_panel=_HOW)] = None,
     seed: Annotated[Count, typer.Option(help="Seed of everything random.", rich_help_panel=_HOW)] = None,
     max_searches: Annotated[

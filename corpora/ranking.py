@@ -21,12 +21,27 @@ _ACL_TEST_YEAR: Final = 2019
 
 
 def scifact(folder: Path, split: str) -> Dataset:
-    """SciFact (Wadden et al., EMNLP 2020) as a retrieval task, as in BEIR; splits train and test, both official; "test" by default."""
-    part = taken("scifact", split or "test", ("train", "test"))
+    """SciFact (Wadden et al., EMNLP 2020) as a retrieval task, as in BEIR; splits train and test, both official; "test" by default. Two
+    thirds of the test claims ask for an abstract that a train claim asks for, too, often in almost the same words; new is test without
+    these abstracts."""
+    part = taken("scifact", split or "test", ("train", "test", "new"))
+    topics = _claims(folder, "train" if part == "train" else "test")
+    if part == "new":
+        topics = _unseen(topics, _claims(folder, "train"))
+    return Dataset("scifact", part, topics, partial(_abstracts, file_in(folder, "corpus.jsonl")))
+
+
+def _claims(folder: Path, part: str) -> tuple[Topic, ...]:
     qrels = read_qrels(file_in(folder, f"{part}.qrels.txt"))
     texts = {str(row["_id"]): row["text"] for row in rows(file_in(folder, f"{part}.queries.jsonl"))}
-    topics = tuple(Topic(name, Query(texts[name]), grades) for name, grades in qrels.items() if name in texts)
-    return Dataset("scifact", part, topics, partial(_abstracts, file_in(folder, "corpus.jsonl")))
+    return tuple(Topic(name, Query(texts[name]), grades) for name, grades in qrels.items() if name in texts)
+
+
+def _unseen(topics: Sequence[Topic], training: Sequence[Topic]) -> tuple[Topic, ...]:
+    """The topics with those documents alone as relevant that are so to no topic of the training part; topics that keep one."""
+    known = {name for topic in training for name in topic.relevant}
+    fresh = (replace(topic, relevant={n: g for n, g in topic.relevant.items() if n not in known}) for topic in topics)
+    return tuple(topic for topic in fresh if topic.relevant)
 
 
 def acl(folder: Path, split: str) -> Dataset:
@@ -40,11 +55,8 @@ def acl(folder: Path, split: str) -> Dataset:
     topics = acl_topics(citing, cites)
     parts = {topic.id: _acl_part(int(citing[topic.id]["year"])) for topic in topics}
     if part == "new":
-        known = {work for topic in topics if parts[topic.id] == "train" for work in topic.relevant}
-        fresh = [
-            replace(t, relevant={w: 1 for w in t.relevant if w not in known}) for t in topics if parts[t.id] == "test"
-        ]
-        return Dataset("acl", part, tuple(topic for topic in fresh if topic.relevant), partial(_papers, path))
+        test, train = ([t for t in topics if parts[t.id] == name] for name in ("test", "train"))
+        return Dataset("acl", part, _unseen(test, train), partial(_papers, path))
     kept = tuple(topic for topic in topics if part in ("all", parts[topic.id]))
     return Dataset("acl", part, kept, partial(_papers, path))
 

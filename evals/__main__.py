@@ -39,6 +39,10 @@ TABLES: Final = {
         "retrieval",
         EvalOptions("scifact:test", (*_UNTRAINED, "maxsim", "trained"), measures=_SCIFACT),
     ),
+    "retrieval-scifact-new": (
+        "retrieval",
+        EvalOptions("scifact:new", ("bm25", "dense", "hybrid", "fields", "maxsim", "trained"), measures=_SCIFACT),
+    ),
     "retrieval-acl": ("retrieval", EvalOptions("acl:test", (*_UNTRAINED, "trained", *_CITED), measures=_ACL)),
     "retrieval-acl-new": (
         "retrieval",

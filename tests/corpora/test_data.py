@@ -174,3 +174,17 @@ def test_train_and_test_share_no_group_and_are_the_whole(data_dir: Path, name: s
     assert not groups[0] & groups[1]
     assert groups[0] | groups[1] == groups[2]
     assert min(len(part) for part in parts[:2]) > 0
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("name", "topics"), [("scifact", 107), ("acl", 642)])
+def test_new_is_test_without_what_train_asks_for(data_dir: Path, name: str, topics: int) -> None:
+    """Two thirds of SciFact's test claims ask for an abstract that a train claim asks for: memory alone looks like a better retriever."""
+    train, test, new = (load(f"{name}:{part}").topics for part in ("train", "test", "new"))
+    known = {document for topic in train for document in topic.relevant}
+    whole = {topic.id: topic for topic in test}
+    assert len(new) == topics
+    for topic in new:
+        assert topic.relevant
+        assert set(topic.relevant) == set(whole[topic.id].relevant) - known
+        assert topic.query == whole[topic.id].query
