@@ -86,6 +86,11 @@ class Query:
     parent: str | None = None
     only: Filter = Filter()
 
+    @property
+    def restricted(self) -> bool:
+        """Whether `before`, `exclude` or `only` keeps any document out."""
+        return bool(self.before or self.exclude or self.only)
+
 
 @dataclass(frozen=True, slots=True)
 class Document:

@@ -12,8 +12,8 @@ from typing import ClassVar, Final
 from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import NextTokenLogprobs
 from litrag.core.sync import all_or_first_error
-from litrag.core.types import Hit, Message, Query, Ranking
-from litrag.rerankers.toolkit import parted, reordered, shown, windows
+from litrag.core.types import Message, Ranking
+from litrag.rerankers.toolkit import parted, reordered, shown, windows, worths
 
 __all__ = ["First", "Graded", "YesNo"]
 
@@ -74,10 +74,7 @@ class First:
             found = await self.model.next_token_logprobs([Message("user", prompt)], tuple(letters))
             by_letter = sorted(range(len(part)), key=lambda i: -found.get(letters[i], -math.inf))
             order[start:end] = [part[i] for i in by_letter]
-        values: list[float | None] = [None] * n
-        for rank, place in enumerate(order, start=1):
-            values[place] = float(n - rank)
-        return reordered(ranking, values, "first")
+        return reordered(ranking, worths(order), "first")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +89,7 @@ class YesNo:
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""
-        found = await _each(self.model, _YES_NO, ("yes", "no"), ranking, (depth or self.default_depth, self.words))
+        found = await _each(self.model, _YES_NO, ("yes", "no"), ranking, depth or self.default_depth, self.words)
         return reordered(ranking, [_difference(each["yes"], each["no"]) for each in found], "yes-no")
 
 
@@ -109,23 +106,18 @@ class Graded:
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""
-        found = await _each(
-            self.model, _GRADED, tuple(string.digits), ranking, (depth or self.default_depth, self.words)
-        )
+        found = await _each(self.model, _GRADED, tuple(string.digits), ranking, depth or self.default_depth, self.words)
         return reordered(ranking, [_expected(each) for each in found], "graded")
 
 
 async def _each(
-    model: NextTokenLogprobs, prompt: Prompt, tokens: tuple[str, ...], ranking: Ranking, sizes: tuple[int, int]
+    model: NextTokenLogprobs, prompt: Prompt, tokens: tuple[str, ...], ranking: Ranking, depth: int, words: int
 ) -> list[Mapping[str, float]]:
-    """For each of the first hits the log-probabilities of the tokens; `sizes`: how many hits, words of each."""
-    depth, words = sizes
+    """For each of the first `depth` hits, `words` words of it, the log-probabilities of the tokens."""
     head, _ = parted(ranking, depth)
-
-    def asked(query: Query, hit: Hit) -> list[Message]:
-        return [Message("user", prompt.fill(passage=shown(hit, words), query=neutralised(query.text)))]
-
-    return await all_or_first_error([model.next_token_logprobs(asked(ranking.query, hit), tokens) for hit in head])
+    query = neutralised(ranking.query.text)
+    asked = [Message("user", prompt.fill(passage=shown(hit, words), query=query)) for hit in head]
+    return await all_or_first_error([model.next_token_logprobs([message], tokens) for message in asked])
 
 
 def _difference(yes: float, no: float) -> float | None:

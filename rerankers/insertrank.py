@@ -14,7 +14,7 @@ from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import Generates
 from litrag.core.types import Hit, Message, Query, Ranking
 from litrag.rerankers.parsing import Order, parse_order
-from litrag.rerankers.toolkit import Control, Scale, parted, reordered, score_texts, shown, shuffled, windows
+from litrag.rerankers.toolkit import Control, Scale, parted, reordered, score_texts, shown, shuffled, windows, worths
 
 __all__ = ["INSERTRANK", "InsertRank"]
 
@@ -75,7 +75,7 @@ class InsertRank:
             order[start:end] = [part[i] for i in found.indices]
             placed = len(part) - found.appended
             unplaced = (unplaced - set(part)) | set(order[start + placed : end])
-        values = [None if place in unplaced else float(n - rank) for rank, place in _ranks(order)]
+        values = [None if place in unplaced else worth for place, worth in enumerate(worths(order))]
         return reordered(ranking, values, "insertrank")
 
     async def _asked(self, query: Query, hits: Sequence[Hit], texts: Sequence[str], source: str) -> Order:
@@ -91,9 +91,3 @@ class InsertRank:
         )
         reply = await self.model.generate([Message("user", prompt)], max_tokens=600 + 8 * n)
         return parse_order(reply.text, n)
-
-
-def _ranks(order: Sequence[int]) -> list[tuple[int, int]]:
-    """(rank from 1, place in the input), by place."""
-    ranks = {place: rank for rank, place in enumerate(order, start=1)}
-    return [(ranks[place], place) for place in range(len(order))]

@@ -13,7 +13,7 @@ from litrag.core.protocols import Generates
 from litrag.core.replies import without_reasoning
 from litrag.core.sync import all_or_first_error
 from litrag.core.types import Hit, Message, Query, Ranking
-from litrag.rerankers.toolkit import parted, reordered, shown
+from litrag.rerankers.toolkit import parted, reordered, shown, worths
 
 __all__ = ["PAIRWISE", "Pairwise"]
 
@@ -53,25 +53,22 @@ class Pairwise:
         values = await (self._all if self.form == "all" else self._sliding)(ranking.query, head)
         return reordered(ranking, values, "pairwise")
 
-    async def _all(self, query: Query, head: Sequence[Hit]) -> list[float | None]:
+    async def _all(self, query: Query, head: Sequence[Hit]) -> list[float]:
         pairs = list(itertools.combinations(range(len(head)), 2))
         won = await all_or_first_error([self._share(query, head[i], head[j]) for i, j in pairs])
         values = [0.0] * len(head)
         for (i, j), share in zip(pairs, won, strict=True):
             values[i] += share
             values[j] += 1 - share
-        return list(values)
+        return values
 
-    async def _sliding(self, query: Query, head: Sequence[Hit]) -> list[float | None]:
+    async def _sliding(self, query: Query, head: Sequence[Hit]) -> list[float]:
         order = list(range(len(head)))
         for top in range(min(self.passes, len(head) - 1)):
             for low in range(len(order) - 1, top, -1):
                 if await self._share(query, head[order[low - 1]], head[order[low]]) < 0.5:
                     order[low - 1], order[low] = order[low], order[low - 1]
-        values: list[float | None] = [0.0] * len(head)
-        for rank, place in enumerate(order, start=1):
-            values[place] = float(len(head) - rank)
-        return values
+        return worths(order)
 
     async def _share(self, query: Query, first: Hit, second: Hit) -> float:
         """1 where the first is better, 0 where the second is, .5 where the two answers disagree or cannot be read."""

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias, TypeVar
 from litrag.core.prompt import neutralised
 from litrag.core.types import Hit, Ranking, Score
 
-__all__ = ["Control", "Scale", "listed", "parted", "reordered", "score_texts", "shown", "shuffled", "windows"]
+__all__ = ["Control", "Scale", "listed", "parted", "reordered", "score_texts", "shown", "shuffled", "windows", "worths"]
 
 Scale: TypeAlias = Literal["raw", "minmax", "z", "rank"]
 T = TypeVar("T")
@@ -49,6 +49,14 @@ def reordered(ranking: Ranking, values: Sequence[float | None], source: str) -> 
     best = [head[place].scored(Score(-minus, source, text, rank)) for rank, (minus, place) in enumerate(known, start=1)]
     rest = [hit for hit, value in zip(head, values, strict=True) if value is None]
     return replace(ranking, hits=(*best, *rest, *tail))
+
+
+def worths(order: Sequence[int]) -> list[float]:
+    """By place in the input, n - rank: what `reordered` takes to put n hits into this order of their places."""
+    values = [0.0] * len(order)
+    for rank, place in enumerate(order, start=1):
+        values[place] = float(len(order) - rank)
+    return values
 
 
 def windows(n: int, size: int, stride: int) -> Iterator[tuple[int, int]]:

@@ -132,7 +132,7 @@ class BM25Index:
             return []
         scores = self._engine.get_scores(words)
         best = self._best(scores)
-        if query.before or query.exclude or query.only:
+        if query.restricted:
             best = np.where(self._allowed(query), best, 0.0)
         return [(self._found(scores, int(place)), float(best[place])) for place in top(best, k, above=0.0)]
 

@@ -61,7 +61,7 @@ class ExactIndex:
         import numpy as np
 
         scores = self.vectors @ vector
-        if query.before or query.exclude or query.only:
+        if query.restricted:
             scores = np.where(self.allowed(query), scores, -np.inf)
         return [(self.documents[int(place)].id, float(scores[place])) for place in top(scores, k)]
 

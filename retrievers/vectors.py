@@ -169,7 +169,7 @@ class EdgeIndex:
         return [(str((point.payload or {})["row"]), float(point.score)) for point in found]
 
     def _where(self, query: Query) -> Any:
-        if not (query.before or query.exclude or query.only):
+        if not query.restricted:
             return None
         edge = self._edge
         must = self._admitting(query.only)
