@@ -186,10 +186,12 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Hits of one query, best first. Raises ValueError on a repeated document id."""
+    """Hits of one query, best first. `placed` in [0, 1] is the share of its order, or of its comparisons, that a reranker's model decided
+    and that was not filled in where a reply could not be read. Raises ValueError on a repeated document id."""
 
     query: Query
     hits: tuple[Hit, ...] = ()
+    placed: float = field(default=1.0, compare=False)
 
     def __post_init__(self) -> None:
         if len({hit.document.id for hit in self.hits}) != len(self.hits):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from litrag.core.lengths import TextMeasure
 from litrag.core.protocols import Completion, JsonSchema, TokenScores
 from litrag.core.types import Message
+from litrag.models.measuring import measure_for
 from litrag.models.request import Backend, ModelRequest
 
 __all__ = ["ChatModel"]
@@ -23,6 +25,15 @@ class ChatModel:
     def model(self) -> str:
         """The model string."""
         return self._blank().model
+
+    @property
+    def measure(self) -> TextMeasure:
+        """How long texts are for it. Raises ModelUnavailable, MissingExtra."""
+        return measure_for(self.model)
+
+    def through(self, wrap: Callable[[Backend], Backend]) -> ChatModel:
+        """The same model with something between it and its backend."""
+        return ChatModel(self._blank, wrap(self._backend))
 
     async def generate(
         self,

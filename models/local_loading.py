@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["CausalModel", "convert_gguf", "load_causal", "load_embedder", "prepare_torch"]
+__all__ = ["CausalModel", "convert_gguf", "load_causal", "load_embedder", "load_tokenizer", "prepare_torch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,22 @@ def load_causal(name: str, place: LocalModelPath) -> CausalModel:
             )  # peft's own
             model = peft.PeftModel.from_pretrained(model, str(place.adapter)).merge_and_unload()
         model = model.to(device).eval().requires_grad_(False)
-    text = model.config.get_text_config()
-    context = getattr(text, "max_position_embeddings", None) or getattr(text, "n_positions", None)
-    return CausalModel(name, model, tokenizer, device, context, _ends(model, tokenizer))
+    return CausalModel(name, model, tokenizer, device, _context(model.config), _ends(model, tokenizer))
+
+
+def load_tokenizer(name: str, place: LocalModelPath) -> tuple[PreTrainedTokenizerBase, int | None]:
+    """A language model's tokenizer and context, without its weights. Raises MissingExtra, ModelUnavailable."""
+    transformers = _needed("transformers")
+    path = _converted(place.path)
+    with _quiet(), _translated(name, path):
+        where, options = _source(path)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(where, **options)
+        return tokenizer, _context(transformers.AutoConfig.from_pretrained(where, **options))
+
+
+def _context(config: Any) -> int | None:
+    text = config.get_text_config()
+    return getattr(text, "max_position_embeddings", None) or getattr(text, "n_positions", None)
 
 
 def load_embedder(name: str, place: LocalModelPath) -> SentenceTransformer:

@@ -23,9 +23,11 @@ class Cascade:
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input; `depth` bounds every stage's. Raises what the stages raise."""
+        least = 1.0
         for stage, own in self.stages:
             ranking = await stage.rerank(ranking, depth=own if depth is None else min(depth, own))
-        return ranking
+            least = min(least, ranking.placed)
+        return replace(ranking, placed=least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Fused:
         second = await self.inner.rerank(first, depth=len(head))
         weights = (self.first_stage_weight, 1 - self.first_stage_weight)
         fused = NormalisedScoreFusion(weights=weights, name="fused").fuse([first, second])
-        return replace(ranking, hits=(*fused.hits, *tail))
+        return replace(ranking, hits=(*fused.hits, *tail), placed=second.placed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +73,5 @@ class SelfConsistent:
         for each in found:
             for rank, name in enumerate(each.ids, start=1):
                 below[name] += n - rank
-        return reordered(ranking, [below[hit.document.id] / self.shuffles for hit in head], "borda")
+        values = [below[hit.document.id] / self.shuffles for hit in head]
+        return reordered(ranking, values, "borda", placed=sum(each.placed for each in found) / self.shuffles)

@@ -5,17 +5,19 @@ from __future__ import annotations
 
 import math
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import NextTokenLogprobs
 from litrag.core.sync import all_or_first_error
-from litrag.core.types import Message, Ranking
-from litrag.rerankers.toolkit import parted, reordered, shown, windows, worths
+from litrag.core.types import Hit, Message, Query, Ranking
+from litrag.rerankers.toolkit import Control, Scale, fitted, parted, reordered, score_texts, windows, worths
 
-__all__ = ["First", "Graded", "YesNo"]
+__all__ = ["First", "Graded", "YesNo", "first_prompt", "yes_no_prompt"]
+
+_LETTERS: Final = string.ascii_uppercase
 
 _FIRST: Final = Prompt("""Passages, each with a letter:
 $candidates
@@ -44,15 +46,19 @@ How relevant is the passage to the query, from 0 (not at all) to 9 (fully)? Answ
 @dataclass(frozen=True, slots=True)
 class First:
     """Sorts each window of lettered documents by the log-probabilities of their letters as the first token: one call a window, windows
-    from the end to the start. The score "first" is n - rank. `words` is each document's share of the prompt. Raises ValueError for
-    windows of more than 26."""
+    from the end to the start. The score "first" is n - rank. `tokens` is each document's share of the prompt. With `scores` other than
+    "none" the first stage's score stands beside each document, by `scale`, as in InsertRank. Raises ValueError for windows of more
+    than 26."""
 
     needs: ClassVar = NextTokenLogprobs
 
     model: NextTokenLogprobs
     window: int = 20
     stride: int = 10
-    words: int = 80
+    tokens: int = 100
+    scale: Scale = "minmax"
+    scores: Control = "none"
+    seed: int = 0
     default_depth: int = 100
 
     def __post_init__(self) -> None:
@@ -65,32 +71,54 @@ class First:
         n = len(head)
         if n < 2:
             return ranking
-        order = list(range(n))
+        texts = score_texts(head, scale=self.scale, control=self.scores, seed=self.seed)
+        order, open_ = list(range(n)), set[int]()
         for start, end in windows(n, self.window, min(self.stride, self.window)):
             part = order[start:end]
             letters = string.ascii_uppercase[: len(part)]
-            lines = (f"{letter}: {shown(head[i], self.words)}" for letter, i in zip(letters, part, strict=True))
-            prompt = _FIRST.fill(candidates="\n".join(lines), query=neutralised(ranking.query.text))
+            shown = fitted(self.model, [head[i] for i in part], self.tokens, frame=ranking.query.text, reply=1)
+            prompt = first_prompt(ranking.query, shown, [texts[i] for i in part])
             found = await self.model.next_token_logprobs([Message("user", prompt)], tuple(letters))
-            by_letter = sorted(range(len(part)), key=lambda i: -found.get(letters[i], -math.inf))
-            order[start:end] = [part[i] for i in by_letter]
-        return reordered(ranking, worths(order), "first")
+            values = [found.get(letter, -math.inf) for letter in letters]
+            order[start:end] = [part[i] for i in sorted(range(len(part)), key=lambda i: -values[i])]
+            open_ = (open_ - set(part)) | {i for i, value in zip(part, values, strict=True) if value == -math.inf}
+        return reordered(ranking, worths(order), "first", placed=1 - len(open_) / n)
+
+
+def first_prompt(query: Query, texts: Sequence[str], scores: Sequence[str]) -> str:
+    """The prompt of `First` over texts, each with its score as text or ""."""
+    lines = (f"{letter}: {text}{_beside(score)}" for letter, text, score in zip(_LETTERS, texts, scores, strict=False))
+    return _FIRST.fill(candidates="\n".join(lines), query=neutralised(query.text))
 
 
 @dataclass(frozen=True, slots=True)
 class YesNo:
-    """Ranks by the score "yes-no", log P(yes) - log P(no), one call a document, all at once."""
+    """Ranks by the score "yes-no", log P(yes) - log P(no), one call a document, all at once. `scores` and `scale` are `First`'s."""
 
     needs: ClassVar = NextTokenLogprobs
 
     model: NextTokenLogprobs
-    words: int = 150
+    tokens: int = 200
+    scale: Scale = "minmax"
+    scores: Control = "none"
+    seed: int = 0
     default_depth: int = 100
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""
-        found = await _each(self.model, _YES_NO, ("yes", "no"), ranking, depth or self.default_depth, self.words)
+        head, _ = parted(ranking, depth or self.default_depth)
+        beside = score_texts(head, scale=self.scale, control=self.scores, seed=self.seed)
+        prompts = [
+            yes_no_prompt(ranking.query, text, score)
+            for text, score in zip(_texts(self.model, head, ranking.query, self.tokens), beside, strict=True)
+        ]
+        found = await _each(self.model, prompts, ("yes", "no"))
         return reordered(ranking, [_difference(each["yes"], each["no"]) for each in found], "yes-no")
+
+
+def yes_no_prompt(query: Query, text: str, score: str = "") -> str:
+    """The prompt of `YesNo` for a text, with its score as text or ""."""
+    return _YES_NO.fill(passage=text + _beside(score), query=neutralised(query.text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +129,33 @@ class Graded:
     needs: ClassVar = NextTokenLogprobs
 
     model: NextTokenLogprobs
-    words: int = 150
+    tokens: int = 200
     default_depth: int = 100
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""
-        found = await _each(self.model, _GRADED, tuple(string.digits), ranking, depth or self.default_depth, self.words)
+        head, _ = parted(ranking, depth or self.default_depth)
+        query = neutralised(ranking.query.text)
+        texts = _texts(self.model, head, ranking.query, self.tokens)
+        prompts = [_GRADED.fill(passage=text, query=query) for text in texts]
+        found = await _each(self.model, prompts, tuple(string.digits))
         return reordered(ranking, [_expected(each) for each in found], "graded")
 
 
-async def _each(
-    model: NextTokenLogprobs, prompt: Prompt, tokens: tuple[str, ...], ranking: Ranking, depth: int, words: int
-) -> list[Mapping[str, float]]:
-    """For each of the first `depth` hits, `words` words of it, the log-probabilities of the tokens."""
-    head, _ = parted(ranking, depth)
-    query = neutralised(ranking.query.text)
-    asked = [Message("user", prompt.fill(passage=shown(hit, words), query=query)) for hit in head]
-    return await all_or_first_error([model.next_token_logprobs([message], tokens) for message in asked])
+def _texts(model: NextTokenLogprobs, head: Sequence[Hit], query: Query, tokens: int) -> list[str]:
+    """The documents as prompts of one document each show them."""
+    return [text for hit in head for text in fitted(model, [hit], tokens, frame=query.text, reply=1)]
+
+
+async def _each(model: NextTokenLogprobs, prompts: Sequence[str], tokens: tuple[str, ...]) -> list[Mapping[str, float]]:
+    """The log-probabilities of the tokens after each prompt, all asked at once."""
+    return await all_or_first_error(
+        [model.next_token_logprobs([Message("user", prompt)], tokens) for prompt in prompts]
+    )
+
+
+def _beside(score: str) -> str:
+    return f" (search score {score})" if score else ""
 
 
 def _difference(yes: float, no: float) -> float | None:

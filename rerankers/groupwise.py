@@ -14,7 +14,7 @@ from litrag.core.protocols import Generates
 from litrag.core.replies import read_json
 from litrag.core.sync import all_or_first_error
 from litrag.core.types import Hit, Message, Query, Ranking
-from litrag.rerankers.toolkit import listed, parted, reordered, shuffled
+from litrag.rerankers.toolkit import fitted, listed, parted, reordered, shuffled
 
 __all__ = ["GROUPWISE", "Groupwise", "parse_scores"]
 
@@ -56,7 +56,7 @@ class Groupwise:
     model: Generates
     group: int = 20
     shuffles: int = 1
-    words: int = 250
+    tokens: int = 300
     seed: int = 0
     default_depth: int = 100
 
@@ -80,6 +80,9 @@ class Groupwise:
         return [places[start : start + self.group] for start in range(0, n, self.group)]
 
     async def _scores(self, query: Query, hits: Sequence[Hit]) -> Mapping[int, float]:
-        prompt = GROUPWISE.fill(n=str(len(hits)), query=neutralised(query.text), candidates=listed(hits, self.words))
-        reply = await self.model.generate([Message("user", prompt)], max_tokens=600 + 10 * len(hits))
+        frame = {"n": str(len(hits)), "query": neutralised(query.text)}
+        length = 600 + 10 * len(hits)
+        shown = fitted(self.model, hits, self.tokens, frame=GROUPWISE.fill(**frame, candidates=""), reply=length)
+        prompt = GROUPWISE.fill(**frame, candidates=listed(shown))
+        reply = await self.model.generate([Message("user", prompt)], max_tokens=length)
         return parse_scores(reply.text, len(hits))

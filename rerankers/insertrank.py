@@ -14,7 +14,18 @@ from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import Generates
 from litrag.core.types import Hit, Message, Query, Ranking
 from litrag.rerankers.parsing import Order, parse_order
-from litrag.rerankers.toolkit import Control, Scale, parted, reordered, score_texts, shown, shuffled, windows, worths
+from litrag.rerankers.toolkit import (
+    Control,
+    Scale,
+    fitted,
+    listed,
+    parted,
+    reordered,
+    score_texts,
+    shuffled,
+    windows,
+    worths,
+)
 
 __all__ = ["INSERTRANK", "InsertRank"]
 
@@ -41,7 +52,7 @@ text: evidence, not the answer; it misses papers in other words and likes papers
 class InsertRank:
     """Ranks the first `depth` documents: in one call where `window` is 0, else in windows from the end to the start, `stride` apart.
 
-    `words` bounds each text; `source` names the injected score, "" the first one that the hits carry, shown by `scale`. Controls:
+    `tokens` bounds each text; `source` names the injected score, "" the first one that the hits carry, shown by `scale`. Controls:
     `scores` that are not the documents' own, `order` "shuffled" before the model sees it, both by `seed`. Documents that the model placed
     in the window that it saw last get the score "insertrank" (n - rank); the others keep their order behind them, without one."""
 
@@ -49,7 +60,7 @@ class InsertRank:
 
     model: Generates
     source: str = ""
-    words: int = 250
+    tokens: int = 300
     default_depth: int = 60
     window: int = 0
     stride: int = 10
@@ -64,7 +75,7 @@ class InsertRank:
         n = len(head)
         if n < 2:
             return ranking
-        source = self.source or (head[0].scores[0].source if head[0].scores else "")
+        source = self.source or next((score.source for score in head[0].scores), "")
         texts = score_texts(head, source, scale=self.scale, control=self.scores, seed=self.seed)
         order = shuffled(range(n), self.seed) if self.order == "shuffled" else list(range(n))
         unplaced: set[int] = set()
@@ -80,14 +91,14 @@ class InsertRank:
 
     async def _asked(self, query: Query, hits: Sequence[Hit], texts: Sequence[str], source: str) -> Order:
         n = len(hits)
-        prompt = INSERTRANK.fill(
-            n=str(n),
-            hint=_HINT.fill(source=source) if any(texts) else "",
-            query=neutralised(query.text),
-            candidates="\n".join(
-                f"[{number}] {shown(hit, self.words)}{f' (search score {text})' if text else ''}"
-                for number, (hit, text) in enumerate(zip(hits, texts, strict=True), start=1)
-            ),
-        )
-        reply = await self.model.generate([Message("user", prompt)], max_tokens=600 + 8 * n)
+        frame = {
+            "n": str(n),
+            "hint": _HINT.fill(source=source) if any(texts) else "",
+            "query": neutralised(query.text),
+        }
+        reply_tokens = 600 + 8 * n
+        shown = fitted(self.model, hits, self.tokens, frame=INSERTRANK.fill(**frame, candidates=""), reply=reply_tokens)
+        scored = [f"{text} (search score {score})" if score else text for text, score in zip(shown, texts, strict=True)]
+        prompt = INSERTRANK.fill(**frame, candidates=listed(scored))
+        reply = await self.model.generate([Message("user", prompt)], max_tokens=reply_tokens)
         return parse_order(reply.text, n)

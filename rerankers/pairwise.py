@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
@@ -13,7 +14,7 @@ from litrag.core.protocols import Generates
 from litrag.core.replies import without_reasoning
 from litrag.core.sync import all_or_first_error
 from litrag.core.types import Hit, Message, Query, Ranking
-from litrag.rerankers.toolkit import parted, reordered, shown, worths
+from litrag.rerankers.toolkit import fitted, parted, reordered, worths
 
 __all__ = ["PAIRWISE", "Pairwise"]
 
@@ -42,7 +43,7 @@ class Pairwise:
     model: Generates
     form: Literal["all", "sliding"] = "all"
     passes: int = 10
-    words: int = 150
+    tokens: int = 200
     default_depth: int = 20
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
@@ -50,35 +51,39 @@ class Pairwise:
         head, _ = parted(ranking, depth or self.default_depth)
         if len(head) < 2:
             return ranking
-        values = await (self._all if self.form == "all" else self._sliding)(ranking.query, head)
-        return reordered(ranking, values, "pairwise")
+        values, read = await (self._all if self.form == "all" else self._sliding)(ranking.query, head)
+        return reordered(ranking, values, "pairwise", placed=read)
 
-    async def _all(self, query: Query, head: Sequence[Hit]) -> list[float]:
+    async def _all(self, query: Query, head: Sequence[Hit]) -> tuple[list[float], float]:
+        """Pairs won by place, and the share of readable replies."""
         pairs = list(itertools.combinations(range(len(head)), 2))
         won = await all_or_first_error([self._share(query, head[i], head[j]) for i, j in pairs])
         values = [0.0] * len(head)
-        for (i, j), share in zip(pairs, won, strict=True):
+        for (i, j), (share, _) in zip(pairs, won, strict=True):
             values[i] += share
             values[j] += 1 - share
-        return values
+        return values, statistics.fmean(read for _, read in won)
 
-    async def _sliding(self, query: Query, head: Sequence[Hit]) -> list[float]:
-        order = list(range(len(head)))
+    async def _sliding(self, query: Query, head: Sequence[Hit]) -> tuple[list[float], float]:
+        order, reads = list(range(len(head))), []
         for top in range(min(self.passes, len(head) - 1)):
             for low in range(len(order) - 1, top, -1):
-                if await self._share(query, head[order[low - 1]], head[order[low]]) < 0.5:
+                share, read = await self._share(query, head[order[low - 1]], head[order[low]])
+                reads.append(read)
+                if share < 0.5:
                     order[low - 1], order[low] = order[low], order[low - 1]
-        return worths(order)
+        return worths(order), statistics.fmean(reads)
 
-    async def _share(self, query: Query, first: Hit, second: Hit) -> float:
-        """1 where the first is better, 0 where the second is, .5 where the two answers disagree or cannot be read."""
-        there, back = await all_or_first_error(
-            [self._is_a_better(query, first, second), self._is_a_better(query, second, first)]
-        )
-        return (there + 1 - back) / 2
+    async def _share(self, query: Query, first: Hit, second: Hit) -> tuple[float, float]:
+        """1 where the first is better, 0 where the second is, .5 where the two answers disagree or cannot be read; and the share of the
+        two that can be."""
+        answers = await all_or_first_error([self._better(query, first, second), self._better(query, second, first)])
+        there, back = (0.5 if answer is None else float(answer == "A") for answer in answers)
+        return (there + 1 - back) / 2, sum(answer is not None for answer in answers) / 2
 
-    async def _is_a_better(self, query: Query, a: Hit, b: Hit) -> float:
-        prompt = PAIRWISE.fill(query=neutralised(query.text), a=shown(a, self.words), b=shown(b, self.words))
-        reply = await self.model.generate([Message("user", prompt)], max_tokens=8)
-        found = _LETTER.findall(without_reasoning(reply.text))
-        return 0.5 if not found else float(found[-1] == "A")
+    async def _better(self, query: Query, a: Hit, b: Hit) -> str | None:
+        text = neutralised(query.text)
+        first, second = fitted(self.model, (a, b), self.tokens, frame=PAIRWISE.fill(query=text, a="", b=""), reply=8)
+        reply = await self.model.generate([Message("user", PAIRWISE.fill(query=text, a=first, b=second))], max_tokens=8)
+        found: list[str] = _LETTER.findall(without_reasoning(reply.text))
+        return found[-1] if found else None

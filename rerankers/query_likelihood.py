@@ -4,17 +4,19 @@ likelier it makes the query."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import ForcedScoring
 from litrag.core.sync import all_or_first_error
 from litrag.core.types import Hit, Message, Query, Ranking
-from litrag.rerankers.toolkit import parted, reordered, shown
+from litrag.rerankers.toolkit import fitted, parted, reordered
 
-__all__ = ["QUERY_LIKELIHOOD", "QueryLikelihood"]
+__all__ = ["QueryLikelihood", "likelihood_prompt"]
 
-QUERY_LIKELIHOOD: Final = Prompt("""Passage: $passage
+_PLAIN: Final = Prompt("""Passage: $passage
+Query:""")
+_INSTRUCTION: Final = Prompt("""Passage: $passage
 
 Please write a question based on this passage.""")
 
@@ -23,13 +25,14 @@ Please write a question based on this passage.""")
 class QueryLikelihood:
     """Ranks the first `depth` documents by the score "query-likelihood", the mean log P(query token | document, earlier tokens), <= 0.
 
-    `calibration` in [0, 1] takes away that share of the mean log P(document | no query), which a generic document has more of; 0 is
+    "plain" text is continued without a chat template; "instruction" is UPR's, through it. `calibration` in [0, 1] takes away that share of the mean log P(document | no query), which a generic document has more of; 0 is
     UPR's form, and half the calls."""
 
     needs: ClassVar = ForcedScoring
 
     model: ForcedScoring
-    words: int = 150
+    tokens: int = 200
+    form: Literal["plain", "instruction"] = "plain"
     calibration: float = 0.0
     default_depth: int = 100
 
@@ -42,10 +45,18 @@ class QueryLikelihood:
         return reordered(ranking, values, "query-likelihood")
 
     async def _value(self, query: Query, hit: Hit) -> float:
-        passage = shown(hit, self.words)
-        prompt = QUERY_LIKELIHOOD.fill(passage=passage)
-        (scores,) = await self.model.score([Message("user", prompt)], [neutralised(query.text)])
+        (passage,) = fitted(self.model, [hit], self.tokens, frame=_INSTRUCTION.fill(passage=query.text))
+        message, continuation = likelihood_prompt(query, passage, instruction=self.form == "instruction")
+        (scores,) = await self.model.score([message], [continuation])
         if not self.calibration:
             return scores.mean
-        (own,) = await self.model.score([Message("user", "Write a passage.")], [passage])
+        (own,) = await self.model.score([Message("assistant", "Passage:")], [f" {passage}"])
         return scores.mean - self.calibration * own.mean
+
+
+def likelihood_prompt(query: Query, passage: str, *, instruction: bool = False) -> tuple[Message, str]:
+    """What the query continues, and the query as its continuation."""
+    text = neutralised(query.text)
+    if instruction:
+        return Message("user", _INSTRUCTION.fill(passage=passage)), text
+    return Message("assistant", _PLAIN.fill(passage=passage)), f" {text}"

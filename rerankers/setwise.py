@@ -11,7 +11,7 @@ from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import Generates
 from litrag.core.replies import without_reasoning
 from litrag.core.types import Hit, Message, Query, Ranking
-from litrag.rerankers.toolkit import listed, parted, reordered
+from litrag.rerankers.toolkit import fitted, listed, parted, reordered
 
 __all__ = ["SETWISE", "Setwise"]
 
@@ -41,7 +41,7 @@ class Setwise:
     model: Generates
     children: int = 19
     k: int = 10
-    words: int = 150
+    tokens: int = 200
     reasoning: bool = False
     default_depth: int = 20
 
@@ -52,8 +52,9 @@ class Setwise:
         heap = list(range(n))
         if n < 2:
             return ranking
+        read: list[bool] = []
         for parent in range((n - 2) // self.children, -1, -1):
-            await self._sift(ranking.query, head, heap, parent)
+            read += await self._sift(ranking.query, head, heap, parent)
         values: list[float | None] = [None] * n
         for rank in range(1, min(self.k, n) + 1):
             values[heap[0]] = float(n - rank)
@@ -61,27 +62,34 @@ class Setwise:
             if heap:
                 heap[0] = last
                 if rank < self.k:
-                    await self._sift(ranking.query, head, heap, 0)
-        return reordered(ranking, values, "setwise")
+                    read += await self._sift(ranking.query, head, heap, 0)
+        return reordered(ranking, values, "setwise", placed=sum(read) / len(read))
 
-    async def _sift(self, query: Query, head: Sequence[Hit], heap: list[int], parent: int) -> None:
+    async def _sift(self, query: Query, head: Sequence[Hit], heap: list[int], parent: int) -> list[bool]:
+        """Lets the heap's rule hold below a node; returns of each reply whether it could be read."""
+        read: list[bool] = []
         while (first := self.children * parent + 1) < len(heap):
             family = [parent, *range(first, min(first + self.children, len(heap)))]
-            best = family[await self._best(query, [head[heap[node]] for node in family])]
+            place = await self._best(query, [head[heap[node]] for node in family])
+            read.append(place is not None)
+            best = family[place or 0]
             if best == parent:
-                return
+                break
             heap[parent], heap[best] = heap[best], heap[parent]
             parent = best
+        return read
 
-    async def _best(self, query: Query, hits: Sequence[Hit]) -> int:
-        prompt = SETWISE.fill(
-            n=str(len(hits)),
-            query=neutralised(query.text),
-            candidates=listed(hits, self.words),
-            manner=_THINK if self.reasoning else _PLAIN,
-        )
-        reply = await self.model.generate([Message("user", prompt)], max_tokens=600 if self.reasoning else 20)
+    async def _best(self, query: Query, hits: Sequence[Hit]) -> int | None:
+        frame = {
+            "n": str(len(hits)),
+            "query": neutralised(query.text),
+            "manner": _THINK if self.reasoning else _PLAIN,
+        }
+        length = 600 if self.reasoning else 20
+        shown = fitted(self.model, hits, self.tokens, frame=SETWISE.fill(**frame, candidates=""), reply=length)
+        prompt = SETWISE.fill(**frame, candidates=listed(shown))
+        reply = await self.model.generate([Message("user", prompt)], max_tokens=length)
         answer = without_reasoning(reply.text)
         found = _ANSWER.findall(answer) or _NUMBER.findall(answer)
-        number = int(found[-1]) if found else 1
-        return number - 1 if 1 <= number <= len(hits) else 0
+        number = int(found[-1]) if found else 0
+        return number - 1 if 1 <= number <= len(hits) else None
