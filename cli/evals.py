@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="What to measure: retrieval, coherence.")],
+    task: Annotated[str, typer.Argument(metavar="TASK", help="What to measure: retrieval, rerank, coherence.")],
     dataset: Annotated[
         str,
         typer.Option(

@@ -20,9 +20,13 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="What to train: sft, retriever.")],
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="What to train: sft, retriever, reranker.")],
     dataset: Annotated[
-        str, typer.Option(help="sft: JSON Lines of examples; retriever: a data set, NAME:train.", rich_help_panel=_WHAT)
+        str,
+        typer.Option(
+            help="sft: JSON Lines of examples; else data sets, NAME:train (reranker: several by +).",
+            rich_help_panel=_WHAT,
+        ),
     ],
     base: Annotated[
         str | None,
@@ -63,7 +67,8 @@ def train(
 
     targets = tuple(name.strip() for name in lora_targets.split(",")) if lora_targets else None
     given = {name: value for name, value in values.items() if value is not None}
-    config = train_config(**{**defaults_of(recipe), **given}, lora_targets=targets, own=own_settings(own or ()))
+    given |= {"lora_targets": targets} if targets else {}
+    config = train_config(**{**defaults_of(recipe), **given}, own=own_settings(own or ()))
     folder = out or Path(f"train-{recipe}")
     try:
         with progress() as listen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -15,7 +16,7 @@ from litrag.corpora.files import found, rows
 from litrag.corpora.trec import read_qrels
 from litrag.corpora.types import Dataset, Topic
 
-__all__ = ["acl", "acl_topics", "file_in", "scifact", "taken", "trec_dl19", "trec_dl20"]
+__all__ = ["acl", "acl_topics", "file_in", "scifact", "taken", "trec_dl", "trec_dl19", "trec_dl20"]
 
 _ACL_TEST_YEAR: Final = 2019
 
@@ -86,6 +87,20 @@ def trec_dl20(folder: Path, split: str) -> Dataset:
     return _trec_dl(folder, split, "dl20")
 
 
+def trec_dl(folder: Path, split: str) -> Dataset:
+    """Both years' topics as one set; a topic's group is its year's set."""
+    first, second = _trec_dl(folder, split, "dl19"), _trec_dl(folder, split, "dl20")
+
+    def corpus() -> Iterator[Document]:
+        known: set[str] = set()
+        for document in itertools.chain(first.corpus(), second.corpus()):
+            if document.id not in known:
+                known.add(document.id)
+                yield document
+
+    return Dataset("trec-dl", first.split, (*first.topics, *second.topics), corpus)
+
+
 def _trec_dl(folder: Path, split: str, year: str) -> Dataset:
     part = taken(f"trec-{year}", split or "all", ("all",))
     path = file_in(folder, f"{year}.bm25.top100.jsonl")
@@ -94,7 +109,8 @@ def _trec_dl(folder: Path, split: str, year: str) -> Dataset:
     for row in rows(path):
         query = Query(row["query"])
         hits = tuple(Hit(_passage(hit), (Score(hit["score"], "bm25", query.text, hit["rank"]),)) for hit in row["hits"])
-        topics.append(Topic(row["qid"], query, qrels.get(row["qid"], {}), candidates=Ranking(query, hits)))
+        grades, given = qrels.get(row["qid"], {}), Ranking(query, hits)
+        topics.append(Topic(row["qid"], query, grades, group=f"trec-{year}", candidates=given))
     return Dataset(f"trec-{year}", part, tuple(topics), partial(_candidates, path))
 
 

@@ -8,5 +8,6 @@ __all__ = ["EVALS"]
 
 EVALS: Final = {
     "retrieval": "litrag.evals.retrieval:RETRIEVAL",
+    "rerank": "litrag.evals.rerank:RERANK",
     "coherence": "litrag.evals.coherence:COHERENCE",
 }

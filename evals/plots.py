@@ -8,11 +8,46 @@ from typing import Any
 from litrag.core.errors import CannotWrite, MissingExtra
 from litrag.evals.results import Results
 
-__all__ = ["draw"]
+__all__ = ["draw", "draw_costs"]
 
 
 def draw(results: Results, folder: Path, *, most_panels: int = 4) -> list[Path]:
     """Writes plot.png and plot.svg of the first metrics. Raises MissingExtra, CannotWrite."""
+    metrics = list(dict.fromkeys(name for system in results.systems for name in system.metrics))[:most_panels]
+    figure = _figure(2.6 * len(metrics) + 1.4, 0.35 * len(results.systems) + 1.6)
+    axes = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
+    for axis, metric in zip(axes, metrics, strict=True):
+        _panel(axis, results, metric)
+    figure.suptitle(f"{results.task}, {results.dataset}, {results.n} topics (95 % intervals)", fontsize=9)
+    return _saved(figure, folder, "plot")
+
+
+def draw_costs(results: Results, folder: Path) -> list[Path]:
+    """Writes cost.png and cost.svg: the first metric against tokens a topic, on a scale of powers; systems without a token are lines.
+    Raises MissingExtra, CannotWrite."""
+    metric = next(iter(results.systems[0].metrics))
+    figure = _figure(7.0, 4.5)
+    axis = figure.subplots()
+    for place, system in enumerate(results.systems):
+        tokens, value = system.cost.prompt_tokens + system.cost.completion_tokens, system.metrics[metric].value
+        if tokens:
+            axis.plot([tokens], [value], marker="os^Dv"[place % 5], color="black", markersize=5)
+            axis.annotate(system.name, (tokens, value), (4, 3), textcoords="offset points", fontsize=7)
+        else:
+            axis.axhline(value, color="0.6", linewidth=1, linestyle="--")
+            axis.annotate(
+                system.name, (0, value), (2, 2), ("axes fraction", "data"), textcoords="offset points", fontsize=7
+            )
+    axis.set_xscale("log")
+    axis.set_xlabel("tokens a topic, prompt and reply")
+    axis.set_ylabel(metric)
+    axis.grid(color="0.9")
+    axis.set_axisbelow(True)
+    figure.suptitle(f"{results.task}, {results.dataset}, {results.n} topics", fontsize=9)
+    return _saved(figure, folder, "cost")
+
+
+def _figure(width: float, height: float) -> Any:
     try:
         import matplotlib as mpl
     except ImportError as error:
@@ -21,13 +56,11 @@ def draw(results: Results, folder: Path, *, most_panels: int = 4) -> list[Path]:
     mpl.rcParams["svg.hashsalt"] = "litrag"  # the same results, the same file
     from matplotlib.figure import Figure
 
-    metrics = list(dict.fromkeys(name for system in results.systems for name in system.metrics))[:most_panels]
-    figure = Figure(figsize=(2.6 * len(metrics) + 1.4, 0.35 * len(results.systems) + 1.6), layout="constrained")
-    axes = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
-    for axis, metric in zip(axes, metrics, strict=True):
-        _panel(axis, results, metric)
-    figure.suptitle(f"{results.task}, {results.dataset}, {results.n} topics (95 % intervals)", fontsize=9)
-    paths = [folder / "plot.png", folder / "plot.svg"]
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _saved(figure: Any, folder: Path, name: str) -> list[Path]:
+    paths = [folder / f"{name}.png", folder / f"{name}.svg"]
     try:
         figure.savefig(paths[0], dpi=150)
         figure.savefig(paths[1], metadata={"Date": None})

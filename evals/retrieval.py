@@ -20,7 +20,7 @@ from litrag.evals.retrieval_bench import Bench
 from litrag.evals.runner import Evaluation, System
 from litrag.evals.tasks import EvalOptions
 
-__all__ = ["MEASURES", "METHODS", "RETRIEVAL", "Retrieval"]
+__all__ = ["MEASURES", "METHODS", "RETRIEVAL", "Retrieval", "written_runs"]
 
 _ROWS: Final = "litrag.evals.retrieval_rows"
 _CITED: Final = "litrag.evals.citation_rows"
@@ -68,7 +68,7 @@ class _FromRun:
 class Retrieval:
     """`litrag eval retrieval`."""
 
-    methods: Mapping[str, str] = METHODS
+    methods: Mapping[str, object] = METHODS
 
     def evaluation(self, options: EvalOptions) -> Evaluation:
         """Methods and TREC runs over a sample of a data set. Raises UnknownName, BadInput, EnvironmentFault."""
@@ -87,14 +87,19 @@ class Retrieval:
 
     def finish(self, evaluation: Evaluation, folder: Path) -> Sequence[Path]:
         """Writes a TREC run a system."""
-        with Journal(folder, evaluation.config, resume=True) as journal:
-            written = []
-            for system in evaluation.systems:
-                ids = {t.id: journal.lines[system.name, t.id].details["ids"] for t in evaluation.dataset.topics}
-                path = folder / f"{system.name}.run"
-                write_run(path, ids, f"litrag-{system.name}")
-                written.append(path)
-        return written
+        return written_runs(evaluation, folder)
+
+
+def written_runs(evaluation: Evaluation, folder: Path) -> list[Path]:
+    """Writes a TREC run a system from what its answers kept as "ids"; returns the files."""
+    with Journal(folder, evaluation.config, resume=True) as journal:
+        written = []
+        for system in evaluation.systems:
+            ids = {t.id: journal.lines[system.name, t.id].details["ids"] for t in evaluation.dataset.topics}
+            path = folder / f"{system.name}.run"
+            write_run(path, ids, f"litrag-{system.name}")
+            written.append(path)
+    return written
 
 
 def _system_of_run(bench: Bench, path: Path) -> System:

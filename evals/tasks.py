@@ -32,8 +32,8 @@ class EvalTask(Protocol):
     """One eval: the value behind a name of EVALS."""
 
     @property
-    def methods(self) -> Mapping[str, str]:
-        """Its methods, in the order of its table: name -> "module:callable"."""
+    def methods(self) -> Mapping[str, object]:
+        """Its methods, in the order of its table, by name."""
 
     def evaluation(self, options: EvalOptions) -> Evaluation:
         """The systems over the topics. Raises UnknownName, BadInput, EnvironmentFault."""

@@ -10,6 +10,7 @@ __all__ = ["RECIPES", "defaults_of"]
 RECIPES: Final = {
     "sft": "litrag.training.sft:sft",
     "retriever": "litrag.training.retriever:retriever",
+    "reranker": "litrag.training.reranker:reranker",
 }
 # what a recipe means where the user says nothing
 _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
@@ -20,7 +21,17 @@ _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
         "max_steps": 60,
         "batch_size": 64,
         "save_every": 20,
-    }
+    },
+    "reranker": {
+        "learning_rate": 3e-4,
+        "batch_size": 8,
+        "max_steps": 150,
+        "warmup_steps": 10,
+        "save_every": 50,
+        "lora_r": 16,
+        "lora_alpha": 32,
+        "lora_targets": ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
+    },
 }
 
 

@@ -1,0 +1,163 @@
+"""The rows of `litrag eval rerank`: each a function from the bench to a `System`, registered in evals.rerank.METHODS.
+
+Class a: encoders that others trained. MiniLM has seen MS MARCO, from which TREC DL's queries and passages come. Class b: a small language
+model as it came. Class c: the same, trained here, from weights that have not seen MS MARCO's judgements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from litrag.core.paths import tokens_folder
+from litrag.core.protocols import ForcedScoring, Generates, NextTokenLogprobs, Reranker, TokenEmbedder
+from litrag.core.types import Ranking
+from litrag.corpora.types import Topic
+from litrag.evals.journal import Answer
+from litrag.evals.rerank_bench import RerankBench, Row
+from litrag.evals.runner import System
+from litrag.rerankers.combined import Fused, SelfConsistent
+from litrag.rerankers.first_token import First, Graded, YesNo
+from litrag.rerankers.groupwise import Groupwise
+from litrag.rerankers.insertrank import InsertRank
+from litrag.rerankers.maxsim import MaxSim
+from litrag.rerankers.pairwise import Pairwise
+from litrag.rerankers.query_likelihood import QueryLikelihood
+from litrag.rerankers.setwise import Setwise
+from litrag.rerankers.similarity import FirstStageOrder, Similarity
+from litrag.training.judged import DEPTH
+
+__all__ = ["ROWS", "bm25", "maxsim", "row", "similarity"]
+
+LISTED: Final = 20  # candidates of the methods that write an order
+SEEDS: Final = (0, 1, 2)
+
+
+def bm25(bench: RerankBench) -> System:
+    """The input."""
+    return System("bm25", lambda: _Embedding(bench, lambda: FirstStageOrder()), {"class": "", "depth": DEPTH})
+
+
+def similarity(bench: RerankBench) -> System:
+    """Cosine of MiniLM alone: the first stage weighs nothing."""
+    made = lambda: Similarity(bench.gateway.embedder(), first_stage_weight=0.0)  # noqa: E731
+    return System(
+        "similarity", lambda: _Embedding(bench, made), {"class": "a", "depth": DEPTH, "model": _embeds(bench)}
+    )
+
+
+def maxsim(bench: RerankBench) -> System:
+    """MaxSim over MiniLM's token vectors, the first stage mixed in by halves."""
+    from litrag.retrievers.tokens import TokenStore
+
+    def made() -> Reranker:
+        embedder = bench.gateway.embedder(needs=TokenEmbedder)
+        name = f"rerank-{embedder.fingerprint[:8]}"
+        return MaxSim(embedder=embedder, documents=TokenStore(tokens_folder() / name, embedder))
+
+    return System("maxsim", lambda: _Embedding(bench, made), {"class": "a", "depth": DEPTH, "model": _embeds(bench)})
+
+
+def row(name: str, bench: RerankBench) -> System:
+    """The row of a name in ROWS."""
+    return bench.system(ROWS[name])
+
+
+def _embeds(bench: RerankBench) -> str:
+    return (bench.settings.role_model("embed") or "").partition("+")[0]
+
+
+class _Embedding:
+    """A reranker without a language model."""
+
+    def __init__(self, bench: RerankBench, make: Callable[[], Reranker]) -> None:
+        self._bench, self._reranker = bench, make()
+
+    async def answer(self, topic: Topic) -> Answer:
+        given: Ranking = self._bench.candidates[topic.id]
+        return self._bench.answered(topic, await self._reranker.rerank(given, depth=DEPTH), DEPTH, {})
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A method, the power it needs, its depth."""
+
+    made: Callable[..., Reranker]
+    needs: type
+    depth: int = DEPTH
+
+    def row(self, name: str, *, group: str = "b", fused: float = 0.0, trained: Any = (), **options: Any) -> Row:
+        """A row; `fused` > 0 mixes the first stage in by so much."""
+
+        def make(model: Any) -> Reranker:
+            built = self.made(model, **options)
+            return Fused(built, first_stage_weight=fused) if fused else built
+
+        settings = {**options, **({"first_stage_weight": fused} if fused else {})}
+        return Row(name, make, self.needs, self.depth, group, trained, settings)
+
+
+_LIKELIHOOD: Final = _Kind(QueryLikelihood, ForcedScoring)
+_YES_NO: Final = _Kind(YesNo, NextTokenLogprobs)
+_GRADED: Final = _Kind(Graded, NextTokenLogprobs)
+_FIRST: Final = _Kind(First, NextTokenLogprobs)
+_GROUPWISE: Final = _Kind(Groupwise, Generates)
+_INSERTRANK: Final = _Kind(InsertRank, Generates, LISTED)
+_SETWISE: Final = _Kind(Setwise, Generates, LISTED)
+_PAIRWISE: Final = _Kind(Pairwise, Generates, LISTED)
+
+
+def _learned(form: str, seeds: tuple[int, ...] = SEEDS, **own: Any) -> tuple[Mapping[str, Any], ...]:
+    """The trainings of a form, one a seed."""
+    group = 20 if form == "first" else 8
+    return tuple({"seed": seed, "own": {"form": form, "group": group, **own}} for seed in seeds)
+
+
+def _with_scores(kind: _Kind, form: str) -> tuple[Row, ...]:
+    """InsertRank's effect on a form: trained without and with the score, the controls of the latter, and the plain fusion."""
+    without, with_ = _learned(form), _learned(form, scores="own")
+    name = f"trained-{form}"
+    return (
+        kind.row(name, group="c", trained=without),
+        kind.row(f"{name}-fused-.3", group="c", trained=without, fused=0.3),
+        kind.row(f"{name}-fused-.5", group="c", trained=without, fused=0.5),
+        kind.row(f"{name}-scores", group="c", trained=with_, scores="own"),
+        kind.row(f"{name}-scores-permuted", group="c", trained=with_, scores="permuted"),
+        kind.row(f"{name}-scores-constant", group="c", trained=with_, scores="constant"),
+        kind.row(f"{name}-scores-none", group="c", trained=with_, scores="none"),
+        kind.row(f"{name}-scores-fused-.3", group="c", trained=with_, scores="own", fused=0.3),
+    )
+
+
+ROWS: Final[Mapping[str, Row]] = {
+    each.name: each
+    for each in (
+        _LIKELIHOOD.row("query-likelihood"),
+        _LIKELIHOOD.row("query-likelihood-fused", fused=0.3),
+        _LIKELIHOOD.row("query-likelihood-instructed", form="instruction"),
+        _LIKELIHOOD.row("query-likelihood-calibrated", calibration=0.25),
+        _YES_NO.row("yes-no"),
+        _YES_NO.row("yes-no-fused", fused=0.3),
+        _GRADED.row("graded"),
+        _GRADED.row("graded-fused", fused=0.3),
+        _FIRST.row("first"),
+        _FIRST.row("first-fused", fused=0.3),
+        _GROUPWISE.row("groupwise", tokens=100),
+        _INSERTRANK.row("listwise", scores="none", tokens=100),
+        _INSERTRANK.row("listwise-window", scores="none", tokens=100, window=10, stride=5),
+        _INSERTRANK.row("insertrank", tokens=100),
+        _INSERTRANK.row("insertrank-permuted", scores="permuted", tokens=100),
+        _INSERTRANK.row("insertrank-shuffled", order="shuffled", tokens=100),
+        _Kind(lambda model, **o: SelfConsistent(InsertRank(model, **o), shuffles=3), Generates, LISTED).row(
+            "listwise-consistent", scores="none", tokens=100
+        ),
+        _SETWISE.row("setwise", tokens=100),
+        _PAIRWISE.row("pairwise", form="sliding", passes=3, tokens=100),
+        _LIKELIHOOD.row("trained-likelihood", group="c", trained=_learned("likelihood", temperature=0.1)),
+        _LIKELIHOOD.row(
+            "trained-likelihood-fused", group="c", trained=_learned("likelihood", temperature=0.1), fused=0.3
+        ),
+        *_with_scores(_FIRST, "first"),
+        *_with_scores(_YES_NO, "yes-no"),
+    )
+}
