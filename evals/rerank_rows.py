@@ -109,8 +109,9 @@ _PAIRWISE: Final = _Kind(Pairwise, Generates, LISTED)
 
 def _learned(form: str, seeds: tuple[int, ...] = SEEDS, **own: Any) -> tuple[Mapping[str, Any], ...]:
     """The trainings of a form, one a seed."""
+    size = {"batch_size": 4} if form == "first" else {}
     group = 20 if form == "first" else 8
-    return tuple({"seed": seed, "own": {"form": form, "group": group, **own}} for seed in seeds)
+    return tuple({"seed": seed, **size, "own": {"form": form, "group": group, **own}} for seed in seeds)
 
 
 def _with_scores(kind: _Kind, form: str) -> tuple[Row, ...]:

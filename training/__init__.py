@@ -25,9 +25,9 @@ _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "reranker": {
         "learning_rate": 3e-4,
         "batch_size": 8,
-        "max_steps": 150,
+        "max_steps": 120,
         "warmup_steps": 10,
-        "save_every": 50,
+        "save_every": 60,
         "lora_r": 16,
         "lora_alpha": 32,
         "lora_targets": ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),

@@ -64,7 +64,8 @@ class Job:
             "report_to": [],
             "disable_tqdm": True,
             "dataloader_pin_memory": False,
-            "use_cpu": config.device == "cpu" or prepare_torch().type == "cpu",
+            "use_cpu": (on_cpu := config.device == "cpu" or prepare_torch().type == "cpu"),
+            "bf16": not on_cpu,  # autocast; weights stay as they were loaded
             **more,
         }
         return (kind or transformers.TrainingArguments)(**values)
