@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from litrag.core import registry
+from litrag.core.events import Event
 from litrag.core.sync import run
 from litrag.evals import EVALS
 from litrag.evals.results import read_results
@@ -59,6 +60,13 @@ TABLES: Final = {
         "retrieval",
         EvalOptions("hotpotqa:test", ("bm25", "dense", "hybrid", "multi-query", "trained"), measures=_WIKI),
     ),
+    "rerank-trec-dl": (
+        "rerank",
+        EvalOptions(
+            "trec-dl",
+            ("bm25", "query-likelihood", "query-likelihood-fused", "trained-likelihood", "trained-likelihood-fused"),
+        ),
+    ),
     "coherence-acl": ("coherence", EvalOptions("acl", n=200)),
 }
 _BLOCK: Final = re.compile(r"(<!-- results: ([\w-]+)(?: ([\w@, -]+))? -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -74,6 +82,12 @@ def rendered(text: str, folder: Path) -> str:
     return _BLOCK.sub(block, text)
 
 
+def _told(event: Event) -> None:
+    """A line a tenth of the way."""
+    if event.total and event.done % max(1, event.total // 10) == 0:
+        sys.stderr.write(f"{event.stage} {event.done}/{event.total}\n")
+
+
 def main(names: list[str]) -> None:
     """Runs the tables of these names (all by default), writes their results and renders the docs."""
     folder = ROOT / "evals" / "results"
@@ -82,7 +96,7 @@ def main(names: list[str]) -> None:
         task, options = TABLES[name]
         chosen: EvalTask = registry.find("eval", EVALS, task)
         with tempfile.TemporaryDirectory() as work:
-            results = run(evaluate(chosen.evaluation(options), Path(work) / name))
+            results = run(evaluate(chosen.evaluation(options), Path(work) / name, concurrency=1, listen=_told))
         (folder / f"{name}.json").write_text(results.to_json(), encoding="utf-8")
         sys.stdout.write(terminal_table(results) + "\n\n")
     for document in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
