@@ -121,7 +121,11 @@ def _fused(query: Query, rankings: Sequence[Ranking], gains: Sequence[Mapping[st
         for rank, hit in enumerate(ranking.hits, start=1):
             name = hit.document.id
             old = hits.get(name)
-            joined = hit if old is None else old.scored(*(s for s in hit.scores if s not in old.scores))
+            joined = (
+                hit
+                if old is None
+                else old.scored(*(s for s in hit.scores if s not in old.scores)).because(*hit.reasons)
+            )
             if rank < best.setdefault(name, rank):
                 best[name], joined = rank, replace(joined, document=hit.document)
             hits[name] = joined

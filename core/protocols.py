@@ -24,6 +24,7 @@ __all__ = [
     "JsonSchema",
     "LateInteraction",
     "NextTokenLogprobs",
+    "PairScoring",
     "Reranker",
     "Retriever",
     "Rewriter",
@@ -148,6 +149,11 @@ class NextTokenLogprobs(Protocol):
 class ForcedScoring(Protocol):
     async def score(self, messages: Sequence[Message], continuations: Sequence[str]) -> tuple[TokenScores, ...]:
         """log P(continuation | messages) per token, in the order of the continuations."""
+
+
+class PairScoring(Protocol):
+    async def relevance(self, query: str, texts: Sequence[str]) -> tuple[float, ...]:
+        """A score a text, in the order of the texts: the greater, the more relevant to the query; the scale is the model's own."""
 
 
 class Embedder(Protocol):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
-__all__ = ["TEXT", "Json", "list_of", "read_json", "record", "strings", "without_reasoning"]
+__all__ = ["TEXT", "Json", "bounded", "list_of", "read_json", "record", "strings", "without_reasoning"]
 
 Json: TypeAlias = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
@@ -35,14 +35,15 @@ def without_reasoning(text: str) -> str:
 def read_json(reply: str) -> Json:
     """The last JSON object of the reply, repaired if need be; None where there is none.
 
-    The last counts, since a model may show the asked form before it fills it."""
+    The last counts, since a model may show the asked form before it fills it. Its strings can be encoded: half of a surrogate pair, which
+    a cut escape leaves, is U+FFFD."""
     from json_repair import repair_json
 
     text = without_reasoning(reply)
     found: Json = None
     for candidate in _candidates(text):
         try:
-            value = repair_json(candidate, return_objects=True)
+            value = _encodable(repair_json(candidate, return_objects=True))
         except (ValueError, RecursionError):
             continue
         if isinstance(value, dict) and value:
@@ -54,6 +55,28 @@ def strings(value: Json) -> tuple[str, ...]:
     """The non-empty strings of a list, stripped; a lone string is a list of one; anything else is empty."""
     items = [value] if isinstance(value, str) else value if isinstance(value, list) else []
     return tuple(item.strip() for item in items if isinstance(item, str) and item.strip())
+
+
+def bounded(value: Json, least: float, most: float) -> float | None:
+    """A number, or one written as a string ("62.5", "62 %"), cut to [least, most]; None for anything else, NaN and true among it."""
+    if isinstance(value, str):
+        try:
+            value = float(value.strip().removesuffix("%"))
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        return None
+    return float(min(most, max(least, value)))
+
+
+def _encodable(value: Json) -> Json:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_encodable(item) for item in value]
+    if isinstance(value, dict):
+        return {str(_encodable(key)): _encodable(item) for key, item in value.items()}
+    return value
 
 
 def _candidates(text: str) -> Iterator[str]:

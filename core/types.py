@@ -35,6 +35,7 @@ __all__ = [
     "PlannedSentence",
     "Query",
     "Ranking",
+    "Reason",
     "Score",
     "Span",
     "Trajectory",
@@ -162,11 +163,32 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Characters [start, end) of some text, with the text itself."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why `source` ranked a document as it did: an argument, and the words that it rests on, found in the text that `of` names."""
+
+    source: str
+    stance: Literal["for", "against"]
+    text: str
+    quote: Span
+    of: Literal["document", "query"] = "document"
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
-    """A document in a ranking with all scores it ever got; scores are appended, never overwritten."""
+    """A document in a ranking with all scores it ever got, and the reasons; both are appended, never overwritten."""
 
     document: Document
     scores: tuple[Score, ...] = ()
+    reasons: tuple[Reason, ...] = ()
 
     def score(self, source: str, *, query: str | None = None) -> Score:
         """The one score of `source` (for `query`, when given).
@@ -181,7 +203,11 @@ class Hit:
 
     def scored(self, *scores: Score) -> Hit:
         """A copy with `scores` appended."""
-        return Hit(self.document, (*self.scores, *scores))
+        return replace(self, scores=(*self.scores, *scores))
+
+    def because(self, *reasons: Reason) -> Hit:
+        """A copy with those of `reasons` appended that it lacks."""
+        return replace(self, reasons=(*self.reasons, *(reason for reason in reasons if reason not in self.reasons)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,15 +230,6 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Characters [start, end) of some text, with the text itself."""
-
-    start: int
-    end: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Evidence:
     """One citable fact: the key under which a paper is cited and the passage that supports it."""
 
@@ -221,6 +238,7 @@ class Evidence:
     quote: Span
     query: str = ""
     scores: tuple[Score, ...] = ()
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,13 @@ __all__ = [
     "EvidenceFile",
     "EvidenceRecord",
     "PaperRecord",
+    "ReasonRecord",
     "ScoreRecord",
     "VerdictRecord",
     "evidence_file",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class PaperRecord(Record):
@@ -51,6 +52,16 @@ class ScoreRecord(Record):
     query: str
 
 
+class ReasonRecord(Record):
+    """An argument of a reranker for or against the work, with the words of the work (document) or of the abstract (query) it rests on."""
+
+    source: str
+    stance: str
+    text: str
+    quote: str
+    of: str
+
+
 class EvidenceRecord(Record):
     """One evidence key. `passage` is the text that was read; `quote` stands in it at [start, end), empty where no sentence
     names the words it rests on."""
@@ -63,6 +74,7 @@ class EvidenceRecord(Record):
     quote: str
     query: str
     scores: tuple[ScoreRecord, ...]
+    reasons: tuple[ReasonRecord, ...] = ()
 
 
 class VerdictRecord(Record):
@@ -127,6 +139,10 @@ def _evidence(item: Evidence, paper: Paper, retracted: str) -> EvidenceRecord:
         quote=item.quote.text,
         query=item.query,
         scores=tuple(scores),
+        reasons=tuple(
+            ReasonRecord(source=r.source, stance=r.stance, text=r.text, quote=r.quote.text, of=r.of)
+            for r in item.reasons
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""A model in a role: `generate`, `next_token_logprobs` and `score` over the gateway."""
+"""A model in a role: `generate`, `next_token_logprobs`, `score` and `relevance` over the gateway."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ChatModel"]
 
 
 class ChatModel:
-    """Implements Generates, NextTokenLogprobs and ForcedScoring; whether the model behind can, its backend says when asked,
+    """Implements Generates, NextTokenLogprobs, ForcedScoring and PairScoring; whether the model behind can, its backend says when asked,
     and `Gateway.resolve` before."""
 
     def __init__(self, blank: Callable[[], ModelRequest], backend: Backend) -> None:
@@ -65,6 +65,14 @@ class ChatModel:
             self._blank(), operation="next_token_logprobs", messages=tuple(messages), tokens=tuple(tokens)
         )
         return (await self._backend.send(request)).logprobs
+
+    async def relevance(self, query: str, texts: Sequence[str]) -> tuple[float, ...]:
+        """A score a text, in the order of the texts, on the model's own scale. Raises ModelFault, BudgetSpent."""
+        if not texts:
+            return ()
+        asked = (Message("user", query),)
+        request = replace(self._blank(), operation="relevance", messages=asked, texts=tuple(texts))
+        return (await self._backend.send(request)).relevance
 
     async def score(self, messages: Sequence[Message], continuations: Sequence[str]) -> tuple[TokenScores, ...]:
         """log P(continuation | messages) per token, in the order of the continuations."""

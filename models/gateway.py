@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from litrag.core.budget import Budget
 from litrag.core.errors import BadInput, CapabilityMissing
 from litrag.core.ledger import Ledger
-from litrag.core.protocols import Embedder, ForcedScoring, Generates, NextTokenLogprobs, TokenEmbedder
+from litrag.core.protocols import Embedder, ForcedScoring, Generates, NextTokenLogprobs, PairScoring, TokenEmbedder
 from litrag.core.settings import Role, Settings
 from litrag.core.store import RequestCache
 from litrag.models.budgeting import Budgeted
@@ -28,6 +28,13 @@ from litrag.models.retrying import Retrying
 
 __all__ = ["Gateway", "RoutedBackend"]
 
+_LANGUAGE_MODELS = "in-process language models (local/...)"
+_HAVING: Mapping[type, str] = {
+    Generates: f"{_LANGUAGE_MODELS} and API models",
+    NextTokenLogprobs: f"{_LANGUAGE_MODELS} and API models",
+    ForcedScoring: _LANGUAGE_MODELS,
+    PairScoring: "cross-encoders (local/<folder>) and API models that rerank (cohere/rerank-v3.5, jina_ai/...)",
+}
 _LOCAL_CONCURRENCY = 64  # the in-process worker batches what waits; it must see it
 
 
@@ -97,11 +104,10 @@ class Gateway:
     def resolve(self, role: Role, *, needs: type) -> ChatModel:
         """The model of a role for a component that needs a power. Raises CapabilityMissing, naming models that have it."""
         model = self.model(role)
-        if needs not in (Generates, NextTokenLogprobs, ForcedScoring):
-            raise BadInput(f"no power named {needs!r}; there is Generates, NextTokenLogprobs, ForcedScoring")
+        if needs not in _HAVING:
+            raise BadInput(f"no power named {needs!r}; there is {', '.join(power.__name__ for power in _HAVING)}")
         if needs not in _powers(model.model):
-            kinds = "in-process language models (local/...)" + ("" if needs is ForcedScoring else " and API models")
-            raise CapabilityMissing(model.model, needs.__name__, kinds)
+            raise CapabilityMissing(model.model, needs.__name__, _HAVING[needs])
         return model
 
     def embedder(self, *, needs: type = Embedder) -> GatewayEmbedder:
@@ -118,6 +124,11 @@ class Gateway:
             return self._blank("embed", name if kind == "query" else documents_model(name))
 
         return GatewayEmbedder(blank, self, self.cache, self.ledger)
+
+    def price_warnings(self) -> list[str]:
+        """A line for each of others' models that was used and whose price nobody told; a server of one's own has none."""
+        unknown = sorted(self.prices.unknown) if self.settings.api_base is None else []
+        return [f"the price of {name} is unknown: it counts as $0, --max-cost does not bound it" for name in unknown]
 
     def _name(self, role: Role) -> str:
         name = self.settings.role_model(role)
@@ -158,8 +169,11 @@ def _powers(model: str) -> frozenset[type]:
         from litrag.models.local import capabilities
 
         return capabilities(model)
-    every: frozenset[type] = frozenset({Generates, NextTokenLogprobs, ForcedScoring})
-    return every if model.startswith("scripted/") else every - {ForcedScoring}
+    if model.startswith("scripted/"):
+        return frozenset(_HAVING)
+    from litrag.models.litellm_backend import reranks
+
+    return frozenset({PairScoring}) if reranks(model) else frozenset({Generates, NextTokenLogprobs})
 
 
 def _fingerprint(name: str) -> str:

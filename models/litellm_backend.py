@@ -12,7 +12,7 @@ from litrag.core.errors import CapabilityMissing, ModelFault, ModelOverloaded, M
 from litrag.core.protocols import Usage
 from litrag.models.request import ModelReply, ModelRequest
 
-__all__ = ["LiteLLMBackend", "litellm", "translated"]
+__all__ = ["LiteLLMBackend", "litellm", "reranks", "translated"]
 
 _NO_FORCED_SCORING = "in-process models (local/...)"
 _TOKEN_VECTORS = "in-process embedding models (local/all-MiniLM-L6-v2, local/<folder>)"
@@ -35,6 +35,15 @@ def litellm() -> ModuleType:
     return found
 
 
+def reranks(model: str) -> bool:
+    """Whether an API model reranks and does nothing else: by LiteLLM's table, else by its name."""
+    try:
+        mode = litellm().get_model_info(model).get("mode")
+    except Exception:  # LiteLLM raises a bare Exception for a model it does not know
+        mode = None
+    return mode == "rerank" if mode else "rerank" in model.casefold()
+
+
 class LiteLLMBackend:
     """Answers `generate`, `next_token_logprobs` (within the API's top 20) and `embed`; APIs cannot force a continuation, nor do
     they give vectors of tokens."""
@@ -48,6 +57,8 @@ class LiteLLMBackend:
         if request.operation == "embed_tokens":
             raise CapabilityMissing(request.model, "vectors of tokens (TokenEmbedder)", _TOKEN_VECTORS)
         try:
+            if request.operation == "relevance":
+                return await _reranked(request)
             if request.operation == "embed":
                 return _embedded(await litellm().aembedding(input=list(request.texts), **_common(request)))
             return _answered(request, await litellm().acompletion(**_chat(request), **_common(request)))
@@ -55,6 +66,23 @@ class LiteLLMBackend:
             raise
         except Exception as error:
             raise translated(error, request.model, request.api_base) from error
+
+
+async def _reranked(request: ModelRequest) -> ModelReply:
+    """Scores in the order of the texts; the API gives them best first, each with its place."""
+    texts = list(request.texts)
+    common = _common(request)
+    known = {
+        name: common[name] for name in ("model", "timeout", "api_base", "api_key", "max_retries") if name in common
+    }
+    response = await litellm().arerank(
+        query=request.messages[0].content, documents=texts, top_n=len(texts), return_documents=False, **known
+    )
+    found = {int(row["index"]): float(row["relevance_score"]) for row in response.results or ()}
+    if set(found) != set(range(len(texts))):
+        raise ModelUnavailable(f"{request.model} scored {len(found)} of {len(texts)} documents; use another reranker")
+    usage = ((response.meta or {}).get("tokens") or {}).get("input_tokens") or 0
+    return ModelReply(Usage(int(usage)), relevance=tuple(found[i] for i in range(len(texts))))
 
 
 def translated(error: Exception, model: str, api_base: str | None) -> ModelFault:

@@ -6,12 +6,13 @@ import contextlib
 import functools
 import threading
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from litrag.core.errors import CapabilityMissing
-from litrag.core.protocols import Embedder, ForcedScoring, Generates, NextTokenLogprobs, TokenEmbedder
+from litrag.core.protocols import Embedder, ForcedScoring, Generates, NextTokenLogprobs, PairScoring, TokenEmbedder
 from litrag.models.local_worker import BatchLimits, Runner, Worker
 from litrag.models.request import ModelReply, ModelRequest
 from litrag.models.weights import LocalModelPath, resolve_local
@@ -19,15 +20,18 @@ from litrag.models.weights import LocalModelPath, resolve_local
 __all__ = ["LocalBackend", "capabilities", "process_backend"]
 
 _EMBEDS = ("embed", "embed_tokens")
+_POWERS: Mapping[str, frozenset[type]] = {
+    "embedding": frozenset({Embedder, TokenEmbedder}),
+    "cross-encoder": frozenset({PairScoring}),
+    "generation": frozenset({Generates, NextTokenLogprobs, ForcedScoring}),
+}
 _GPU_LIMITS = BatchLimits(rows=128, tokens=32_768, cache=262_144, logits=2**29)
 
 
 def capabilities(model: str) -> frozenset[type]:
-    """The powers of a local model: Embedder and TokenEmbedder, or Generates, NextTokenLogprobs and ForcedScoring. Loads nothing. Raises
-    ModelUnavailable."""
-    if resolve_local(model).kind == "embedding":
-        return frozenset({Embedder, TokenEmbedder})
-    return frozenset({Generates, NextTokenLogprobs, ForcedScoring})
+    """The powers of a local model: Embedder and TokenEmbedder; PairScoring; or Generates, NextTokenLogprobs and ForcedScoring. Loads
+    nothing. Raises ModelUnavailable."""
+    return _POWERS[resolve_local(model).kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class LocalBackend:
         """Answers one request. Raises BadInput (context overflow, a token that is none), ModelUnavailable,
         CapabilityMissing, MissingExtra."""
         place = resolve_local(request.model)
-        if (request.operation in _EMBEDS) != (place.kind == "embedding"):
+        if place.kind != _kind(request.operation):
             raise _missing(request)
         return await self._worker(request.model, place).send(request)
 
@@ -80,10 +84,21 @@ def process_backend() -> LocalBackend:
     return LocalBackend()
 
 
+def _kind(operation: str) -> str:
+    """The kind of model that an operation is for."""
+    return "embedding" if operation in _EMBEDS else "cross-encoder" if operation == "relevance" else "generation"
+
+
 def _missing(request: ModelRequest) -> CapabilityMissing:
     if request.operation in _EMBEDS:
         power = "embeddings (Embedder)" if request.operation == "embed" else "vectors of tokens (TokenEmbedder)"
         return CapabilityMissing(request.model, power, "sentence-transformers folders, local/all-MiniLM-L6-v2")
+    if request.operation == "relevance":
+        return CapabilityMissing(
+            request.model,
+            "scores of pairs (PairScoring)",
+            "sequence-classification folders with one label (local/<folder>)",
+        )
     power = {"generate": "text (Generates)", "score": "scores of a given text (ForcedScoring)"}.get(
         request.operation, "log-probabilities of the next token (NextTokenLogprobs)"
     )
@@ -91,7 +106,7 @@ def _missing(request: ModelRequest) -> CapabilityMissing:
 
 
 def _load(model: str, place: LocalModelPath, limits: BatchLimits | None, turn: threading.Lock) -> Runner[Any]:
-    from litrag.models.local_loading import load_causal, load_embedder, prepare_torch
+    from litrag.models.local_loading import load_causal, load_cross_encoder, load_embedder, prepare_torch
 
     on_cpu = prepare_torch().type == "cpu"
     own_turn: contextlib.AbstractContextManager[object] = turn if on_cpu else contextlib.nullcontext()
@@ -99,6 +114,10 @@ def _load(model: str, place: LocalModelPath, limits: BatchLimits | None, turn: t
         from litrag.models.local_embedding import EMBEDDING_LIMITS, EmbeddingRunner
 
         return EmbeddingRunner(load_embedder(model, place), EMBEDDING_LIMITS, own_turn)
+    if place.kind == "cross-encoder":
+        from litrag.models.local_cross_encoder import CrossEncoderRunner
+
+        return CrossEncoderRunner(load_cross_encoder(model, place), own_turn)
     from litrag.models.local_causal import CausalRunner
 
     return CausalRunner(load_causal(model, place), limits or (BatchLimits() if on_cpu else _GPU_LIMITS), own_turn)

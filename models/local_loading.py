@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["CausalModel", "convert_gguf", "load_causal", "load_embedder", "load_tokenizer", "prepare_torch"]
+__all__ = [
+    "CausalModel",
+    "PairModel",
+    "convert_gguf",
+    "load_causal",
+    "load_cross_encoder",
+    "load_embedder",
+    "load_tokenizer",
+    "prepare_torch",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +98,33 @@ def load_tokenizer(name: str, place: LocalModelPath) -> tuple[PreTrainedTokenize
 def _context(config: Any) -> int | None:
     text = config.get_text_config()
     return getattr(text, "max_position_embeddings", None) or getattr(text, "n_positions", None)
+
+
+@dataclass(frozen=True, slots=True)
+class PairModel:
+    """A loaded cross-encoder; `context` is the most tokens of a pair."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    device: torch.device
+    context: int
+
+
+def load_cross_encoder(name: str, place: LocalModelPath) -> PairModel:
+    """Loads a sequence-classification model of one label. Raises MissingExtra, ModelUnavailable."""
+    device = prepare_torch()
+    transformers = _needed("transformers")
+    with _quiet(), _translated(name, place.path):
+        where, options = _source(place.path)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(where, **options)
+        model = transformers.AutoModelForSequenceClassification.from_pretrained(
+            where, dtype=_dtype(device), use_safetensors=True, **options
+        )
+        if model.config.num_labels != 1:
+            raise ModelUnavailable(f"{name}: {model.config.num_labels} labels; a cross-encoder has one, its score")
+        model = model.to(device).eval().requires_grad_(False)
+    lengths = (tokenizer.model_max_length, _context(model.config) or 512)
+    return PairModel(model, tokenizer, device, min(*lengths, 4096))
 
 
 def load_embedder(name: str, place: LocalModelPath) -> SentenceTransformer:

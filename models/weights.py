@@ -46,15 +46,19 @@ class LocalModelPath:
     fingerprint: str
 
     @property
-    def kind(self) -> Literal["generation", "embedding"]:
-        """What the model is for: a causal language model generates and scores, every other encoder embeds."""
+    def kind(self) -> Literal["generation", "embedding", "cross-encoder"]:
+        """What the model is for: a causal language model generates and scores, a sequence classifier scores pairs, every other encoder
+        embeds."""
         if self.path.is_file() or not (self.path / "config.json").is_file():
             return "embedding" if (self.path / "modules.json").is_file() else "generation"
         architectures = json.loads((self.path / "config.json").read_text(encoding="utf-8")).get("architectures") or []
         causal = any(
             "ForCausalLM" in name or "ForConditionalGeneration" in name or "LMHead" in name for name in architectures
         )
-        return "generation" if causal and not (self.path / "modules.json").is_file() else "embedding"
+        if (self.path / "modules.json").is_file():
+            return "embedding"
+        pairs = any("ForSequenceClassification" in name for name in architectures)
+        return "generation" if causal else "cross-encoder" if pairs else "embedding"
 
 
 def ready(name: str, *, folder: Path | None = None, known: Mapping[str, Weights] = KNOWN_WEIGHTS) -> bool:

@@ -106,15 +106,12 @@ async def export(shop: Workshop, state: ReviewState) -> ReviewState:
     draft = shop.store.get(state["draft"], Draft)
     table = evidence_table(draft, {item.key: (item.paper, item.hit) for item in selected})
     reason = state.get("stop_reason") or "done"
-    unpriced = [
-        f"the price of {name} is unknown: it counts as $0, --max-cost does not bound it" for name in shop.unpriced()
-    ]
     papers = cited(selected)
     retracted = await check_retractions(shop, {key: papers[key] for key in draft.keys})
     done: ReviewState = {
         **state,
         "stop_reason": reason,
-        "warnings": with_warnings(shop, state, *unpriced, *retracted.warnings),
+        "warnings": with_warnings(shop, state, *shop.gateway.price_warnings(), *retracted.warnings),
         "counters": {**state.get("counters", {}), **retracted.counters},
     }
     await asyncio.to_thread(
@@ -144,7 +141,7 @@ def evidence_table(draft: Draft, selected: Mapping[str, tuple[Paper, Hit]]) -> t
         )
         span = match.span if match else next(verdict_spans, Span(0, 0, ""))
         best = min(hit.scores, key=lambda score: score.rank, default=None)
-        table.append(Evidence(key, paper.passage(), span, best.query if best else "", hit.scores))
+        table.append(Evidence(key, paper.passage(), span, best.query if best else "", hit.scores, hit.reasons))
     return tuple(table)
 
 

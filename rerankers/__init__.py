@@ -7,6 +7,8 @@ from typing import Final
 __all__ = ["RERANKERS"]
 
 RERANKERS: Final = {
+    "cross-encoder": "litrag.rerankers.cross_encoder:CrossEncoder",
+    "debate": "litrag.rerankers.debate:Debate",
     "first": "litrag.rerankers.first_token:First",
     "graded": "litrag.rerankers.first_token:Graded",
     "groupwise": "litrag.rerankers.groupwise:Groupwise",
@@ -14,6 +16,7 @@ RERANKERS: Final = {
     "maxsim": "litrag.rerankers.maxsim:MaxSim",
     "pairwise": "litrag.rerankers.pairwise:Pairwise",
     "query-likelihood": "litrag.rerankers.query_likelihood:QueryLikelihood",
+    "rubric": "litrag.rerankers.rubric:Rubric",
     "setwise": "litrag.rerankers.setwise:Setwise",
     "similarity": "litrag.rerankers.similarity:Similarity",
     "yes-no": "litrag.rerankers.first_token:YesNo",

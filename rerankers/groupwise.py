@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import statistics
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import ClassVar, Final
 
 from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import Generates
-from litrag.core.replies import read_json
+from litrag.core.replies import bounded, read_json
 from litrag.core.sync import all_or_first_error
 from litrag.core.types import Hit, Message, Query, Ranking
 from litrag.rerankers.toolkit import fitted, listed, parted, reordered, shuffled
@@ -39,10 +38,9 @@ def parse_scores(reply: str, n: int) -> Mapping[int, float]:
     found: dict[int, float] = {}
     for key, score in (value if isinstance(value, dict) else {}).items():
         number = _NUMBER.fullmatch(key.strip())
-        if number is None or not 1 <= int(number[1]) <= n or isinstance(score, bool):
-            continue
-        if isinstance(score, int | float) and not math.isnan(score):
-            found[int(number[1]) - 1] = min(10.0, max(0.0, float(score)))
+        value_read = bounded(score, 0.0, 10.0)
+        if number is not None and 1 <= int(number[1]) <= n and value_read is not None:
+            found[int(number[1]) - 1] = value_read
     return found
 
 

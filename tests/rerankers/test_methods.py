@@ -22,12 +22,15 @@ from litrag.models.request import ModelRequest
 from litrag.models.scripted import ScriptedBackend
 from litrag.rerankers import RERANKERS
 from litrag.rerankers.combined import Cascade, Fused, SelfConsistent
+from litrag.rerankers.cross_encoder import CrossEncoder
+from litrag.rerankers.debate import Debate
 from litrag.rerankers.first_token import First, Graded, YesNo
 from litrag.rerankers.groupwise import Groupwise, parse_scores
 from litrag.rerankers.insertrank import InsertRank
 from litrag.rerankers.pairwise import Pairwise
 from litrag.rerankers.parsing import parse_order
 from litrag.rerankers.query_likelihood import QueryLikelihood
+from litrag.rerankers.rubric import Rubric
 from litrag.rerankers.setwise import Setwise
 from litrag.rerankers.toolkit import score_texts, windows
 
@@ -53,6 +56,8 @@ def oracle(request: ModelRequest) -> str | dict[str, float] | list[float]:
     """Answers every prompt of the toolkit by the worths it reads there."""
     prompt = request.messages[-1].content
     worths = [int(worth) for worth in WORTH.findall(prompt)]
+    if request.operation == "relevance":
+        return [float(WORTH.findall(text)[0]) for text in request.texts]
     if request.operation == "score":
         return [worths[0] - 1000.0] if worths else [-5.0]
     if request.operation == "next_token_logprobs":
@@ -66,9 +71,18 @@ def oracle(request: ModelRequest) -> str | dict[str, float] | list[float]:
         return "AB"[order[0]]
     if "<answer>" in prompt:
         return f"<answer>[{order[0] + 1}]</answer>"
+    if "<score>" in prompt:
+        return f"<score>{worths[0]}</score>"
+    if "probability" in prompt:
+        return json.dumps({"candidates": [debated(i + 1, worth) for i, worth in enumerate(worths)]})
     if "JSON" in prompt:
         return json.dumps({str(i + 1): worth / 10 for i, worth in enumerate(worths)})
     return "<ranking>" + " > ".join(f"[{i + 1}]" for i in order) + "</ranking>"
+
+
+def debated(number: int, worth: int) -> dict[str, Any]:
+    side = [{"argument": "its worth", "quote": f"worth {worth}."}]
+    return {"number": number, "for": side, "against": side, "probability": worth}
 
 
 def gate(backend: ScriptedBackend) -> Gateway:
@@ -96,6 +110,9 @@ def built(made: Callable[..., Any], backend: ScriptedBackend, **settings: Any) -
         (Setwise, {}, 20, 10, 1 + 9),
         (Setwise, {"reasoning": True}, 20, 10, 1 + 9),
         (Setwise, {"children": 3, "k": 20}, 20, 20, None),
+        (CrossEncoder, {}, 100, 100, 1),
+        (Debate, {}, 40, 40, 4),
+        (Rubric, {}, 100, 100, 100),
     ],
 )
 async def test_an_oracle_brings_each_method_to_its_best_order_in_its_paper_s_calls(
@@ -132,8 +149,8 @@ async def test_small_and_cut_rankings_stay_permutations(name: str, n: int) -> No
 )
 async def test_any_reply_gives_a_permutation(name: str, reply: str) -> None:
     def answer(request: ModelRequest) -> str | dict[str, float] | list[float]:
-        if request.operation == "score":
-            return [-3.0]
+        if request.operation in ("score", "relevance"):
+            return [-3.0] * max(1, len(request.texts))
         return dict.fromkeys(request.tokens, -float("inf")) if request.operation == "next_token_logprobs" else reply
 
     given = shelf(7)
