@@ -92,6 +92,10 @@ class Gateway:
         """Whether a model is configured for the role."""
         return self.settings.role_model(role) is not None
 
+    def can(self, role: Role, power: type) -> bool:
+        """Whether the role's model has a power, as far as its kind tells. Raises BadInput, ModelUnavailable."""
+        return power in _powers(self._name(role))
+
     def check(self, role: Role) -> None:
         """Raises BadInput or ModelUnavailable where the role's model cannot be had, as far as that shows without calling it."""
         _fingerprint(self._name(role))

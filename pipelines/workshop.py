@@ -14,16 +14,16 @@ from litrag.core.budget import Budget
 from litrag.core.errors import BudgetSpent, EnvironmentFault, NothingToSearch
 from litrag.core.events import Event, Listener, silent
 from litrag.core.ledger import Ledger
-from litrag.core.paths import cache_file, tokens_folder, web_file
-from litrag.core.protocols import Generates, Reranker, Rewriter, Source, TokenEmbedder
+from litrag.core.paths import cache_file, web_file
+from litrag.core.protocols import Generates, Reranker, Rewriter, Source
 from litrag.core.settings import ROLES, Role, Settings, load_settings
 from litrag.core.store import RequestCache, Store
 from litrag.models.embedding import GatewayEmbedder
 from litrag.models.gateway import Gateway
 from litrag.models.request import Backend
+from litrag.pipelines.methods import Rerankers
 from litrag.pipelines.runs import Run
 from litrag.pipelines.state import ReviewRequest
-from litrag.rerankers import RERANKERS
 from litrag.rewriters import REWRITERS
 
 if TYPE_CHECKING:
@@ -87,20 +87,9 @@ class Workshop:
 
     def reranker(self) -> Reranker:
         """The reranker in force."""
-        name = self.settings.reranker
-        if name == "auto":
-            name = "insertrank" if self.gateway.has("rerank") else "similarity" if self.embedder else "none"
-        made = registry.find("reranker", RERANKERS, name)
-        if name == "similarity":
-            built: Reranker = made(self.embedder or self.gateway.embedder())
-        elif name == "maxsim":
-            self.gateway.check("embed")
-            embedder = self.gateway.embedder(needs=TokenEmbedder)
-            self.tokens = self.tokens or _token_store(embedder)
-            built = made(embedder=embedder, documents=self.tokens)
-        else:
-            needs = getattr(made, "needs", None)
-            built = made(self.gateway.resolve("rerank", needs=needs)) if needs is not None else made()
+        rerankers = Rerankers(self.gateway, self.embedder, self.tokens)
+        built = rerankers.build(self.settings.reranker)
+        self.tokens = rerankers.tokens
         return built
 
     def say(self, stage: str, message: str = "", *, done: int = 0, total: int = 0) -> None:
@@ -181,16 +170,6 @@ async def fill_library(library: Library, settings: Settings, listen: Listener) -
     finally:
         gateway.cache.close()
     return ""
-
-
-def _token_store(embedder: GatewayEmbedder) -> TokenStore:
-    """The store of a model's token vectors; other weights under the same name have another."""
-    from litrag.retrievers.indexes import model_slug
-    from litrag.retrievers.tokens import TokenStore
-
-    return TokenStore(
-        tokens_folder() / f"{model_slug(embedder.documents_model)}-{embedder.fingerprint[:8]}".rstrip("-"), embedder
-    )
 
 
 def _embedder(gateway: Gateway, warnings: list[str]) -> GatewayEmbedder | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
@@ -11,7 +9,7 @@ from pydantic import Field, ValidationError
 from litrag.core.errors import BadInput
 from litrag.exports.records import Record
 
-__all__ = ["TrainConfig", "own_settings", "train_config"]
+__all__ = ["TrainConfig", "train_config"]
 
 R = TypeVar("R", bound=Record)
 
@@ -66,18 +64,3 @@ def train_config(**values: Any) -> TrainConfig:
         problem = error.errors()[0]
         name = ".".join(str(part) for part in problem["loc"])
         raise BadInput(f"training option {name}: {problem['msg']}") from error
-
-
-def own_settings(texts: Sequence[str]) -> dict[str, str | int | float | bool]:
-    """NAME=VALUE pairs, numbers and true/false as such. Raises BadInput."""
-    found: dict[str, str | int | float | bool] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise BadInput(f"--set {text!r}: write NAME=VALUE")
-        try:
-            read = json.loads(value)
-        except ValueError:
-            read = value
-        found[name] = read if isinstance(read, str | int | float | bool) else value
-    return found
