@@ -35,6 +35,7 @@ _UNTRAINED: Final = (
 )
 _CITED: Final = ("popularity", "bm25-popularity", "fields-popularity", "citing", "trained-citing")
 _KINDS: Final = ("trained", "hard-negatives", "consistency", "margin", "pruned", "lexical", "sufficiency")
+_UNLEARNED: Final = ("bm25", "query-likelihood", "query-likelihood-fused")
 TABLES: Final = {
     "retrieval-scifact": (
         "retrieval",
@@ -60,13 +61,9 @@ TABLES: Final = {
         "retrieval",
         EvalOptions("hotpotqa:test", ("bm25", "dense", "hybrid", "multi-query", "trained"), measures=_WIKI),
     ),
-    "rerank-trec-dl": (
-        "rerank",
-        EvalOptions(
-            "trec-dl",
-            ("bm25", "query-likelihood", "query-likelihood-fused", "trained-likelihood", "trained-likelihood-fused"),
-        ),
-    ),
+    "rerank-trec-dl": ("rerank", EvalOptions("trec-dl", _UNLEARNED)),
+    "rerank-trec-dl19": ("rerank", EvalOptions("trec-dl19", _UNLEARNED)),
+    "rerank-trec-dl20": ("rerank", EvalOptions("trec-dl20", _UNLEARNED)),
     "coherence-acl": ("coherence", EvalOptions("acl", n=200)),
 }
 _BLOCK: Final = re.compile(r"(<!-- results: ([\w-]+)(?: ([\w@, -]+))? -->\n).*?(<!-- end -->)", re.DOTALL)
