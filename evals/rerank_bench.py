@@ -23,6 +23,7 @@ from litrag.evals.tasks import EvalOptions
 from litrag.models.chat import ChatModel
 from litrag.models.counting import Tally
 from litrag.models.gateway import Gateway
+from litrag.models.request import Backend
 from litrag.training import defaults_of
 from litrag.training.config import TrainConfig
 from litrag.training.judged import DEPTH, candidates
@@ -54,11 +55,12 @@ class Row:
 
 @dataclass
 class RerankBench:
-    """The data of one table and what its rows are made from."""
+    """The data of one table and what its rows are made from; `backend` answers in the place of the models' own."""
 
     dataset: Dataset
     measures: tuple[str, ...]
     options: EvalOptions = field(default_factory=EvalOptions)
+    backend: Backend | None = None
 
     @cached_property
     def candidates(self) -> Mapping[str, Ranking]:
@@ -107,7 +109,7 @@ class RerankBench:
 
     def _gateway(self, name: str) -> Gateway:
         settings = self.settings.model_copy(update={"rerank_model": name})
-        return Gateway(settings, cache=RequestCache(cache_file()))
+        return Gateway(settings, cache=RequestCache(cache_file()), backend=self.backend)
 
 
 def trained(dataset: str, base: str, settings: Mapping[str, Any]) -> str:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from litrag.evals.results import Metric, Results
+from litrag.evals.results import Metric, Results, SystemResult
 from litrag.evals.significance import LEVEL
 
 __all__ = ["markdown_table", "terminal_table"]
 
 _MARK = f"* differs from the first row at p < {LEVEL} (paired permutation test, Holm over all pairs of the table)"
+
+
+PLACED: Final = 0.9  # below it a row says nothing of its method
+_INVALID = f"(invalid): the model placed less than {PLACED:.0%} of what it was to place; a model that cannot rank looks like the input"
 
 
 def terminal_table(results: Results) -> str:
@@ -18,7 +23,7 @@ def terminal_table(results: Results) -> str:
     head = ["", *metrics, "searches", "calls", "tokens", "seconds"]
     body = [
         [
-            system.name,
+            _label(system),
             *(_cell(results, system.name, name, system.metrics.get(name)) for name in metrics),
             f"{system.cost.searches:.1f}",
             f"{system.cost.calls:.1f}",
@@ -37,8 +42,16 @@ def markdown_table(results: Results, metrics: Sequence[str] = ()) -> str:
     lines = [f"| {results.dataset}, n = {results.n} | {' | '.join(chosen)} |", "|---" * (len(chosen) + 1) + "|"]
     for system in results.systems:
         cells = [_cell(results, system.name, name, system.metrics.get(name)) for name in chosen]
-        lines.append(f"| {system.name} | {' | '.join(cells)} |")
-    return "\n".join([*lines, *(["", *_note(results)] if _note(results) else [])])
+        lines.append(f"| {_label(system)} | {' | '.join(cells)} |")
+    return "\n".join([*lines, *(line for note in _note(results) for line in ("", note))])
+
+
+def _label(system: SystemResult) -> str:
+    """The system's name, its class before it where it has one, and a mark where its model decided too little of the order to be judged."""
+    kind = system.settings.get("class")
+    placed = system.metrics.get("placed")
+    mark = " (invalid)" if placed is not None and placed.value < PLACED else ""
+    return f"{f'({kind}) ' if kind else ''}{system.name}{mark}"
 
 
 def _metrics(results: Results) -> list[str]:
@@ -66,7 +79,8 @@ def _differs(results: Results, system: str, metric: str) -> bool:
 
 
 def _note(results: Results) -> list[str]:
-    return [_MARK] if len(results.systems) > 1 else []
+    notes = [_MARK] if len(results.systems) > 1 else []
+    return notes + ([_INVALID] if any("(invalid)" in _label(system) for system in results.systems) else [])
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -30,7 +30,7 @@ class CrossEncoder:
         head, _ = parted(ranking, depth or self.default_depth)
         if len(head) < 2:
             return ranking
-        texts = [text for hit in head for text in fitted(self.model, [hit], self.tokens)]
+        texts = [text for hit in head for text in fitted(self.model, [hit], self.tokens, frame=ranking.query.text)]
         parts = [texts[start : start + self.batch] for start in range(0, len(texts), self.batch)]
         found = await all_or_first_error([self.model.relevance(ranking.query.text, part) for part in parts])
         return reordered(ranking, [score for scores in found for score in scores], "cross-encoder")

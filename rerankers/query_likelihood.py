@@ -45,7 +45,7 @@ class QueryLikelihood:
         return reordered(ranking, values, "query-likelihood")
 
     async def _value(self, query: Query, hit: Hit) -> float:
-        (passage,) = fitted(self.model, [hit], self.tokens, frame=_INSTRUCTION.fill(passage=query.text))
+        (passage,) = fitted(self.model, [hit], self.tokens, frame=query.text)
         message, continuation = likelihood_prompt(query, passage, instruction=self.form == "instruction")
         (scores,) = await self.model.score([message], [continuation])
         if not self.calibration:

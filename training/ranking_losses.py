@@ -27,7 +27,7 @@ def ranknet(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
     order = targets.argsort(descending=True, stable=True)
     s, t = scores[order], targets[order]
-    ranks = torch.arange(1, len(s) + 1, device=s.device, dtype=s.dtype)
+    ranks = _ranks(t).to(s.dtype)
     above = (t[:, None] > t[None, :]).to(s.dtype)
     weights = above / (ranks[:, None] + ranks[None, :])
     losses = torch.nn.functional.softplus(s[None, :] - s[:, None])
@@ -52,10 +52,17 @@ def listwise(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     # equals compete with none of their own: the rest of a rank begins after all documents of its target
     last = torch.searchsorted(-t, -t, right=True)
     below = torch.cat([rest, rest.new_full((1,), float("-inf"))])[last]
-    ranks = torch.arange(1, len(s) + 1, device=s.device, dtype=s.dtype)
+    ranks = _ranks(t).to(s.dtype)
     weights = (1 + 1 / (ranks + 1).log2()) * (t > t.min()).to(s.dtype)
     losses = torch.logaddexp(s, below) - s
     return torch.where(weights > 0, weights * losses, torch.zeros_like(losses)).sum() / weights.sum().clamp(min=1e-9)
+
+
+def _ranks(targets: torch.Tensor) -> torch.Tensor:
+    """Ranks from 1 of targets that fall; equal ones share the first of theirs."""
+    import torch
+
+    return torch.searchsorted(-targets, -targets) + 1
 
 
 LOSSES: Final[Mapping[str, RankingLoss]] = {

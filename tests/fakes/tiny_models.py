@@ -138,3 +138,23 @@ def tiny_embedder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         (folder / name).write_text(json.dumps(content))
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny BERT that gives a pair one logit, 256 tokens at the most."""
+    pytest.importorskip("torch")
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("models") / "tiny-cross-encoder"
+    torch.manual_seed(0)
+    tokens = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=_tokenizer("wordpiece"), model_max_length=256, **tokens)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    config = BertConfig(
+        vocab_size=len(tokenizer), max_position_embeddings=256, initializer_range=0.5, num_labels=1, **sizes
+    )
+    BertForSequenceClassification(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

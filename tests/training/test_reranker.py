@@ -1,0 +1,139 @@
+"""What the trainer scores is what the reranker of that name scores; training makes it better at what it is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes.beir import write_beir
+from fakes.shell import Shell, failure
+
+from litrag.core.errors import BadInput
+from litrag.core.protocols import ForcedScoring, NextTokenLogprobs
+from litrag.core.settings import Settings
+from litrag.core.store import RequestCache
+from litrag.core.types import Document, Hit, Query, Ranking, Score
+from litrag.models.gateway import Gateway
+from litrag.rerankers.first_token import First, YesNo
+from litrag.rerankers.query_likelihood import QueryLikelihood
+from litrag.training.config import TrainConfig
+from litrag.training.judged import Judged, judged
+from litrag.training.kit import train
+from litrag.training.reranker import RerankerSettings, _balanced, _Encoder, _Padding, _scores
+from litrag.training.tuning import load_tuned
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # peft's own
+
+TEXTS = ("Tides move the sand of the bay.", "Snails graze on rocks.", "Storms reshape dunes.", "Rain fills the pond.")
+QUERY = Query("what moves the sand")
+SMALL = "local/SmolLM2-135M-Instruct"
+
+
+def shelf() -> Judged:
+    hits = tuple(
+        Hit(Document(f"d{i}", "", text), (Score(9.0 - 2 * i, "bm25", QUERY.text, i + 1),))
+        for i, text in enumerate(TEXTS)
+    )
+    return Judged(Ranking(QUERY, hits), (3, 0, 1, 0), "tides")
+
+
+def config(base: str, dataset: str = "", **more: Any) -> TrainConfig:
+    values = {"recipe": "reranker", "device": "cpu", "max_steps": 4, "batch_size": 2, "learning_rate": 1e-2}
+    return TrainConfig(base=base, dataset=dataset, **{**values, **more})
+
+
+def trainers(base: str, **own: Any) -> dict[str, float]:
+    """Document -> the trainer's score of it, the model as it came."""
+    import torch
+
+    tuned = load_tuned(config(base, lora_dropout=0.0))
+    settings = RerankerSettings(group=4, tokens=100, **own)
+    encoder, topic = _Encoder(tuned, settings, base), shelf()
+    group = encoder.group(topic, 0)
+    places = encoder._chosen(topic, 0)
+    batch = _Padding(0)([{"group": group}])
+    mask = batch["attention_mask"]
+    with torch.no_grad():
+        logits = tuned.model.eval()(
+            input_ids=batch["input_ids"], attention_mask=mask, position_ids=(mask.cumsum(1) - 1).clamp(min=0)
+        ).logits
+    found = _scores(logits, batch["input_ids"], group)
+    return {f"d{place}": float(value) for place, value in zip(places, found, strict=True)}
+
+
+def gate(model: str) -> Gateway:
+    return Gateway(Settings(rerank_model=model), cache=RequestCache(":memory:"))
+
+
+async def test_likelihoods_are_the_rerankers(tiny_llama: Path) -> None:
+    base = f"local/{tiny_llama}"
+    ranked = await QueryLikelihood(gate(base).resolve("rerank", needs=ForcedScoring), tokens=100).rerank(
+        shelf().ranking
+    )
+    theirs = {hit.document.id: hit.score("query-likelihood").value for hit in ranked.hits}
+    assert trainers(base, form="likelihood") == pytest.approx(theirs, abs=1e-3)
+
+
+@pytest.mark.models
+async def test_yes_and_no_and_letters_are_the_rerankers() -> None:
+    model = gate(SMALL).resolve("rerank", needs=NextTokenLogprobs)
+    for scores in ("none", "own"):
+        ranked = await YesNo(model, tokens=100, scores=scores).rerank(shelf().ranking)  # type: ignore[arg-type]
+        theirs = {hit.document.id: hit.score("yes-no").value for hit in ranked.hits}
+        assert trainers(SMALL, form="yes-no", scores=scores) == pytest.approx(theirs, abs=1e-2)
+    ranked = await First(model, tokens=100).rerank(shelf().ranking)
+    letters = trainers(SMALL, form="first")
+    if list(letters) == sorted(letters):  # the seed left the first stage's order
+        assert ranked.ids == tuple(sorted(letters, key=lambda name: -letters[name]))
+
+
+def test_a_small_data_set_is_asked_as_often_as_a_large_one() -> None:
+    one = shelf()
+    many = [Judged(one.ranking, one.grades, "large") for _ in range(5)]
+    drawn = _balanced([one, *many])
+    assert [topic.dataset for topic in drawn] == ["tides"] * 5 + ["large"] * 5
+
+
+def test_a_training_keeps_a_row_a_step_and_counts_its_queries(tiny_llama: Path, tmp_path: Path) -> None:
+    """Forty papers in four fields; it runs to its end and keeps a row a step."""
+    write_beir(tmp_path / "forest")
+    topics = judged(str(tmp_path / "forest"))
+    assert len(topics) == 4
+    assert all(max(topic.grades) == 2 for topic in topics)
+    own = {"form": "likelihood", "group": 4, "tokens": 20, "temperature": 0.2}
+    values = {"max_steps": 30, "held_out": 0.4, "tuning": "full", "learning_rate": 3e-3, "own": own}
+    result = train(config(f"local/{tiny_llama}", str(tmp_path / "forest"), **values), tmp_path / "run")
+    rows = [row for row in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines() if '"loss"' in row]
+    assert len(rows) == 30
+    assert result.facts["queries"] + result.facts["held_out"] >= 4
+    assert result.kind == "full"
+
+
+def test_two_runs_of_a_seed_give_one_model(tiny_llama: Path, tmp_path: Path) -> None:
+    write_beir(tmp_path / "forest")
+    own = {"form": "likelihood", "group": 3, "tokens": 20}
+    settings = config(f"local/{tiny_llama}", str(tmp_path / "forest"), held_out=0.0, own=own, save_every=2)
+    first, second = (train(settings, tmp_path / name) for name in ("a", "b"))
+    weights = [(tmp_path / name / "model" / "adapter_model.safetensors").read_bytes() for name in ("a", "b")]
+    assert weights[0] == weights[1]
+    assert (first.steps, second.steps) == (4, 4)
+
+
+def test_targets_of_a_teacher_are_its_scores(tiny_llama: Path, tmp_path: Path, home: Path) -> None:
+    from litrag.training.teaching import taught
+
+    topics = taught([shelf()], "query-likelihood", f"local/{tiny_llama}", lambda event: None)
+    (topic,) = topics
+    assert (min(topic.grades), max(topic.grades)) == (0.0, 3.0)
+    assert topic.ranking.ids == shelf().ranking.ids, "the candidates stay where they were"
+    with pytest.raises(BadInput, match="teacher none gives no scores"):
+        taught([shelf()], "none", f"local/{tiny_llama}", lambda event: None)
+
+
+def test_mistakes_are_one_line(tmp_path: Path, home: Path, tiny_llama: Path) -> None:
+    write_beir(tmp_path / "forest")
+    shell = Shell(tmp_path, home)
+    train_ = ("train", "reranker", "--dataset", "forest", "--base", str(tiny_llama))
+    assert "setting form" in failure(shell(*train_, "-s", "form=best", "-o", "a"), 2)
+    assert "setting depth" in failure(shell(*train_, "-s", "depth=3", "-o", "b"), 2)
