@@ -9,6 +9,7 @@ import pytest
 from fakes.beir import write_beir
 
 from litrag.core.errors import BadInput, UnknownName
+from litrag.core.protocols import Generates
 from litrag.core.settings import Settings
 from litrag.corpora import load
 from litrag.evals.rerank import METHODS, RERANK
@@ -18,7 +19,6 @@ from litrag.evals.results import Results
 from litrag.evals.runner import Evaluation, evaluate
 from litrag.evals.tables import markdown_table, terminal_table
 from litrag.evals.tasks import EvalOptions
-from litrag.core.protocols import Generates
 from litrag.models.request import ModelRequest
 from litrag.models.scripted import ScriptedBackend
 from litrag.rerankers.insertrank import InsertRank
@@ -48,22 +48,18 @@ def test_the_pooled_set_is_both_years_and_each_learns_from_the_other() -> None:
     assert len(known) == len(set(known))
 
 
-async def measured(
-    tmp_path: Path, answer: Callable[[ModelRequest], str]
-) -> Results:
+async def measured(tmp_path: Path, answer: Callable[[ModelRequest], str]) -> Results:
     """InsertRank by a scripted model over four topics."""
     write_beir(tmp_path / "forest")
     options = EvalOptions(str(tmp_path / "forest"), settings=Settings(rerank_model="scripted/m"))
     backend = ScriptedBackend(answer=answer)
     bench = RerankBench(load(options.dataset), ("nDCG@10", "RR", "AP"), options, backend)
     row = Row("insertrank", lambda model: InsertRank(model), Generates, depth=5)
-        systems = (METHODS["bm25"](bench), bench.system(row))
+    systems = (METHODS["bm25"](bench), bench.system(row))
     return await evaluate(Evaluation("rerank", bench.dataset, systems), tmp_path / "out")
 
 
-async def test_calls_tokens_and_what_the_model_decided_are_counted(
-    tmp_path: Path, home: Path
-) -> None:
+async def test_calls_tokens_and_what_the_model_decided_are_counted(tmp_path: Path, home: Path) -> None:
     results = await measured(tmp_path, lambda request: "<ranking>[5] > [4] > [3] > [2] > [1]</ranking>")
     bm25, insertrank = results.systems
     assert insertrank.cost.calls == 1.0
@@ -76,9 +72,7 @@ async def test_calls_tokens_and_what_the_model_decided_are_counted(
     assert "invalid" not in terminal_table(results)
 
 
-async def test_a_row_whose_model_cannot_rank_is_marked(
-    tmp_path: Path, home: Path
-) -> None:
+async def test_a_row_whose_model_cannot_rank_is_marked(tmp_path: Path, home: Path) -> None:
     results = await measured(tmp_path, lambda request: "they are all fine")
     bm25, insertrank = results.systems
     assert insertrank.metrics["nDCG@10"].value == bm25.metrics["nDCG@10"].value, "it looks like its input"
@@ -118,8 +112,14 @@ async def test_what_was_trained_on_a_split_is_not_measured_on_it(tmp_path: Path,
 
 def test_the_rows_of_the_score_experiment_have_three_seeds_and_all_controls() -> None:
     for form in ("first", "yes-no"):
-        rows = {name.removeprefix(f"trained-{form}"): row for name, row in ROWS.items() if name.startswith(f"trained-{form}")}
-        assert {"", "-fused-.3", "-fused-.5", "-scores", "-scores-permuted", "-scores-constant", "-scores-none"} <= set(rows)
+        rows = {
+            name.removeprefix(f"trained-{form}"): row
+            for name, row in ROWS.items()
+            if name.startswith(f"trained-{form}")
+        }
+        assert {"", "-fused-.3", "-fused-.5", "-scores", "-scores-permuted", "-scores-constant", "-scores-none"} <= set(
+            rows
+        )
         assert all([own["seed"] for own in row.trained] == [0, 1, 2] for row in rows.values())
         with_, without = rows["-scores"].trained, rows[""].trained
         for own, bare in zip(with_, without, strict=True):
