@@ -24,6 +24,7 @@ __all__ = [
     "JsonSchema",
     "LateInteraction",
     "NextTokenLogprobs",
+    "PairScoring",
     "Reranker",
     "Retriever",
     "Rewriter",
@@ -148,6 +149,12 @@ class NextTokenLogprobs(Protocol):
 class ForcedScoring(Protocol):
     async def score(self, messages: Sequence[Message], continuations: Sequence[str]) -> tuple[TokenScores, ...]:
         """log P(continuation | messages) per token, in the order of the continuations."""
+
+
+class PairScoring(Protocol):
+    async def relevance(self, query: str, texts: Sequence[str]) -> tuple[float, ...]:
+        """How relevant each text is to the query, greater is more, in the order of the texts. The scale is the model's own: values of
+        different models cannot be compared. Raises ModelFault, BudgetSpent."""
 
 
 class Embedder(Protocol):

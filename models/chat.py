@@ -1,10 +1,11 @@
-"""A model in a role: `generate`, `next_token_logprobs` and `score` over the gateway."""
+"""A model in a role: `generate`, `next_token_logprobs`, `score` and `relevance` over the gateway."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from litrag.core.errors import ModelUnavailable
 from litrag.core.lengths import TextMeasure
 from litrag.core.protocols import Completion, JsonSchema, TokenScores
 from litrag.core.types import Message
@@ -15,7 +16,7 @@ __all__ = ["ChatModel"]
 
 
 class ChatModel:
-    """Implements Generates, NextTokenLogprobs and ForcedScoring; whether the model behind can, its backend says when asked,
+    """Implements Generates, NextTokenLogprobs, ForcedScoring and PairScoring; whether the model behind can, its backend says when asked,
     and `Gateway.resolve` before."""
 
     def __init__(self, blank: Callable[[], ModelRequest], backend: Backend) -> None:
@@ -72,3 +73,17 @@ class ChatModel:
             self._blank(), operation="score", messages=tuple(messages), continuations=tuple(continuations)
         )
         return (await self._backend.send(request)).scores
+
+    async def relevance(self, query: str, texts: Sequence[str]) -> tuple[float, ...]:
+        """How relevant each text is to the query, greater is more, in the order of the texts; without texts nothing is asked. Raises
+        ModelFault, BudgetSpent."""
+        if not texts:
+            return ()
+        asked = (Message("user", query),)
+        request = replace(self._blank(), operation="relevance", messages=asked, texts=tuple(texts))
+        found = (await self._backend.send(request)).relevance
+        if len(found) != len(texts):
+            raise ModelUnavailable(
+                f"{request.model} gave {len(found)} scores for {len(texts)} texts; is it a cross-encoder or a rerank model?"
+            )
+        return found

@@ -18,10 +18,21 @@ from litrag.models.weights import LocalModelPath
 
 if TYPE_CHECKING:
     import torch
-    from sentence_transformers import SentenceTransformer
+    from sentence_transformers import CrossEncoder, SentenceTransformer
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["CausalModel", "convert_gguf", "load_causal", "load_embedder", "load_tokenizer", "prepare_torch"]
+__all__ = [
+    "CausalModel",
+    "convert_gguf",
+    "load_causal",
+    "load_cross_encoder",
+    "load_embedder",
+    "load_tokenizer",
+    "pair_context",
+    "prepare_torch",
+]
+
+_TOLD = 1_000_000  # a tokenizer that knows no limit tells a greater one
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +88,23 @@ def load_causal(name: str, place: LocalModelPath) -> CausalModel:
 
 
 def load_tokenizer(name: str, place: LocalModelPath) -> tuple[PreTrainedTokenizerBase, int | None]:
-    """A language model's tokenizer and context, without its weights. Raises MissingExtra, ModelUnavailable."""
+    """A model's tokenizer and context (of a cross-encoder that of a pair), without its weights. Raises MissingExtra, ModelUnavailable."""
     transformers = _needed("transformers")
     path = _converted(place.path)
     with _quiet(), _translated(name, path):
         where, options = _source(path)
         tokenizer = transformers.AutoTokenizer.from_pretrained(where, **options)
-        return tokenizer, _context(transformers.AutoConfig.from_pretrained(where, **options))
+        config = transformers.AutoConfig.from_pretrained(where, **options)
+        return tokenizer, pair_context(tokenizer, config) if place.kind == "cross-encoder" else _context(config)
+
+
+def pair_context(tokenizer: Any, config: Any) -> int | None:
+    """The most tokens that a cross-encoder takes for query, document and the marks around them; None where nothing limits them. The
+    tokenizer tells; where it does not, the positions do, less those that RoBERTa's kind keeps for padding."""
+    positions, told = _context(config), int(tokenizer.model_max_length)
+    if told <= (positions or _TOLD):
+        return told
+    return positions and positions - 1 - int(config.pad_token_id or 0)
 
 
 def _context(config: Any) -> int | None:
@@ -110,6 +131,26 @@ def load_embedder(name: str, place: LocalModelPath) -> SentenceTransformer:
             from litrag.models.query_head import QueryHead
 
             model.append(QueryHead.load(folder).to(device))
+        return model.eval().requires_grad_(False)
+
+
+def load_cross_encoder(name: str, place: LocalModelPath) -> CrossEncoder:
+    """Loads a cross-encoder through sentence-transformers; its scores are the raw logits. Raises MissingExtra, and ModelUnavailable, also
+    for an adapter beside it."""
+    device = prepare_torch()
+    library = _needed("sentence_transformers")
+    import torch
+
+    if place.adapter is not None:
+        raise ModelUnavailable(f"{name}: a cross-encoder takes no adapter; name its folder alone: local/{place.path}")
+    with _quiet(), _translated(name, place.path):
+        model: CrossEncoder = library.CrossEncoder(
+            str(place.path),
+            device=str(device),
+            local_files_only=True,
+            activation_fn=torch.nn.Identity(),
+            model_kwargs={"use_safetensors": True, "dtype": _dtype(device)},
+        )
         return model.eval().requires_grad_(False)
 
 

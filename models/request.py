@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Backend", "ModelReply", "ModelRequest", "Operation"]
 
-Operation: TypeAlias = Literal["generate", "next_token_logprobs", "score", "embed", "embed_tokens"]
+Operation: TypeAlias = Literal["generate", "next_token_logprobs", "score", "relevance", "embed", "embed_tokens"]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
     """One request. `role` says who asks and is no part of the key; `fingerprint` tells apart weights under one name.
 
-    `tokens` belong to next_token_logprobs, `continuations` to score, `texts` and `kind` to embed and embed_tokens."""
+    `tokens` belong to next_token_logprobs, `continuations` to score, `texts` to relevance, whose query is the one message; `texts` and
+    `kind` to embed and embed_tokens."""
 
     operation: Operation
     model: str
@@ -64,14 +65,15 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True)
 class ModelReply:
-    """One reply: `texts` and `finish` of generate, `logprobs` of next_token_logprobs, `scores` of score, `vectors` of embed (a row a text),
-    `token_vectors` of embed_tokens (an array a text)."""
+    """One reply: `texts` and `finish` of generate, `logprobs` of next_token_logprobs, `scores` of score, `relevance` of relevance (a value a
+    text), `vectors` of embed (a row a text), `token_vectors` of embed_tokens (an array a text)."""
 
     usage: Usage = field(default_factory=Usage)
     texts: tuple[str, ...] = ()
     finish: tuple[str, ...] = ()
     logprobs: Mapping[str, float] = field(default_factory=dict)
     scores: tuple[TokenScores, ...] = ()
+    relevance: tuple[float, ...] = ()
     vectors: Vectors | None = None
     token_vectors: tuple[Vectors, ...] = ()
     cached: bool = False
@@ -84,6 +86,7 @@ class ModelReply:
             "finish": list(self.finish),
             "logprobs": dict(self.logprobs),
             "scores": [[list(s.tokens), list(s.logprobs)] for s in self.scores],
+            "relevance": list(self.relevance),
         }
 
     @classmethod
@@ -95,6 +98,7 @@ class ModelReply:
             finish=tuple(data["finish"]),
             logprobs=data["logprobs"],
             scores=tuple(TokenScores(tuple(tokens), tuple(values)) for tokens, values in data["scores"]),
+            relevance=tuple(data.get("relevance", ())),
             cached=True,
         )
 

@@ -16,7 +16,7 @@ class ScriptedBackend:
     """Replies in order from a sequence, or from a function of the request. Raises ScriptExhausted when asked for more.
 
     `latency` is slept before each reply (seconds). `requests` keeps what was asked. A reply of type Exception is raised;
-    a mapping answers next_token_logprobs; a sequence of floats answers score, one token a continuation."""
+    a mapping answers next_token_logprobs; a sequence of floats answers score, one token a continuation, and relevance, a value a text."""
 
     def __init__(
         self,
@@ -41,6 +41,8 @@ class ScriptedBackend:
             return ModelReply(usage, texts=(reply,) * request.n, finish=("stop",) * request.n)
         if isinstance(reply, dict):
             return ModelReply(usage, logprobs=reply)
+        if request.operation == "relevance":
+            return ModelReply(usage, relevance=tuple(reply))
         scores = (TokenScores((text,), (value,)) for text, value in zip(request.continuations, reply, strict=True))
         return ModelReply(usage, scores=tuple(scores))
 
