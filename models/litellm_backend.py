@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import math
 import os
+import re
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from litrag.core.errors import CapabilityMissing, ModelFault, ModelOverloaded, ModelUnavailable
 from litrag.core.protocols import Usage
+from litrag.models.prices import Prices
 from litrag.models.request import ModelReply, ModelRequest
 
 __all__ = ["LiteLLMBackend", "litellm", "translated"]
@@ -17,6 +19,9 @@ __all__ = ["LiteLLMBackend", "litellm", "translated"]
 _NO_FORCED_SCORING = "in-process models (local/...)"
 _TOKEN_VECTORS = "in-process embedding models (local/all-MiniLM-L6-v2, local/<folder>)"
 _TOP_LOGPROBS = 20  # the most that OpenAI-compatible APIs give
+_REFUSED: Final = re.compile(  # by LiteLLM, before anything is sent; it calls that a failed connection
+    r"api key is required|api[ _]base(=none| must be| is required)|unsupported provider", re.IGNORECASE
+)
 
 
 @functools.cache
@@ -36,8 +41,8 @@ def litellm() -> ModuleType:
 
 
 class LiteLLMBackend:
-    """Answers `generate`, `next_token_logprobs` (within the API's top 20) and `embed`; APIs cannot force a continuation, nor do
-    they give vectors of tokens."""
+    """Answers `generate`, `next_token_logprobs` (within the API's top 20), `embed` and, by rerank models, `relevance`; APIs cannot force
+    a continuation, nor do they give vectors of tokens."""
 
     async def send(self, request: ModelRequest) -> ModelReply:
         """One HTTP request. Raises ModelOverloaded, ModelUnavailable, CapabilityMissing; never anything of LiteLLM's."""
@@ -50,6 +55,9 @@ class LiteLLMBackend:
         try:
             if request.operation == "embed":
                 return _embedded(await litellm().aembedding(input=list(request.texts), **_common(request)))
+            if request.operation == "relevance":
+                asked = {"query": request.messages[0].content, "documents": list(request.texts)}
+                return _judged(request, await litellm().arerank(**asked, **_common(request)))
             return _answered(request, await litellm().acompletion(**_chat(request), **_common(request)))
         except ModelFault:
             raise
@@ -66,6 +74,8 @@ def translated(error: Exception, model: str, api_base: str | None) -> ModelFault
         return ModelUnavailable(
             f"{where}: no valid key; set the provider's key variable (e.g. OPENAI_API_KEY) or pass another model: {line}"
         )
+    if _REFUSED.search(line):
+        return ModelUnavailable(f"{where}: no key, no --api-base, or a provider without such models: {line}")
     overloaded = (
         kinds.RateLimitError,
         kinds.ServiceUnavailableError,
@@ -161,6 +171,19 @@ def _embedded(response: Any) -> ModelReply:
 
     rows = sorted(response.data, key=lambda row: row["index"])
     return ModelReply(_usage(response), vectors=np.asarray([row["embedding"] for row in rows], dtype=np.float32))
+
+
+def _judged(request: ModelRequest, response: Any) -> ModelReply:
+    """What a rerank API found, which comes best first, in the order of the texts; its price by tokens or by searches, as it bills."""
+    found = {int(row["index"]): float(row["relevance_score"]) for row in response.results or ()}
+    n = len(request.texts)
+    if found.keys() != set(range(n)):
+        raise ModelUnavailable(f"{request.model} gave no score for some of {n} texts; is it a rerank model?")
+    meta = response.meta or {}
+    billed = meta.get("billed_units") or {}
+    tokens = int((meta.get("tokens") or {}).get("input_tokens") or billed.get("total_tokens") or 0)
+    usd = Prices().usd(request.model, tokens, 0, searches=int(billed.get("search_units") or 0))
+    return ModelReply(Usage(tokens, usd=usd), relevance=tuple(found[place] for place in range(n)))
 
 
 def _usage(response: Any) -> Usage:
