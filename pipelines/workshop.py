@@ -15,7 +15,7 @@ from litrag.core.errors import BudgetSpent, EnvironmentFault, NothingToSearch
 from litrag.core.events import Event, Listener, silent
 from litrag.core.ledger import Ledger
 from litrag.core.paths import cache_file, tokens_folder, web_file
-from litrag.core.protocols import Generates, Reranker, Rewriter, Source, TokenEmbedder
+from litrag.core.protocols import Generates, PairScoring, Reranker, Rewriter, Source, TokenEmbedder
 from litrag.core.settings import ROLES, Role, Settings, load_settings
 from litrag.core.store import RequestCache, Store
 from litrag.models.embedding import GatewayEmbedder
@@ -85,11 +85,18 @@ class Workshop:
         rewriter: Rewriter = made(self.gateway.resolve("rewrite", needs=Generates)) if name == "keywords" else made()
         return rewriter
 
+    @property
+    def reranker_id(self) -> str:
+        """The id of the reranker in force: where the settings say auto, what the rerank model can do decides."""
+        if self.settings.reranker != "auto":
+            return self.settings.reranker
+        if self.gateway.has("rerank"):
+            return "cross-encoder" if self.gateway.powers("rerank") == {PairScoring} else "insertrank"
+        return "similarity" if self.embedder else "none"
+
     def reranker(self) -> Reranker:
         """The reranker in force."""
-        name = self.settings.reranker
-        if name == "auto":
-            name = "insertrank" if self.gateway.has("rerank") else "similarity" if self.embedder else "none"
+        name = self.reranker_id
         made = registry.find("reranker", RERANKERS, name)
         if name == "similarity":
             built: Reranker = made(self.embedder or self.gateway.embedder())

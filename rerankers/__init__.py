@@ -7,6 +7,7 @@ from typing import Final
 __all__ = ["RERANKERS"]
 
 RERANKERS: Final = {
+    "cross-encoder": "litrag.rerankers.cross_encoder:CrossEncoder",
     "first": "litrag.rerankers.first_token:First",
     "graded": "litrag.rerankers.first_token:Graded",
     "groupwise": "litrag.rerankers.groupwise:Groupwise",

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from litrag.core.errors import ModelUnavailable
 from litrag.core.registry import find
 from litrag.core.settings import Settings
 from litrag.core.store import RequestCache
@@ -22,6 +23,7 @@ from litrag.models.request import ModelRequest
 from litrag.models.scripted import ScriptedBackend
 from litrag.rerankers import RERANKERS
 from litrag.rerankers.combined import Cascade, Fused, SelfConsistent
+from litrag.rerankers.cross_encoder import CrossEncoder
 from litrag.rerankers.first_token import First, Graded, YesNo
 from litrag.rerankers.groupwise import Groupwise, parse_scores
 from litrag.rerankers.insertrank import InsertRank
@@ -53,6 +55,8 @@ def oracle(request: ModelRequest) -> str | dict[str, float] | list[float]:
     """Answers every prompt of the toolkit by the worths it reads there."""
     prompt = request.messages[-1].content
     worths = [int(worth) for worth in WORTH.findall(prompt)]
+    if request.operation == "relevance":
+        return [float(WORTH.findall(text)[0]) for text in request.texts]
     if request.operation == "score":
         return [worths[0] - 1000.0] if worths else [-5.0]
     if request.operation == "next_token_logprobs":
@@ -89,6 +93,8 @@ def built(made: Callable[..., Any], backend: ScriptedBackend, **settings: Any) -
         (Groupwise, {}, 100, 100, 5),
         (Groupwise, {"shuffles": 4}, 100, 100, 20),
         (QueryLikelihood, {}, 100, 100, 100),
+        (CrossEncoder, {}, 100, 100, 1),
+        (CrossEncoder, {"batch": 30}, 100, 100, 4),
         (YesNo, {}, 100, 100, 100),
         (Graded, {}, 100, 100, 100),
         (Pairwise, {}, 20, 20, 380),
@@ -132,6 +138,8 @@ async def test_small_and_cut_rankings_stay_permutations(name: str, n: int) -> No
 )
 async def test_any_reply_gives_a_permutation(name: str, reply: str) -> None:
     def answer(request: ModelRequest) -> str | dict[str, float] | list[float]:
+        if request.operation == "relevance":
+            return [float("nan") if i % 2 else float(i) for i, _ in enumerate(request.texts)]
         if request.operation == "score":
             return [-3.0]
         return dict.fromkeys(request.tokens, -float("inf")) if request.operation == "next_token_logprobs" else reply
@@ -198,6 +206,26 @@ async def test_the_sliding_form_asks_each_pair_once_since_replies_are_kept() -> 
     await built(Pairwise, backend, form="sliding", passes=10).rerank(shelf(20))
     asked = [request.messages[0].content for request in backend.requests]
     assert len(asked) == len(set(asked)) <= 2 * sum(19 - turn for turn in range(10))
+
+
+async def test_a_cross_encoder_s_score_stands_beside_the_others_and_what_has_none_comes_last() -> None:
+    def answer(request: ModelRequest) -> list[float]:
+        return [
+            float("nan") if "worth 3." in text else worth
+            for text, worth in zip(request.texts, oracle(request), strict=True)
+        ]
+
+    ranked = await built(CrossEncoder, ScriptedBackend(answer=answer)).rerank(shelf(4))
+    assert ranked.ids == ("d2", "d1", "d0", "d3")
+    assert [hit.score("cross-encoder").value for hit in ranked.hits[:3]] == [2.0, 1.0, 0.0]
+    assert ranked.placed == 0.75
+    with pytest.raises(ValueError, match="a batch of 0"):
+        CrossEncoder(gate(ScriptedBackend()).model("rerank"), batch=0)
+
+
+async def test_a_model_that_scores_too_few_documents_is_told_and_none_is_mixed_up() -> None:
+    with pytest.raises(ModelUnavailable, match="2 scores for 3 texts"):
+        await built(CrossEncoder, ScriptedBackend([1.0, 2.0])).rerank(shelf(3))
 
 
 async def test_combined_rerankers() -> None:
