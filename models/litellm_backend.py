@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import math
 import os
 import re
@@ -31,6 +32,7 @@ def litellm() -> ModuleType:
     os.environ.setdefault("LITELLM_MODE", "PRODUCTION")  # development mode would read .env by itself
     import litellm as module
 
+    logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)  # what it would log as an error is raised, too
     module.telemetry = False
     module.num_retries = 0
     module.cache = None
@@ -68,7 +70,7 @@ class LiteLLMBackend:
 def translated(error: Exception, model: str, api_base: str | None) -> ModelFault:
     """The error of litrag's tree for whatever LiteLLM raised."""
     where = f"{model} at {api_base}" if api_base else model
-    line = " ".join(str(error).split())[:300]
+    line = " ".join(str(error).partition("Traceback (most recent call last)")[0].split())[:300]
     kinds = litellm().exceptions
     if isinstance(error, kinds.AuthenticationError) or (api_base is None and _without_key(model)):
         return ModelUnavailable(

@@ -125,11 +125,13 @@ async def test_errors_are_those_of_our_tree_and_nothing_retries_below(
         "openai/m",
     ],
 )
-async def test_what_litellm_refuses_by_itself_is_no_overload(model: str) -> None:
+async def test_what_litellm_refuses_by_itself_is_no_overload(model: str, caplog: pytest.LogCaptureFixture) -> None:
     """It reports a missing key, a missing address and a provider without rerankers as failed connections; those would be tried again."""
     with pytest.raises(ModelUnavailable, match="key") as caught:
         await LiteLLMBackend().send(ask(model))
     assert "\n" not in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+    assert caplog.records == [], "what is raised is not logged, too"
 
 
 async def test_a_missing_key_for_a_server_is_no_overload_either(server: Server) -> None:
