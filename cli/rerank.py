@@ -74,6 +74,8 @@ def rerank(
         reranker = session.build({**named_values(own or ()), **injected(scores, order)})
         spent = run_sync(rerank_all(given, reranker, found.append, depth=depth, listen=listen))
         tell(session.cost())
+        for warning in session.warnings():
+            tell(f"warning: {warning}")
     if globals_().json:
         import json
 

@@ -153,7 +153,8 @@ class ForcedScoring(Protocol):
 
 class PairScoring(Protocol):
     async def relevance(self, query: str, texts: Sequence[str]) -> tuple[float, ...]:
-        """A score a text, in the order of the texts: the greater, the more relevant to the query; the scale is the model's own."""
+        """How relevant each text is to the query, greater is more, in the order of the texts. The scale is the model's own: values of
+        different models cannot be compared. Raises ModelFault, BudgetSpent."""
 
 
 class Embedder(Protocol):

@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     )
     reranker: str = Field(
         default="auto",
-        description="Reranker id, as `litrag review --help` lists them; auto: insertrank with a rerank model, else similarity, else the fused order.",
+        description="Reranker id, as `litrag review --help` lists them; auto: by a rerank model insertrank, or cross-encoder where that is all it can; else similarity, else the fused order.",
     )
     retriever: Literal["auto", "bm25"] = Field(
         default="auto", description="auto: BM25 and vectors where a library has them; bm25: BM25 alone."

@@ -29,7 +29,7 @@ from litrag.training.config import TrainConfig
 from litrag.training.judged import DEPTH, candidates
 from litrag.training.kit import train
 
-__all__ = ["BASE", "Maker", "RerankBench", "Row"]
+__all__ = ["BASE", "Maker", "RerankBench", "Row", "trained"]
 
 BASE: Final = "local/SmolLM2-135M-Instruct"
 # a reranker from the model that its row asks, counted

@@ -9,16 +9,23 @@ from litrag.models.request import Backend, ModelReply, ModelRequest
 
 __all__ = ["Budgeted", "estimate"]
 
+_SEARCH, _PIECE = 100, 500  # rerank APIs that charge by search: so many documents, of so many tokens with the query
+
 
 def estimate(request: ModelRequest, prices: Prices) -> Usage:
     """An upper bound of what a request takes: half a token a byte of the prompt (English prose has a quarter), and every
-    reply at its full length."""
+    reply at its full length. For relevance the query counts once a text."""
     prompt = sum(len(m.content.encode()) // 2 + 8 for m in request.messages)
-    prompt += sum(len(text.encode()) // 2 + 2 for text in (*request.continuations, *request.texts))
+    texts = [len(text.encode()) // 2 + 2 for text in (*request.continuations, *request.texts)]
+    searches = 0
+    if request.operation == "relevance":
+        searches = -(-sum(-(-(prompt + text) // _PIECE) for text in texts) // _SEARCH)
+        prompt *= len(texts)
+    prompt += sum(texts)
     if request.operation == "score":
         prompt *= max(1, len(request.continuations))
     completion = request.n * request.max_tokens if request.operation == "generate" else 0
-    return Usage(prompt, completion, prices.usd(request.model, prompt, completion))
+    return Usage(prompt, completion, prices.usd(request.model, prompt, completion, searches=searches))
 
 
 class Budgeted:

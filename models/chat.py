@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from litrag.core.errors import ModelUnavailable
 from litrag.core.lengths import TextMeasure
 from litrag.core.protocols import Completion, JsonSchema, TokenScores
 from litrag.core.types import Message
@@ -66,17 +67,23 @@ class ChatModel:
         )
         return (await self._backend.send(request)).logprobs
 
-    async def relevance(self, query: str, texts: Sequence[str]) -> tuple[float, ...]:
-        """A score a text, in the order of the texts, on the model's own scale. Raises ModelFault, BudgetSpent."""
-        if not texts:
-            return ()
-        asked = (Message("user", query),)
-        request = replace(self._blank(), operation="relevance", messages=asked, texts=tuple(texts))
-        return (await self._backend.send(request)).relevance
-
     async def score(self, messages: Sequence[Message], continuations: Sequence[str]) -> tuple[TokenScores, ...]:
         """log P(continuation | messages) per token, in the order of the continuations."""
         request = replace(
             self._blank(), operation="score", messages=tuple(messages), continuations=tuple(continuations)
         )
         return (await self._backend.send(request)).scores
+
+    async def relevance(self, query: str, texts: Sequence[str]) -> tuple[float, ...]:
+        """How relevant each text is to the query, greater is more, in the order of the texts; without texts nothing is asked. Raises
+        ModelFault, BudgetSpent."""
+        if not texts:
+            return ()
+        asked = (Message("user", query),)
+        request = replace(self._blank(), operation="relevance", messages=asked, texts=tuple(texts))
+        found = (await self._backend.send(request)).relevance
+        if len(found) != len(texts):
+            raise ModelUnavailable(
+                f"{request.model} gave {len(found)} scores for {len(texts)} texts; is it a cross-encoder or a rerank model?"
+            )
+        return found

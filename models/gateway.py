@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from litrag.core.budget import Budget
 from litrag.core.errors import BadInput, CapabilityMissing
 from litrag.core.ledger import Ledger
-from litrag.core.protocols import Embedder, ForcedScoring, Generates, NextTokenLogprobs, PairScoring, TokenEmbedder
+from litrag.core.protocols import Embedder, TokenEmbedder
 from litrag.core.settings import Role, Settings
 from litrag.core.store import RequestCache
 from litrag.models.budgeting import Budgeted
@@ -21,6 +21,7 @@ from litrag.models.caching import Cached
 from litrag.models.chat import ChatModel
 from litrag.models.embedding import GatewayEmbedder
 from litrag.models.limiting import Limited
+from litrag.models.powers import POWERS, powers_of, who_has
 from litrag.models.prices import Prices
 from litrag.models.recording import Recorded
 from litrag.models.request import Backend, ModelReply, ModelRequest
@@ -28,13 +29,6 @@ from litrag.models.retrying import Retrying
 
 __all__ = ["Gateway", "RoutedBackend"]
 
-_LANGUAGE_MODELS = "in-process language models (local/...)"
-_HAVING: Mapping[type, str] = {
-    Generates: f"{_LANGUAGE_MODELS} and API models",
-    NextTokenLogprobs: f"{_LANGUAGE_MODELS} and API models",
-    ForcedScoring: _LANGUAGE_MODELS,
-    PairScoring: "cross-encoders (local/<folder>) and API models that rerank (cohere/rerank-v3.5, jina_ai/...)",
-}
 _LOCAL_CONCURRENCY = 64  # the in-process worker batches what waits; it must see it
 
 
@@ -92,10 +86,6 @@ class Gateway:
         """Whether a model is configured for the role."""
         return self.settings.role_model(role) is not None
 
-    def can(self, role: Role, power: type) -> bool:
-        """Whether the role's model has a power, as far as its kind tells. Raises BadInput, ModelUnavailable."""
-        return power in _powers(self._name(role))
-
     def check(self, role: Role) -> None:
         """Raises BadInput or ModelUnavailable where the role's model cannot be had, as far as that shows without calling it."""
         _fingerprint(self._name(role))
@@ -108,19 +98,21 @@ class Gateway:
     def resolve(self, role: Role, *, needs: type) -> ChatModel:
         """The model of a role for a component that needs a power. Raises CapabilityMissing, naming models that have it."""
         model = self.model(role)
-        if needs not in _HAVING:
-            raise BadInput(f"no power named {needs!r}; there is {', '.join(power.__name__ for power in _HAVING)}")
-        if needs not in _powers(model.model):
-            raise CapabilityMissing(model.model, needs.__name__, _HAVING[needs])
+        if needs not in POWERS:
+            raise BadInput(f"no power named {needs!r}; there is {', '.join(power.__name__ for power in POWERS)}")
+        if needs not in powers_of(model.model):
+            raise CapabilityMissing(model.model, needs.__name__, who_has(needs))
         return model
+
+    def powers(self, role: Role) -> frozenset[type]:
+        """What the model of a role can do, as far as that shows without calling it. Raises BadInput, ModelUnavailable."""
+        return powers_of(self._name(role))
 
     def embedder(self, *, needs: type = Embedder) -> GatewayEmbedder:
         """The embedder of the role `embed`. Raises CapabilityMissing where it lacks the power TokenEmbedder that a component needs."""
         name = self._name("embed")
-        if needs is TokenEmbedder and not name.startswith("scripted/") and needs not in _powers(name):
-            raise CapabilityMissing(
-                name, needs.__name__, "in-process embedding models (local/all-MiniLM-L6-v2, local/<folder>)"
-            )
+        if needs is TokenEmbedder and not name.startswith("scripted/") and needs not in powers_of(name):
+            raise CapabilityMissing(name, needs.__name__, who_has(needs))
 
         def blank(kind: Literal["query", "document"]) -> ModelRequest:
             from litrag.models.weights import documents_model
@@ -165,19 +157,6 @@ class Gateway:
             limited = Limited(recorded, _LOCAL_CONCURRENCY if local else self.settings.concurrency)
             stacks[local] = Cached(Budgeted(limited, self.budget, self.prices), self.cache, self.ledger)
         return stacks[local]
-
-
-def _powers(model: str) -> frozenset[type]:
-    """What a model can do as far as its kind tells: no API scores a given text, an embedding model writes none."""
-    if model.startswith("local/"):
-        from litrag.models.local import capabilities
-
-        return capabilities(model)
-    if model.startswith("scripted/"):
-        return frozenset(_HAVING)
-    from litrag.models.litellm_backend import reranks
-
-    return frozenset({PairScoring}) if reranks(model) else frozenset({Generates, NextTokenLogprobs})
 
 
 def _fingerprint(name: str) -> str:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import functools
+import logging
 import math
 import os
+import re
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from litrag.core.errors import CapabilityMissing, ModelFault, ModelOverloaded, ModelUnavailable
 from litrag.core.protocols import Usage
+from litrag.models.prices import Prices
 from litrag.models.request import ModelReply, ModelRequest
 
-__all__ = ["LiteLLMBackend", "litellm", "reranks", "translated"]
+__all__ = ["LiteLLMBackend", "litellm", "translated"]
 
 _NO_FORCED_SCORING = "in-process models (local/...)"
 _TOKEN_VECTORS = "in-process embedding models (local/all-MiniLM-L6-v2, local/<folder>)"
 _TOP_LOGPROBS = 20  # the most that OpenAI-compatible APIs give
+_REFUSED: Final = re.compile(  # by LiteLLM, before anything is sent; it calls that a failed connection
+    r"api key is required|api[ _]base(=none| must be| is required)|unsupported provider", re.IGNORECASE
+)
 
 
 @functools.cache
@@ -26,6 +32,7 @@ def litellm() -> ModuleType:
     os.environ.setdefault("LITELLM_MODE", "PRODUCTION")  # development mode would read .env by itself
     import litellm as module
 
+    logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)  # what it would log as an error is raised, too
     module.telemetry = False
     module.num_retries = 0
     module.cache = None
@@ -35,18 +42,9 @@ def litellm() -> ModuleType:
     return found
 
 
-def reranks(model: str) -> bool:
-    """Whether an API model reranks and does nothing else: by LiteLLM's table, else by its name."""
-    try:
-        mode = litellm().get_model_info(model).get("mode")
-    except Exception:  # LiteLLM raises a bare Exception for a model it does not know
-        mode = None
-    return mode == "rerank" if mode else "rerank" in model.casefold()
-
-
 class LiteLLMBackend:
-    """Answers `generate`, `next_token_logprobs` (within the API's top 20) and `embed`; APIs cannot force a continuation, nor do
-    they give vectors of tokens."""
+    """Answers `generate`, `next_token_logprobs` (within the API's top 20), `embed` and, by rerank models, `relevance`; APIs cannot force
+    a continuation, nor do they give vectors of tokens."""
 
     async def send(self, request: ModelRequest) -> ModelReply:
         """One HTTP request. Raises ModelOverloaded, ModelUnavailable, CapabilityMissing; never anything of LiteLLM's."""
@@ -57,10 +55,11 @@ class LiteLLMBackend:
         if request.operation == "embed_tokens":
             raise CapabilityMissing(request.model, "vectors of tokens (TokenEmbedder)", _TOKEN_VECTORS)
         try:
-            if request.operation == "relevance":
-                return await _reranked(request)
             if request.operation == "embed":
                 return _embedded(await litellm().aembedding(input=list(request.texts), **_common(request)))
+            if request.operation == "relevance":
+                asked = {"query": request.messages[0].content, "documents": list(request.texts)}
+                return _judged(request, await litellm().arerank(**asked, **_common(request)))
             return _answered(request, await litellm().acompletion(**_chat(request), **_common(request)))
         except ModelFault:
             raise
@@ -68,32 +67,17 @@ class LiteLLMBackend:
             raise translated(error, request.model, request.api_base) from error
 
 
-async def _reranked(request: ModelRequest) -> ModelReply:
-    """Scores in the order of the texts; the API gives them best first, each with its place."""
-    texts = list(request.texts)
-    common = _common(request)
-    known = {
-        name: common[name] for name in ("model", "timeout", "api_base", "api_key", "max_retries") if name in common
-    }
-    response = await litellm().arerank(
-        query=request.messages[0].content, documents=texts, top_n=len(texts), return_documents=False, **known
-    )
-    found = {int(row["index"]): float(row["relevance_score"]) for row in response.results or ()}
-    if set(found) != set(range(len(texts))):
-        raise ModelUnavailable(f"{request.model} scored {len(found)} of {len(texts)} documents; use another reranker")
-    usage = ((response.meta or {}).get("tokens") or {}).get("input_tokens") or 0
-    return ModelReply(Usage(int(usage)), relevance=tuple(found[i] for i in range(len(texts))))
-
-
 def translated(error: Exception, model: str, api_base: str | None) -> ModelFault:
     """The error of litrag's tree for whatever LiteLLM raised."""
     where = f"{model} at {api_base}" if api_base else model
-    line = " ".join(str(error).split())[:300]
+    line = " ".join(str(error).partition("Traceback (most recent call last)")[0].split())[:300]
     kinds = litellm().exceptions
     if isinstance(error, kinds.AuthenticationError) or (api_base is None and _without_key(model)):
         return ModelUnavailable(
             f"{where}: no valid key; set the provider's key variable (e.g. OPENAI_API_KEY) or pass another model: {line}"
         )
+    if _REFUSED.search(line):
+        return ModelUnavailable(f"{where}: no key, no --api-base, or a provider without such models: {line}")
     overloaded = (
         kinds.RateLimitError,
         kinds.ServiceUnavailableError,
@@ -189,6 +173,19 @@ def _embedded(response: Any) -> ModelReply:
 
     rows = sorted(response.data, key=lambda row: row["index"])
     return ModelReply(_usage(response), vectors=np.asarray([row["embedding"] for row in rows], dtype=np.float32))
+
+
+def _judged(request: ModelRequest, response: Any) -> ModelReply:
+    """What a rerank API found, which comes best first, in the order of the texts; its price by tokens or by searches, as it bills."""
+    found = {int(row["index"]): float(row["relevance_score"]) for row in response.results or ()}
+    n = len(request.texts)
+    if found.keys() != set(range(n)):
+        raise ModelUnavailable(f"{request.model} gave no score for some of {n} texts; is it a rerank model?")
+    meta = response.meta or {}
+    billed = meta.get("billed_units") or {}
+    tokens = int((meta.get("tokens") or {}).get("input_tokens") or billed.get("total_tokens") or 0)
+    usd = Prices().usd(request.model, tokens, 0, searches=int(billed.get("search_units") or 0))
+    return ModelReply(Usage(tokens, usd=usd), relevance=tuple(found[place] for place in range(n)))
 
 
 def _usage(response: Any) -> Usage:

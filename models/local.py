@@ -6,10 +6,9 @@ import contextlib
 import functools
 import threading
 import weakref
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from litrag.core.errors import CapabilityMissing
 from litrag.core.protocols import Embedder, ForcedScoring, Generates, NextTokenLogprobs, PairScoring, TokenEmbedder
@@ -19,18 +18,30 @@ from litrag.models.weights import LocalModelPath, resolve_local
 
 __all__ = ["LocalBackend", "capabilities", "process_backend"]
 
-_EMBEDS = ("embed", "embed_tokens")
-_POWERS: Mapping[str, frozenset[type]] = {
+_POWERS: Final[dict[str, frozenset[type]]] = {
     "embedding": frozenset({Embedder, TokenEmbedder}),
-    "cross-encoder": frozenset({PairScoring}),
     "generation": frozenset({Generates, NextTokenLogprobs, ForcedScoring}),
+    "cross-encoder": frozenset({PairScoring}),
+}
+_HAVE: Final = {
+    "embedding": "sentence-transformers folders, local/all-MiniLM-L6-v2",
+    "generation": "causal language models, e.g. local/SmolLM2-135M-Instruct",
+    "cross-encoder": "cross-encoders, local/<folder of a sequence classifier with one label>",
+}
+_GIVES: Final = {  # by operation: the kind of model that can, and what it gives
+    "embed": ("embedding", "embeddings (Embedder)"),
+    "embed_tokens": ("embedding", "vectors of tokens (TokenEmbedder)"),
+    "generate": ("generation", "text (Generates)"),
+    "score": ("generation", "scores of a given text (ForcedScoring)"),
+    "next_token_logprobs": ("generation", "log-probabilities of the next token (NextTokenLogprobs)"),
+    "relevance": ("cross-encoder", "the relevance of a text (PairScoring)"),
 }
 _GPU_LIMITS = BatchLimits(rows=128, tokens=32_768, cache=262_144, logits=2**29)
 
 
 def capabilities(model: str) -> frozenset[type]:
-    """The powers of a local model: Embedder and TokenEmbedder; PairScoring; or Generates, NextTokenLogprobs and ForcedScoring. Loads
-    nothing. Raises ModelUnavailable."""
+    """The powers of a local model: Embedder and TokenEmbedder, or Generates, NextTokenLogprobs and ForcedScoring, or PairScoring alone.
+    Loads nothing. Raises ModelUnavailable."""
     return _POWERS[resolve_local(model).kind]
 
 
@@ -58,8 +69,9 @@ class LocalBackend:
         """Answers one request. Raises BadInput (context overflow, a token that is none), ModelUnavailable,
         CapabilityMissing, MissingExtra."""
         place = resolve_local(request.model)
-        if place.kind != _kind(request.operation):
-            raise _missing(request)
+        kind, given = _GIVES[request.operation]
+        if kind != place.kind:
+            raise CapabilityMissing(request.model, given, _HAVE[kind])
         return await self._worker(request.model, place).send(request)
 
     def close(self) -> None:
@@ -84,27 +96,6 @@ def process_backend() -> LocalBackend:
     return LocalBackend()
 
 
-def _kind(operation: str) -> str:
-    """The kind of model that an operation is for."""
-    return "embedding" if operation in _EMBEDS else "cross-encoder" if operation == "relevance" else "generation"
-
-
-def _missing(request: ModelRequest) -> CapabilityMissing:
-    if request.operation in _EMBEDS:
-        power = "embeddings (Embedder)" if request.operation == "embed" else "vectors of tokens (TokenEmbedder)"
-        return CapabilityMissing(request.model, power, "sentence-transformers folders, local/all-MiniLM-L6-v2")
-    if request.operation == "relevance":
-        return CapabilityMissing(
-            request.model,
-            "scores of pairs (PairScoring)",
-            "sequence-classification folders with one label (local/<folder>)",
-        )
-    power = {"generate": "text (Generates)", "score": "scores of a given text (ForcedScoring)"}.get(
-        request.operation, "log-probabilities of the next token (NextTokenLogprobs)"
-    )
-    return CapabilityMissing(request.model, power, "causal language models, e.g. local/SmolLM2-135M-Instruct")
-
-
 def _load(model: str, place: LocalModelPath, limits: BatchLimits | None, turn: threading.Lock) -> Runner[Any]:
     from litrag.models.local_loading import load_causal, load_cross_encoder, load_embedder, prepare_torch
 
@@ -115,9 +106,10 @@ def _load(model: str, place: LocalModelPath, limits: BatchLimits | None, turn: t
 
         return EmbeddingRunner(load_embedder(model, place), EMBEDDING_LIMITS, own_turn)
     if place.kind == "cross-encoder":
-        from litrag.models.local_cross_encoder import CrossEncoderRunner
+        from litrag.models.local_cross_encoder import CROSS_ENCODER_LIMITS, CrossEncoderRunner
 
-        return CrossEncoderRunner(load_cross_encoder(model, place), own_turn)
+        cross_limits = CROSS_ENCODER_LIMITS if on_cpu else _GPU_LIMITS
+        return CrossEncoderRunner(model, load_cross_encoder(model, place), cross_limits, own_turn)
     from litrag.models.local_causal import CausalRunner
 
     return CausalRunner(load_causal(model, place), limits or (BatchLimits() if on_cpu else _GPU_LIMITS), own_turn)

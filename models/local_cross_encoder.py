@@ -1,79 +1,102 @@
-"""A cross-encoder in process: query and document go through one encoder together, whose one logit is the score (as it is, no sigmoid).
+"""A cross-encoder in process, by sentence-transformers: query and document are read together, the score is the raw logit.
 
-Pairs of like length share a batch. What is too long is cut at the document's end; a query that fills more than half of the model's length
-is cut, too."""
+A pair is what the tokenizer makes of one (BERT: [CLS] query [SEP] document [SEP]), with a prompt that the configuration names as its
+default before the query. A pair longer than the model takes is cut at the document's end, never in the query. Marks that stand in a text
+are words. A chat template is not applied."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from litrag.core.errors import BadInput
 from litrag.core.protocols import Usage
-from litrag.models.local_embedding import EMBEDDING_LIMITS
+from litrag.models.local_loading import pair_context
 from litrag.models.local_worker import BatchLimits, Row
 from litrag.models.request import ModelReply, ModelRequest
 
 if TYPE_CHECKING:
-    from litrag.models.local_loading import PairModel
+    from sentence_transformers import CrossEncoder
 
-__all__ = ["CrossEncoderRow", "CrossEncoderRunner"]
+__all__ = ["CROSS_ENCODER_LIMITS", "CrossEncoderRunner", "PairRow"]
+
+CROSS_ENCODER_LIMITS = BatchLimits(rows=32, tokens=32 * 512)
 
 
 @dataclass(slots=True)
-class CrossEncoderRow(Row):
-    """One pair as the model takes it; once it is finished `score` is its logit."""
+class PairRow(Row):
+    """One pair. `features` are the model's inputs by name, a value a token; once it is finished `score` is its logit."""
 
-    inputs: dict[str, list[int]] = field(default_factory=dict)
+    features: Mapping[str, Sequence[int]] = field(default_factory=dict)
     score: float = 0.0
 
 
 class CrossEncoderRunner:
-    """Implements `Runner` for `relevance`. `turn` is held while the model computes."""
+    """Implements `Runner` for `relevance`; pairs of like length share a batch. `turn` is held while the model computes."""
 
-    def __init__(self, loaded: PairModel, turn: contextlib.AbstractContextManager[object]) -> None:
-        self._loaded, self._turn = loaded, turn
-        self._tokenizer: Any = loaded.tokenizer
+    def __init__(
+        self, name: str, encoder: CrossEncoder, limits: BatchLimits, turn: contextlib.AbstractContextManager[object]
+    ) -> None:
+        self._name, self._turn = name, turn
+        self._model: Any = encoder.model
+        self._tokenizer: Any = encoder.tokenizer
+        config = self._model.config
+        self._context = pair_context(self._tokenizer, config)
+        self._padding = {"input_ids": config.pad_token_id or 0, "token_type_ids": self._tokenizer.pad_token_type_id}
+        self._limits = replace(limits, rows=1) if config.pad_token_id is None else limits
+        prompts = getattr(encoder, "prompts", None) or {}
+        self._prompt = str(prompts.get(getattr(encoder, "default_prompt_name", None)) or "")
 
     @property
     def limits(self) -> BatchLimits:
         """What one batch may hold."""
-        return EMBEDDING_LIMITS
+        return self._limits
 
     @property
     def vocabulary(self) -> int:
         """No logits are kept."""
         return 0
 
-    def rows(self, request: ModelRequest) -> Sequence[CrossEncoderRow]:
-        """A row a document; the query is the first message."""
-        query = self._cut(request.messages[0].content)
-        rows = []
-        for text in request.texts:
-            inputs = self._tokenizer(query, text, truncation="only_second", max_length=self._loaded.context)
-            rows.append(CrossEncoderRow("relevance", len(inputs["input_ids"]), inputs=dict(inputs)))
-        return rows
+    def rows(self, request: ModelRequest) -> Sequence[PairRow]:
+        """A row a text. Raises BadInput for a query that leaves no room for a document."""
+        if not request.texts:
+            return []
+        query = self._prompt + request.messages[0].content
+        options: dict[str, Any] = {"split_special_tokens": True, "verbose": False}
+        if self._context is not None:
+            taken = len(self._tokenizer(query, add_special_tokens=False, **options)["input_ids"])
+            taken += self._tokenizer.num_special_tokens_to_add(pair=True)
+            if taken >= self._context:
+                raise BadInput(
+                    f"{self._name}: the query leaves no room for a document, it takes {taken} of {self._context} tokens;"
+                    " shorten it, or use a model with a longer context"
+                )
+            options |= {"truncation": "only_second", "max_length": self._context}
+        found = self._tokenizer([query] * len(request.texts), list(request.texts), padding=False, **options)
+        features = [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
+        return [PairRow("relevance", len(own["input_ids"]), features=own) for own in features]
 
-    def run(self, rows: Sequence[CrossEncoderRow], finished: Callable[[CrossEncoderRow], None]) -> None:
-        """Scores rows."""
+    def run(self, rows: Sequence[PairRow], finished: Callable[[PairRow], None]) -> None:
+        """Scores pairs."""
         import torch
 
-        batch = self._tokenizer.pad([row.inputs for row in rows], return_tensors="pt").to(self._loaded.device)
+        width = max(row.length for row in rows)
+        device = self._model.device
+        batch = {
+            name: torch.tensor([self._padded(row.features[name], name, width) for row in rows], device=device)
+            for name in rows[0].features
+        }
         with self._turn, torch.inference_mode():
-            logits = self._loaded.model(**batch).logits[:, 0].float().tolist()
-        for row, score in zip(rows, logits, strict=True):
+            scores = self._model(**batch).logits.float()[:, 0].tolist()
+        for row, score in zip(rows, scores, strict=True):
             row.score = score
             finished(row)
 
-    def reply(self, request: ModelRequest, rows: Sequence[CrossEncoderRow]) -> ModelReply:
-        """A score a document; usage counts the tokens of all pairs."""
-        usage = Usage(sum(row.length for row in rows))
-        return ModelReply(usage, relevance=tuple(row.score for row in rows))
+    def _padded(self, values: Sequence[int], name: str, width: int) -> list[int]:
+        return [*values, *[self._padding.get(name, 0)] * (width - len(values))]
 
-    def _cut(self, query: str) -> str:
-        """The query's beginning, at most half of what the model takes."""
-        spans = self._tokenizer(query, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-        most = self._loaded.context // 2
-        ends = spans["offset_mapping"]
-        return query if len(ends) <= most else query[: ends[most - 1][1]]
+    def reply(self, request: ModelRequest, rows: Sequence[PairRow]) -> ModelReply:
+        """A logit a text, in the order of the texts; usage counts the tokens of all pairs, the query in each."""
+        return ModelReply(Usage(sum(row.length for row in rows)), relevance=tuple(row.score for row in rows))

@@ -18,19 +18,21 @@ from litrag.models.weights import LocalModelPath
 
 if TYPE_CHECKING:
     import torch
-    from sentence_transformers import SentenceTransformer
+    from sentence_transformers import CrossEncoder, SentenceTransformer
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 __all__ = [
     "CausalModel",
-    "PairModel",
     "convert_gguf",
     "load_causal",
     "load_cross_encoder",
     "load_embedder",
     "load_tokenizer",
+    "pair_context",
     "prepare_torch",
 ]
+
+_TOLD = 1_000_000  # a tokenizer that knows no limit tells a greater one
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,45 +88,28 @@ def load_causal(name: str, place: LocalModelPath) -> CausalModel:
 
 
 def load_tokenizer(name: str, place: LocalModelPath) -> tuple[PreTrainedTokenizerBase, int | None]:
-    """A language model's tokenizer and context, without its weights. Raises MissingExtra, ModelUnavailable."""
+    """A model's tokenizer and context (of a cross-encoder that of a pair), without its weights. Raises MissingExtra, ModelUnavailable."""
     transformers = _needed("transformers")
     path = _converted(place.path)
     with _quiet(), _translated(name, path):
         where, options = _source(path)
         tokenizer = transformers.AutoTokenizer.from_pretrained(where, **options)
-        return tokenizer, _context(transformers.AutoConfig.from_pretrained(where, **options))
+        config = transformers.AutoConfig.from_pretrained(where, **options)
+        return tokenizer, pair_context(tokenizer, config) if place.kind == "cross-encoder" else _context(config)
+
+
+def pair_context(tokenizer: Any, config: Any) -> int | None:
+    """The most tokens that a cross-encoder takes for query, document and the marks around them; None where nothing limits them. The
+    tokenizer tells; where it does not, the positions do, less those that RoBERTa's kind keeps for padding."""
+    positions, told = _context(config), int(tokenizer.model_max_length)
+    if told <= (positions or _TOLD):
+        return told
+    return positions and positions - 1 - int(config.pad_token_id or 0)
 
 
 def _context(config: Any) -> int | None:
     text = config.get_text_config()
     return getattr(text, "max_position_embeddings", None) or getattr(text, "n_positions", None)
-
-
-@dataclass(frozen=True, slots=True)
-class PairModel:
-    """A loaded cross-encoder; `context` is the most tokens of a pair."""
-
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
-    device: torch.device
-    context: int
-
-
-def load_cross_encoder(name: str, place: LocalModelPath) -> PairModel:
-    """Loads a sequence-classification model of one label. Raises MissingExtra, ModelUnavailable."""
-    device = prepare_torch()
-    transformers = _needed("transformers")
-    with _quiet(), _translated(name, place.path):
-        where, options = _source(place.path)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(where, **options)
-        model = transformers.AutoModelForSequenceClassification.from_pretrained(
-            where, dtype=_dtype(device), use_safetensors=True, **options
-        )
-        if model.config.num_labels != 1:
-            raise ModelUnavailable(f"{name}: {model.config.num_labels} labels; a cross-encoder has one, its score")
-        model = model.to(device).eval().requires_grad_(False)
-    lengths = (tokenizer.model_max_length, _context(model.config) or 512)
-    return PairModel(model, tokenizer, device, min(*lengths, 4096))
 
 
 def load_embedder(name: str, place: LocalModelPath) -> SentenceTransformer:
@@ -146,6 +131,26 @@ def load_embedder(name: str, place: LocalModelPath) -> SentenceTransformer:
             from litrag.models.query_head import QueryHead
 
             model.append(QueryHead.load(folder).to(device))
+        return model.eval().requires_grad_(False)
+
+
+def load_cross_encoder(name: str, place: LocalModelPath) -> CrossEncoder:
+    """Loads a cross-encoder through sentence-transformers; its scores are the raw logits. Raises MissingExtra, and ModelUnavailable, also
+    for an adapter beside it."""
+    device = prepare_torch()
+    library = _needed("sentence_transformers")
+    import torch
+
+    if place.adapter is not None:
+        raise ModelUnavailable(f"{name}: a cross-encoder takes no adapter; name its folder alone: local/{place.path}")
+    with _quiet(), _translated(name, place.path):
+        model: CrossEncoder = library.CrossEncoder(
+            str(place.path),
+            device=str(device),
+            local_files_only=True,
+            activation_fn=torch.nn.Identity(),
+            model_kwargs={"use_safetensors": True, "dtype": _dtype(device)},
+        )
         return model.eval().requires_grad_(False)
 
 

@@ -14,9 +14,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from litrag.core.errors import LitragError
+from litrag.core.protocols import PairScoring
 from litrag.core.replies import read_json
 from litrag.core.settings import ROLES, Settings
 from litrag.core.types import Message
+from litrag.models.powers import powers_of
 from litrag.models.request import Backend, ModelReply, ModelRequest
 
 __all__ = ["Probed", "probe", "servers"]
@@ -42,6 +44,7 @@ class Probed:
     schema: str
     logprobs: str
     embeddings: str
+    reranking: str
     context: int
 
 
@@ -73,15 +76,23 @@ async def _probed(model: str, base: str | None, seconds: float, backend: Backend
     async def power(request: ModelRequest, holds: Callable[[ModelReply], bool]) -> str:
         return await _answer(lambda: backend.send(request), holds, seconds)
 
-    chat, schema, logprobs, embeddings, context = await asyncio.gather(
+    async def relevance() -> str:
+        if PairScoring not in powers_of(model):
+            return "no"
+        return await power(
+            request("relevance", messages=_HELLO, texts=("a", "b")), lambda reply: len(reply.relevance) == 2
+        )
+
+    chat, schema, logprobs, embeddings, reranking, context = await asyncio.gather(
         power(request("generate", messages=_HELLO, max_tokens=4), lambda reply: bool(reply.texts)),
         power(request("generate", messages=_RHYME, max_tokens=24, schema=_SCHEMA), _obeys),
         power(request("next_token_logprobs", messages=_HELLO, tokens=("yes",)), lambda reply: bool(reply.logprobs)),
         power(request("embed", texts=("a", "b")), lambda reply: reply.vectors is not None and len(reply.vectors) == 2),
+        relevance(),
         _context(base, seconds),
     )
     host = (urlsplit(base).netloc or base) if base else model.partition("/")[0]
-    return Probed(model, host, chat, schema, logprobs, embeddings, context)
+    return Probed(model, host, chat, schema, logprobs, embeddings, reranking, context)
 
 
 async def _answer(

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Backend", "ModelReply", "ModelRequest", "Operation"]
 
-Operation: TypeAlias = Literal["generate", "next_token_logprobs", "score", "embed", "embed_tokens", "relevance"]
+Operation: TypeAlias = Literal["generate", "next_token_logprobs", "score", "relevance", "embed", "embed_tokens"]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
     """One request. `role` says who asks and is no part of the key; `fingerprint` tells apart weights under one name.
 
-    `tokens` belong to next_token_logprobs, `continuations` to score, `texts` and `kind` to embed and
-    embed_tokens, `texts` to relevance, whose query is the first message."""
+    `tokens` belong to next_token_logprobs, `continuations` to score, `texts` to relevance, whose query is the one message; `texts` and
+    `kind` to embed and embed_tokens."""
 
     operation: Operation
     model: str
@@ -65,8 +65,8 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True)
 class ModelReply:
-    """One reply: `texts` and `finish` of generate, `logprobs` of next_token_logprobs, `scores` of score, `relevance` a text, `vectors` of embed (a row a text),
-    `token_vectors` of embed_tokens (an array a text)."""
+    """One reply: `texts` and `finish` of generate, `logprobs` of next_token_logprobs, `scores` of score, `relevance` of relevance (a value a
+    text), `vectors` of embed (a row a text), `token_vectors` of embed_tokens (an array a text)."""
 
     usage: Usage = field(default_factory=Usage)
     texts: tuple[str, ...] = ()

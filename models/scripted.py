@@ -16,8 +16,7 @@ class ScriptedBackend:
     """Replies in order from a sequence, or from a function of the request. Raises ScriptExhausted when asked for more.
 
     `latency` is slept before each reply (seconds). `requests` keeps what was asked. A reply of type Exception is raised;
-    a mapping answers next_token_logprobs; a sequence of floats answers score, one token a continuation, and
-    relevance."""
+    a mapping answers next_token_logprobs; a sequence of floats answers score, one token a continuation, and relevance, a value a text."""
 
     def __init__(
         self,

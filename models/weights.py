@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from litrag.core.errors import BadInput, CannotWrite, ModelUnavailable, UnknownName
 from litrag.core.events import Event, Listener, silent
@@ -47,18 +47,18 @@ class LocalModelPath:
 
     @property
     def kind(self) -> Literal["generation", "embedding", "cross-encoder"]:
-        """What the model is for: a causal language model generates and scores, a sequence classifier scores pairs, every other encoder
-        embeds."""
+        """What the model is for: a causal language model generates and scores, a sequence classifier with one label judges pairs, every
+        other encoder embeds."""
         if self.path.is_file() or not (self.path / "config.json").is_file():
             return "embedding" if (self.path / "modules.json").is_file() else "generation"
-        architectures = json.loads((self.path / "config.json").read_text(encoding="utf-8")).get("architectures") or []
+        config = json.loads((self.path / "config.json").read_text(encoding="utf-8"))
+        architectures = config.get("architectures") or []
+        if any(name.endswith("ForSequenceClassification") for name in architectures) and _labels(config) == 1:
+            return "embedding" if _pools(self.path) else "cross-encoder"
         causal = any(
             "ForCausalLM" in name or "ForConditionalGeneration" in name or "LMHead" in name for name in architectures
         )
-        if (self.path / "modules.json").is_file():
-            return "embedding"
-        pairs = any("ForSequenceClassification" in name for name in architectures)
-        return "generation" if causal else "cross-encoder" if pairs else "embedding"
+        return "generation" if causal and not (self.path / "modules.json").is_file() else "embedding"
 
 
 def ready(name: str, *, folder: Path | None = None, known: Mapping[str, Weights] = KNOWN_WEIGHTS) -> bool:
@@ -118,6 +118,17 @@ def documents_model(model: str) -> str:
     except (OSError, ValueError):
         return model
     return str(note.get("documents") or model) if isinstance(note, dict) else model
+
+
+def _labels(config: Mapping[str, Any]) -> int:
+    """The labels of a classifier: a configuration names them unless there are two."""
+    return len(config.get("id2label") or ()) or int(config.get("num_labels") or 2)
+
+
+def _pools(folder: Path) -> bool:
+    """Whether sentence-transformers makes a vector of what the model gives: then it embeds, whatever it was made from."""
+    modules = folder / "modules.json"
+    return modules.is_file() and "Pooling" in modules.read_text(encoding="utf-8")
 
 
 def _known(name: str, known: Mapping[str, Weights] = KNOWN_WEIGHTS) -> Weights | None:

@@ -149,7 +149,7 @@ def _server_lines(probed: Sequence[Probed]) -> list[str]:
     lines = []
     for server in probed:
         powers = {"chat": server.chat, "JSON schema": server.schema, "logprobs": server.logprobs}
-        powers["embeddings"] = server.embeddings
+        powers |= {"embeddings": server.embeddings, "reranking": server.reranking}
         context = f", context {server.context:,} tokens" if server.context else ""
         plain = ", ".join(f"{name} {found}" for name, found in powers.items() if found in ("yes", "no"))
         lines.append(f"server    {server.model} at {server.host}: {plain or 'nothing answered'}{context}")

@@ -38,7 +38,11 @@ def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
     has = shop.gateway.has
     if has("rewrite") and shop.settings.rewriter in ("auto", "keywords"):
         calls.append(("rewrite", 1, about + 300, 600))
-    if has("rerank") and shop.settings.reranker in ("auto", "insertrank"):
+    searches = 0
+    if has("rerank") and shop.reranker_id == "cross-encoder":
+        calls.append(("rerank", 1, min(pool, 100) * (about + _TOKENS_A_PAPER), 0))
+        searches = -(-min(pool, 100) * -(-(about + _TOKENS_A_PAPER) // 500) // 100)
+    if has("rerank") and shop.reranker_id == "insertrank":
         calls.append(("rerank", 1, about + min(pool, 60) * _TOKENS_A_PAPER, 600 + 8 * min(pool, 60)))
     if generates(shop):
         calls.append(("plan", 1, about + papers * _TOKENS_A_PAPER // 2, 300 + 60 * papers))
@@ -48,7 +52,7 @@ def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
         if has("verify"):
             calls.append(("verify", round(papers * _CLAIMS_A_PAPER), _TOKENS_A_PAPER + 300, 300))
     prices = Prices()
-    found = [_planned(shop, prices, role, n, prompt, reply) for role, n, prompt, reply in calls]
+    found = [_planned(shop, prices, call, searches if call[0] == "rerank" else 0) for call in calls]
     if shop.embedder is not None:
         model = shop.embedder.model
         texts, n = pool + 1, 1 + -(-pool // 64)
@@ -59,7 +63,8 @@ def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
     return tuple(found)
 
 
-def _planned(shop: Workshop, prices: Prices, role: Role, calls: int, prompt: int, reply: int) -> Planned:
+def _planned(shop: Workshop, prices: Prices, call: tuple[Role, int, int, int], searches: int) -> Planned:
+    role, calls, prompt, reply = call
     model = shop.gateway.model(role).model
-    usd = prices.usd(model, calls * prompt, calls * reply)
+    usd = prices.usd(model, calls * prompt, calls * reply, searches=searches)
     return Planned(role, model, calls, calls * (prompt + reply), None if model in prices.unknown else usd)

@@ -10,7 +10,7 @@ from litrag.core import registry
 from litrag.core.errors import BadInput
 from litrag.core.options import checked
 from litrag.core.paths import tokens_folder
-from litrag.core.protocols import Embedder, Generates, Reranker, TokenEmbedder
+from litrag.core.protocols import Embedder, PairScoring, Reranker, TokenEmbedder
 from litrag.models.embedding import GatewayEmbedder
 from litrag.models.gateway import Gateway
 from litrag.rerankers import RERANKERS
@@ -34,7 +34,7 @@ class Rerankers:
         if wanted != "auto":
             return wanted
         if self.gateway.has("rerank"):
-            return "insertrank" if self.gateway.can("rerank", Generates) else "cross-encoder"
+            return "cross-encoder" if self.gateway.powers("rerank") == {PairScoring} else "insertrank"
         return "similarity" if self.embedder else "none"
 
     def build(self, wanted: str, options: Mapping[str, Any] | None = None) -> Reranker:

@@ -51,6 +51,11 @@ class RerankingSession:
         """The reranker in force with settings of its own. Raises UnknownName, BadInput, CapabilityMissing."""
         return self._rerankers.build(self.settings.reranker, options)
 
+    def warnings(self) -> list[str]:
+        """What the user should know of what it cost and of what could not be kept."""
+        kept = list(self._rerankers.tokens.warnings) if self._rerankers.tokens is not None else []
+        return [*self._gateway.price_warnings(), *kept]
+
     def cost(self) -> str:
         """What was spent, in a line."""
         spend = self.ledger.spend()

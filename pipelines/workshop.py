@@ -67,10 +67,6 @@ class Workshop:
         """Searches under the run's budget."""
         return RecordedSearch(self.budget, self.ledger, self.store)
 
-    def unpriced(self) -> list[str]:
-        """Models of others whose price nobody told; a server of one's own has none."""
-        return sorted(self.gateway.prices.unknown) if self.settings.api_base is None else []
-
     def writes(self, role: Role) -> Generates | None:
         """The model of a role that writes text, or None where none is set."""
         return self.gateway.resolve(role, needs=Generates) if self.gateway.has(role) else None
@@ -85,9 +81,18 @@ class Workshop:
         rewriter: Rewriter = made(self.gateway.resolve("rewrite", needs=Generates)) if name == "keywords" else made()
         return rewriter
 
+    @property
+    def _rerankers(self) -> Rerankers:
+        return Rerankers(self.gateway, self.embedder, self.tokens)
+
+    @property
+    def reranker_id(self) -> str:
+        """The id of the reranker in force, where the settings say auto, too."""
+        return self._rerankers.name(self.settings.reranker)
+
     def reranker(self) -> Reranker:
         """The reranker in force."""
-        rerankers = Rerankers(self.gateway, self.embedder, self.tokens)
+        rerankers = self._rerankers
         built = rerankers.build(self.settings.reranker)
         self.tokens = rerankers.tokens
         return built

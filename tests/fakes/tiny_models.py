@@ -1,5 +1,5 @@
-"""Tiny models with random weights, built once: a Llama with its own byte-level tokenizer, and a sentence-transformers
-BERT."""
+"""Tiny models with random weights, built once: a Llama with its own byte-level tokenizer, a sentence-transformers BERT, and a BERT that
+judges pairs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _tokenizer(kind: str) -> Any:
         TEXT, trainers.WordPieceTrainer(vocab_size=120, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]"])
     )
     pieces.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     return pieces
 
@@ -140,21 +140,38 @@ def tiny_embedder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def tiny_cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a tiny BERT that gives a pair one logit, 256 tokens at the most."""
-    pytest.importorskip("torch")
+def _write_cross_encoder(folder: Path, labels: int = 1, longest: int = 256) -> Path:
     import torch
     from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
-    folder = tmp_path_factory.mktemp("models") / "tiny-cross-encoder"
     torch.manual_seed(0)
-    tokens = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=_tokenizer("wordpiece"), model_max_length=256, **tokens)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=_tokenizer("wordpiece"),
+        model_max_length=longest,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+    )
     sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
     config = BertConfig(
-        vocab_size=len(tokenizer), max_position_embeddings=256, initializer_range=0.5, num_labels=1, **sizes
+        vocab_size=len(tokenizer), max_position_embeddings=256, initializer_range=0.5, num_labels=labels, **sizes
     )
     BertForSequenceClassification(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def write_cross_encoder() -> Callable[[Path, int, int], Path]:
+    """Writes a tiny sequence classifier to a folder: (folder, labels, most tokens of a pair, 256 at the most)."""
+    pytest.importorskip("torch")
+    return _write_cross_encoder
+
+
+@pytest.fixture(scope="session")
+def tiny_cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny BERT that judges pairs: one label, 256 tokens a pair."""
+    pytest.importorskip("torch")
+    return _write_cross_encoder(tmp_path_factory.mktemp("models") / "tiny-cross-encoder")

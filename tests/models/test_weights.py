@@ -242,6 +242,26 @@ def test_the_kind_of_a_model_shows_without_loading_it(tmp_path: Path) -> None:
     assert resolve_local(f"local/{retriever}").kind == "embedding"
 
 
+@pytest.mark.parametrize(
+    ("config", "modules", "kind"),
+    [
+        ({"id2label": {"0": "LABEL_0"}}, "", "cross-encoder"),
+        ({"id2label": {"0": "LABEL_0"}}, '[{"type": "sentence_transformers.models.Transformer"}]', "cross-encoder"),
+        ({"id2label": {"0": "LABEL_0"}}, '[{"type": "sentence_transformers.models.Pooling"}]', "embedding"),
+        ({"id2label": {"0": "no", "1": "maybe", "2": "yes"}}, "", "embedding"),
+        ({}, "", "embedding"),
+    ],
+)
+def test_a_classifier_of_one_label_judges_pairs(
+    config: dict[str, object], modules: str, kind: str, tmp_path: Path
+) -> None:
+    """A configuration without labels means two; one of which vectors are made embeds."""
+    folder = model_folder(tmp_path / "m", architectures=["BertForSequenceClassification"], **config)
+    if modules:
+        (folder / "modules.json").write_text(modules)
+    assert resolve_local(f"local/{folder}").kind == kind
+
+
 def test_known_weights_that_were_not_fetched_name_setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LITRAG_MODELS", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from litrag.core.errors import ModelUnavailable
 from litrag.core.registry import find
 from litrag.core.settings import Settings
 from litrag.core.store import RequestCache
@@ -111,6 +112,7 @@ def built(made: Callable[..., Any], backend: ScriptedBackend, **settings: Any) -
         (Setwise, {"reasoning": True}, 20, 10, 1 + 9),
         (Setwise, {"children": 3, "k": 20}, 20, 20, None),
         (CrossEncoder, {}, 100, 100, 1),
+        (CrossEncoder, {"batch": 30}, 100, 100, 4),
         (Debate, {}, 40, 40, 4),
         (Rubric, {}, 100, 100, 100),
     ],
@@ -149,8 +151,10 @@ async def test_small_and_cut_rankings_stay_permutations(name: str, n: int) -> No
 )
 async def test_any_reply_gives_a_permutation(name: str, reply: str) -> None:
     def answer(request: ModelRequest) -> str | dict[str, float] | list[float]:
-        if request.operation in ("score", "relevance"):
-            return [-3.0] * max(1, len(request.texts))
+        if request.operation == "relevance":
+            return [float("nan") if i % 2 else float(i) for i, _ in enumerate(request.texts)]
+        if request.operation == "score":
+            return [-3.0]
         return dict.fromkeys(request.tokens, -float("inf")) if request.operation == "next_token_logprobs" else reply
 
     given = shelf(7)
@@ -215,6 +219,24 @@ async def test_the_sliding_form_asks_each_pair_once_since_replies_are_kept() -> 
     await built(Pairwise, backend, form="sliding", passes=10).rerank(shelf(20))
     asked = [request.messages[0].content for request in backend.requests]
     assert len(asked) == len(set(asked)) <= 2 * sum(19 - turn for turn in range(10))
+
+
+async def test_a_cross_encoder_s_score_stands_beside_the_others_and_what_has_none_comes_last() -> None:
+    def answer(request: ModelRequest) -> list[float]:
+        worths = [float(WORTH.findall(text)[0]) for text in request.texts]
+        return [float("nan") if worth == 3 else worth for worth in worths]
+
+    ranked = await built(CrossEncoder, ScriptedBackend(answer=answer)).rerank(shelf(4))
+    assert ranked.ids == ("d2", "d1", "d0", "d3")
+    assert [hit.score("cross-encoder").value for hit in ranked.hits[:3]] == [2.0, 1.0, 0.0]
+    assert ranked.placed == 0.75
+    with pytest.raises(ValueError, match="a batch of 0"):
+        CrossEncoder(gate(ScriptedBackend()).model("rerank"), batch=0)
+
+
+async def test_a_model_that_scores_too_few_documents_is_told_and_none_is_mixed_up() -> None:
+    with pytest.raises(ModelUnavailable, match="2 scores for 3 texts"):
+        await built(CrossEncoder, ScriptedBackend([1.0, 2.0])).rerank(shelf(3))
 
 
 async def test_combined_rerankers() -> None:
