@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 import tempfile
@@ -12,8 +13,9 @@ from litrag.core import registry
 from litrag.core.events import Event
 from litrag.core.sync import run
 from litrag.evals import EVALS
-from litrag.evals.results import read_results
-from litrag.evals.runner import evaluate
+from litrag.evals.parallel import alone, joined, run_rows
+from litrag.evals.results import Results, read_results
+from litrag.evals.runner import Evaluation, evaluate
 from litrag.evals.tables import markdown_table, terminal_table
 from litrag.evals.tasks import EvalOptions, EvalTask
 
@@ -64,6 +66,7 @@ TABLES: Final = {
     "rerank-trec-dl": ("rerank", EvalOptions("trec-dl", _UNLEARNED)),
     "rerank-trec-dl19": ("rerank", EvalOptions("trec-dl19", _UNLEARNED)),
     "rerank-trec-dl20": ("rerank", EvalOptions("trec-dl20", _UNLEARNED)),
+    "rerank-trec-dl-encoders": ("rerank", EvalOptions("trec-dl", ("bm25", "similarity", "maxsim"))),
     "coherence-acl": ("coherence", EvalOptions("acl", n=200)),
 }
 _BLOCK: Final = re.compile(r"(<!-- results: ([\w-]+)(?: ([\w@, -]+))? -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -85,19 +88,45 @@ def _told(event: Event) -> None:
         sys.stderr.write(f"{event.stage} {event.done}/{event.total}\n")
 
 
-def main(names: list[str]) -> None:
-    """Runs the tables of these names (all by default), writes their results and renders the docs."""
+def main(arguments: list[str]) -> None:
+    """Runs tables by name (all by default), writes their results and renders the docs. `--jobs N` runs N rows of a table at once, in
+    processes of their own, and keeps what they have done in `--work`, where a second call goes on."""
+    parser = argparse.ArgumentParser(prog="python -m litrag.evals", description=main.__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(TABLES))
+    parser.add_argument("--jobs", type=int, default=1, help="rows at once")
+    parser.add_argument("--topics-at-once", type=int, default=1, help="topics a row answers side by side")
+    parser.add_argument("--work", type=Path, default=None, help="folder of the rows' journals")
+    parser.add_argument("--row", nargs=2, metavar=("ROW", "FOLDER"), help=argparse.SUPPRESS)
+    chosen = parser.parse_args(arguments)
+    if chosen.row:
+        one = alone(_evaluation(chosen.names[0]), chosen.row[0])
+        run(evaluate(one, Path(chosen.row[1]), resume=True, concurrency=chosen.topics_at_once))
+        return
     folder = ROOT / "evals" / "results"
     folder.mkdir(exist_ok=True)
-    for name in names or TABLES:
-        task, options = TABLES[name]
-        chosen: EvalTask = registry.find("eval", EVALS, task)
-        with tempfile.TemporaryDirectory() as work:
-            results = run(evaluate(chosen.evaluation(options), Path(work) / name, concurrency=1, listen=_told))
+    for name in chosen.names or TABLES:
+        with tempfile.TemporaryDirectory() as place:
+            results = _measured(name, chosen, chosen.work or Path(place))
         (folder / f"{name}.json").write_text(results.to_json(), encoding="utf-8")
         sys.stdout.write(terminal_table(results) + "\n\n")
     for document in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         document.write_text(rendered(document.read_text(encoding="utf-8"), folder), encoding="utf-8")
+
+
+def _evaluation(name: str) -> Evaluation:
+    task, options = TABLES[name]
+    found: EvalTask = registry.find("eval", EVALS, task)
+    return found.evaluation(options)
+
+
+def _measured(name: str, chosen: argparse.Namespace, work: Path) -> Results:
+    evaluation, whole = _evaluation(name), Path(tempfile.mkdtemp(prefix="litrag-evals-")) / name
+    if chosen.jobs > 1:
+        command = [sys.executable, "-m", "litrag.evals", name, "--topics-at-once", str(chosen.topics_at_once), "--row"]
+        names = [system.name for system in evaluation.systems]
+        run(run_rows(command, names, work / name, chosen.jobs))
+        joined(evaluation, work / name, whole)
+    return run(evaluate(evaluation, whole, resume=chosen.jobs > 1, concurrency=chosen.topics_at_once, listen=_told))
 
 
 if __name__ == "__main__":

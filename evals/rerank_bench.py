@@ -115,10 +115,14 @@ class RerankBench:
 def trained(dataset: str, base: str, settings: Mapping[str, Any]) -> str:
     """The model string of a reranker that is trained here, once. `settings` are `TrainConfig`'s, the recipe's own under "own"."""
     values = {**defaults_of("reranker"), "base": base, "held_out": 0.0, **settings}
+    from filelock import FileLock
+
     config = TrainConfig(recipe="reranker", dataset=dataset, **values)
     topics = [load(spec).fingerprint for spec in dataset.split("+")]
     folder = home() / "evals" / f"reranker-{digest([config.model_dump(mode='json'), topics])[:16]}"
-    return train(config, folder, resume=True).model
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):  # rows that share it may run side by side
+        return train(config, folder, resume=True).model
 
 
 def _trained_on(dataset: Dataset, topic: Topic) -> str:

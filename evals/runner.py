@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -130,7 +131,7 @@ def _results(evaluation: Evaluation, lines: Mapping[tuple[str, str], Answer]) ->
         dataset=evaluation.dataset.name + (f":{split}" if split != "all" else ""),
         n=len(topics),
         seed=evaluation.seed,
-        versions={"python": platform.python_version(), **versions(_PACKAGES)},
+        versions={"python": platform.python_version(), **versions(_PACKAGES), **_device()},
         settings={**evaluation.settings, "topics": evaluation.dataset.fingerprint},
         systems=[
             SystemResult(
@@ -143,6 +144,12 @@ def _results(evaluation: Evaluation, lines: Mapping[tuple[str, str], Answer]) ->
         ],
         comparisons=compare(values, seed=evaluation.seed),
     )
+
+
+def _device() -> dict[str, str]:
+    """The device that local models ran on, where it was no CPU: last digits may differ there."""
+    torch = sys.modules.get("torch")
+    return {"device": torch.cuda.get_device_name()} if torch is not None and torch.cuda.is_available() else {}
 
 
 def _columns(rows: Sequence[Answer]) -> dict[str, list[float]]:

@@ -21,6 +21,7 @@ MODULES = sorted(module for folder in FOLDERS for module in folder.glob("*.py"))
 MANY_PARAMETERS = {
     "cli/review.py:review",
     "cli/evals.py:evaluate",
+    "cli/rerank.py:rerank",
     "cli/search.py:search",
     "cli/train.py:train",
     "pipelines/api.py:make_request",
