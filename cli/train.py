@@ -61,8 +61,9 @@ def train(
     """Train a small model of one's own; the result is a model string that every role takes."""
     values = {name: value for name, value in locals().items() if name not in ("out", "resume", "lora_targets", "own")}
     from litrag.core.errors import Interrupted
+    from litrag.core.options import own_settings
     from litrag.training import defaults_of
-    from litrag.training.config import own_settings, train_config
+    from litrag.training.config import train_config
     from litrag.training.kit import train as trained
 
     targets = tuple(name.strip() for name in lora_targets.split(",")) if lora_targets else None

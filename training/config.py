@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
 from litrag.core.errors import BadInput
+from litrag.core.options import Option
 from litrag.exports.records import Record
 
-__all__ = ["TrainConfig", "own_settings", "train_config"]
+__all__ = ["TrainConfig", "train_config"]
 
 R = TypeVar("R", bound=Record)
 
@@ -45,7 +44,7 @@ class TrainConfig(Record):
     held_out: float = Field(default=0.1, ge=0, lt=1, description="Share of the examples, by hash, that only measures.")
     save_every: int = Field(default=50, ge=1, description="Steps between checkpoints.")
     device: Literal["auto", "cpu"] = Field(default="auto", description="auto: CUDA where there is one.")
-    own: dict[str, str | int | float | bool] = Field(default_factory=dict, description="The recipe's own settings.")
+    own: dict[str, Option] = Field(default_factory=dict, description="The recipe's own settings.")
 
     def of(self, kind: type[R]) -> R:
         """The recipe's own settings. Raises BadInput, naming the setting and those there are."""
@@ -66,18 +65,3 @@ def train_config(**values: Any) -> TrainConfig:
         problem = error.errors()[0]
         name = ".".join(str(part) for part in problem["loc"])
         raise BadInput(f"training option {name}: {problem['msg']}") from error
-
-
-def own_settings(texts: Sequence[str]) -> dict[str, str | int | float | bool]:
-    """NAME=VALUE pairs, numbers and true/false as such. Raises BadInput."""
-    found: dict[str, str | int | float | bool] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise BadInput(f"--set {text!r}: write NAME=VALUE")
-        try:
-            read = json.loads(value)
-        except ValueError:
-            read = value
-        found[name] = read if isinstance(read, str | int | float | bool) else value
-    return found

@@ -12,6 +12,7 @@ from fakes.acl import write_acl, year
 
 from litrag.core.errors import BadInput
 from litrag.core.events import silent
+from litrag.core.options import own_settings
 from litrag.core.settings import load_settings
 from litrag.core.store import RequestCache
 from litrag.core.sync import run
@@ -19,7 +20,7 @@ from litrag.corpora import load
 from litrag.models.gateway import Gateway
 from litrag.models.weights import documents_model
 from litrag.training.collection import Collection
-from litrag.training.config import TrainConfig, own_settings
+from litrag.training.config import TrainConfig
 from litrag.training.kit import train
 from litrag.training.run import Trained
 from litrag.training.selection import consistent, false_negatives, pruned, sufficient
