@@ -119,6 +119,11 @@ class Gateway:
 
         return GatewayEmbedder(blank, self, self.cache, self.ledger)
 
+    def price_warnings(self) -> list[str]:
+        """A line for each of others' models that was used and whose price nobody told; a server of one's own has none."""
+        unknown = sorted(self.prices.unknown) if self.settings.api_base is None else []
+        return [f"the price of {name} is unknown: it counts as $0, --max-cost does not bound it" for name in unknown]
+
     def _name(self, role: Role) -> str:
         name = self.settings.role_model(role)
         if name is None:

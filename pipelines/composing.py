@@ -106,15 +106,12 @@ async def export(shop: Workshop, state: ReviewState) -> ReviewState:
     draft = shop.store.get(state["draft"], Draft)
     table = evidence_table(draft, {item.key: (item.paper, item.hit) for item in selected})
     reason = state.get("stop_reason") or "done"
-    unpriced = [
-        f"the price of {name} is unknown: it counts as $0, --max-cost does not bound it" for name in shop.unpriced()
-    ]
     papers = cited(selected)
     retracted = await check_retractions(shop, {key: papers[key] for key in draft.keys})
     done: ReviewState = {
         **state,
         "stop_reason": reason,
-        "warnings": with_warnings(shop, state, *unpriced, *retracted.warnings),
+        "warnings": with_warnings(shop, state, *shop.gateway.price_warnings(), *retracted.warnings),
         "counters": {**state.get("counters", {}), **retracted.counters},
     }
     await asyncio.to_thread(

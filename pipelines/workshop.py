@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,16 +13,16 @@ from litrag.core.budget import Budget
 from litrag.core.errors import BudgetSpent, EnvironmentFault, NothingToSearch
 from litrag.core.events import Event, Listener, silent
 from litrag.core.ledger import Ledger
-from litrag.core.paths import cache_file, tokens_folder, web_file
-from litrag.core.protocols import Generates, Reranker, Rewriter, Source, TokenEmbedder
+from litrag.core.paths import cache_file, web_file
+from litrag.core.protocols import Generates, Reranker, Rewriter, Source
 from litrag.core.settings import ROLES, Role, Settings, load_settings
 from litrag.core.store import RequestCache, Store
 from litrag.models.embedding import GatewayEmbedder
 from litrag.models.gateway import Gateway
 from litrag.models.request import Backend
+from litrag.pipelines.methods import built_reranker, token_store, why_no_embedder
 from litrag.pipelines.runs import Run
 from litrag.pipelines.state import ReviewRequest
-from litrag.rerankers import RERANKERS
 from litrag.rewriters import REWRITERS
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from litrag.retrievers.sources.web import Web
     from litrag.retrievers.tokens import TokenStore
 
-__all__ = ["Workshop", "fill_library", "lacks_vectors", "open_workshop", "why_no_embedder"]
+__all__ = ["Workshop", "fill_library", "lacks_vectors", "open_workshop"]
 
 
 @dataclass(slots=True)
@@ -67,10 +66,6 @@ class Workshop:
         """Searches under the run's budget."""
         return RecordedSearch(self.budget, self.ledger, self.store)
 
-    def unpriced(self) -> list[str]:
-        """Models of others whose price nobody told; a server of one's own has none."""
-        return sorted(self.gateway.prices.unknown) if self.settings.api_base is None else []
-
     def writes(self, role: Role) -> Generates | None:
         """The model of a role that writes text, or None where none is set."""
         return self.gateway.resolve(role, needs=Generates) if self.gateway.has(role) else None
@@ -87,21 +82,7 @@ class Workshop:
 
     def reranker(self) -> Reranker:
         """The reranker in force."""
-        name = self.settings.reranker
-        if name == "auto":
-            name = "insertrank" if self.gateway.has("rerank") else "similarity" if self.embedder else "none"
-        made = registry.find("reranker", RERANKERS, name)
-        if name == "similarity":
-            built: Reranker = made(self.embedder or self.gateway.embedder())
-        elif name == "maxsim":
-            self.gateway.check("embed")
-            embedder = self.gateway.embedder(needs=TokenEmbedder)
-            self.tokens = self.tokens or _token_store(embedder)
-            built = made(embedder=embedder, documents=self.tokens)
-        else:
-            needs = getattr(made, "needs", None)
-            built = made(self.gateway.resolve("rerank", needs=needs)) if needs is not None else made()
-        return built
+        return built_reranker(self.settings.reranker, self.gateway, tokens=self._token_store)
 
     def say(self, stage: str, message: str = "", *, done: int = 0, total: int = 0) -> None:
         """Reports progress."""
@@ -119,6 +100,11 @@ class Workshop:
         for source in self.sources:
             if (close := getattr(source, "close", None)) is not None:
                 close()
+
+    def _token_store(self, embedder: GatewayEmbedder) -> TokenStore:
+        """One for the whole run."""
+        self.tokens = self.tokens or token_store(embedder)
+        return self.tokens
 
 
 async def open_workshop(run: Run, *, listen: Listener = silent, backend: Backend | None = None) -> Workshop:
@@ -144,21 +130,6 @@ async def open_workshop(run: Run, *, listen: Listener = silent, backend: Backend
     return shop
 
 
-def why_no_embedder(settings: Settings) -> str:
-    """What the embedding model lacks here, with the remedy; "" where it can be used. A model that litrag does not fetch itself (an
-    API's, a folder) is taken as there; what it lacks shows when it is called."""
-    from litrag.models.known_weights import KNOWN_WEIGHTS
-    from litrag.models.weights import ready
-
-    name = settings.role_model("embed") or ""
-    if not name.startswith("local/"):
-        return ""
-    if importlib.util.find_spec("sentence_transformers") is None:
-        return "no embedding model: pip install 'litrag[local]' brings what runs it, `litrag setup` its weights"
-    short = name.removeprefix("local/")
-    return "no embedding model: `litrag setup` fetches it" if short in KNOWN_WEIGHTS and not ready(short) else ""
-
-
 def lacks_vectors(library: Library, settings: Settings) -> bool:
     """Whether some paper or passage has no vector yet by the embedding model, on the server or here. Raises ModelUnavailable."""
     from litrag.models.weights import documents_model
@@ -181,16 +152,6 @@ async def fill_library(library: Library, settings: Settings, listen: Listener) -
     finally:
         gateway.cache.close()
     return ""
-
-
-def _token_store(embedder: GatewayEmbedder) -> TokenStore:
-    """The store of a model's token vectors; other weights under the same name have another."""
-    from litrag.retrievers.indexes import model_slug
-    from litrag.retrievers.tokens import TokenStore
-
-    return TokenStore(
-        tokens_folder() / f"{model_slug(embedder.documents_model)}-{embedder.fingerprint[:8]}".rstrip("-"), embedder
-    )
 
 
 def _embedder(gateway: Gateway, warnings: list[str]) -> GatewayEmbedder | None:
