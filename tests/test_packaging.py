@@ -22,6 +22,7 @@ MANY_PARAMETERS = {
     "cli/review.py:review",
     "cli/evals.py:evaluate",
     "cli/search.py:search",
+    "cli/rerank.py:rerank",
     "cli/train.py:train",
     "pipelines/api.py:make_request",
     "pipelines/api.py:review_async",
