@@ -72,8 +72,8 @@ def tell(line: str) -> None:
         typer.echo(line, err=True)
 
 
-def fail(error: BaseException) -> NoReturn:
-    """One line on stderr and the error's exit code; 1 for a bug, with its traceback under -v."""
+def fail(error: BaseException, *, told: bool = False) -> NoReturn:
+    """One line on stderr and the error's exit code; 1 for a bug, with its traceback under -v. `told`: the object of --json is out."""
     from litrag.core.errors import LitragError
 
     known = isinstance(error, LitragError)
@@ -85,7 +85,7 @@ def fail(error: BaseException) -> NoReturn:
         else f"bug: {type(error).__name__}: {error}; please report it with the lines above"
     )
     typer.echo(f"litrag: {line}", err=True)
-    if globals_().json:
+    if globals_().json and not told:
         typer.echo(json.dumps({"error": type(error).__name__, "message": line}, ensure_ascii=False))
     sys.exit(getattr(error, "exit_code", 1) if known else 1)
 

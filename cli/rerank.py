@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from litrag.cli.context import globals_, progress, settings, show, tell
+from litrag.cli.context import fail, globals_, progress, settings, show, tell
+from litrag.cli.options import ApiBase, EmbedModel, MaxCalls, MaxCost, MaxSeconds, MaxTokens, Model, RerankModel
+from litrag.rerankers import RERANKERS
 
 __all__ = ["register"]
 
-_WHAT, _HOW, _LIMITS = "What", "Method", "Limits"
-_SURE = 0.9  # below it a ranking is mostly its input
+_WHAT, _HOW, _OUT = "Input", "Method", "Output"
 
 
 def register(app: typer.Typer) -> None:
@@ -22,73 +22,82 @@ def register(app: typer.Typer) -> None:
 
 
 def rerank(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN|-", help="JSON Lines of queries with documents, or a TREC run; - reads stdin.")
-    ],
-    method: Annotated[str, typer.Option(help="Reranker id [by the model].", rich_help_panel=_HOW)] = "auto",
-    depth: Annotated[
-        int | None, typer.Option(min=1, help="Candidates to rerank [the method's].", rich_help_panel=_HOW)
-    ] = None,
-    dataset: Annotated[
+    source: Annotated[
         str,
-        typer.Option(help="Whose topics and texts a TREC run ranks: NAME[:SPLIT] or a folder.", rich_help_panel=_WHAT),
-    ] = "",
-    scores: Annotated[
-        str | None, typer.Option(help="Scores shown to the model: raw, minmax, z, rank or none.", rich_help_panel=_HOW)
+        typer.Argument(
+            metavar="RUN",
+            help='JSON Lines, {"query", "documents": [{"id", "text"}]} best first, or a TREC run; - for standard input.',
+        ),
+    ],
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Of a TREC run: NAME[:SPLIT] or FOLDER with its topics and texts.", rich_help_panel=_WHAT),
     ] = None,
-    order: Annotated[str | None, typer.Option(help="Order shown: keep or shuffled.", rich_help_panel=_HOW)] = None,
+    method: Annotated[
+        str, typer.Option(help=f"{', '.join(('auto', *RERANKERS))}.", rich_help_panel=_HOW, metavar="ID")
+    ] = "auto",
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Documents to rerank of each query, else the method's own number.", rich_help_panel=_HOW
+        ),
+    ] = None,
+    scores: Annotated[
+        str | None,
+        typer.Option(
+            help="First-stage score beside each document: raw, minmax, z, rank, none; else the method's own way.",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
+    order: Annotated[
+        str | None, typer.Option(help="Order that the model sees: keep, shuffled.", rich_help_panel=_HOW)
+    ] = None,
     own: Annotated[
         list[str] | None,
-        typer.Option("-s", "--set", metavar="NAME=VALUE", help="The method's own setting.", rich_help_panel=_HOW),
+        typer.Option(
+            "-s", "--set", metavar="NAME=VALUE", help="The method's own setting; repeatable.", rich_help_panel=_HOW
+        ),
     ] = None,
-    model: Annotated[
-        str | None, typer.Option("--rerank-model", "--model", help="Model.", rich_help_panel=_HOW, metavar="M")
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.", rich_help_panel=_HOW)] = None,
+    model: Model = None,
+    api_base: ApiBase = None,
+    rerank_model: RerankModel = None,
+    embed_model: EmbedModel = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
+    max_seconds: MaxSeconds = None,
+    form: Annotated[str, typer.Option("-f", "--format", help="table, jsonl or trec.", rich_help_panel=_OUT)] = "table",
+    k: Annotated[
+        int | None,
+        typer.Option(
+            "-k", min=1, help="Documents to show of each query; else all, 10 in a table.", rich_help_panel=_OUT
+        ),
     ] = None,
-    embed_model: Annotated[str | None, typer.Option(help="Embedding model.", rich_help_panel=_HOW, metavar="M")] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="Documents to show.", rich_help_panel=_WHAT)] = 1000,
-    form: Annotated[str, typer.Option("-f", "--format", help="table, jsonl or trec.", rich_help_panel=_WHAT)] = "table",
-    max_calls: Annotated[int | None, typer.Option(min=0, help="Model calls.", rich_help_panel=_LIMITS)] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=0, help="Tokens.", rich_help_panel=_LIMITS)] = None,
-    max_cost: Annotated[float | None, typer.Option(min=0, help="US dollars.", rich_help_panel=_LIMITS)] = None,
 ) -> None:
-    """Put a first stage's results into a better order."""
-    from litrag.core.errors import BadInput, UnknownName
-    from litrag.core.options import named_values
-    from litrag.core.sync import run as run_sync
-    from litrag.pipelines.reranking import FORMATS, Reranked, read_given, rerank_all
-    from litrag.pipelines.reranking_session import RerankingSession, injected
+    """Put a first stage's results into a new order."""
+    values = {name: value for name, value in locals().items() if name in _SETTINGS}
+    from litrag.core.errors import Interrupted
+    from litrag.core.options import own_settings
+    from litrag.pipelines.first_stage import read_first_stage
+    from litrag.pipelines.reranked import writer
+    from litrag.pipelines.reranking import Method
+    from litrag.pipelines.reranking import rerank as reranked
 
-    if form not in FORMATS:
-        raise UnknownName("format", form, FORMATS)
+    chosen, in_force = Method(method, depth, scores, order, own_settings(own or ())), settings(**values)
+    first = read_first_stage(source, dataset=dataset, stdin=sys.stdin.buffer.read() if source == "-" else None)
+    write = writer(form, first)
     try:
-        text = sys.stdin.read() if run == "-" else Path(run).expanduser().read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(
-            f"{run} cannot be read ({getattr(error, 'strerror', None) or 'no UTF-8'}); name a file, or -"
-        ) from error
-    given = read_given(text, "stdin" if run == "-" else run, dataset)
-    chosen = settings(reranker=method, rerank_model=model, embed_model=embed_model, max_cost=max_cost)
-    chosen = chosen.model_copy(update={"max_calls": max_calls, "max_tokens": max_tokens})
-    found: list[Reranked] = []
-    with RerankingSession(chosen) as session, progress() as listen:
-        reranker = session.build({**named_values(own or ()), **injected(scores, order)})
-        spent = run_sync(rerank_all(given, reranker, found.append, depth=depth, listen=listen))
-        tell(session.cost())
-        for warning in session.warnings():
-            tell(f"warning: {warning}")
-    if globals_().json:
-        import json
+        with progress() as listen:
+            outcome = reranked(first, chosen, in_force, listen=listen)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted; what was answered is kept: the same command goes on where it stopped") from None
+    for warning in outcome.warnings:
+        tell(f"warning: {warning}")
+    show(outcome.data(k) if globals_().json else {}, write(outcome, k))
+    tell(outcome.spent)
+    if outcome.error is not None:
+        fail(outcome.error, told=True)
 
-        show({"queries": [json.loads(FORMATS["jsonl"](item, k)) for item in found]}, "")
-    else:
-        for item in found:
-            typer.echo(FORMATS[form](item, k))
-    placed = sum(item.ranking.placed for item in found) / max(1, len(found))
-    if placed < _SURE:
-        tell(
-            f"warning: the model decided only {placed:.0%} of the order, the rest is the input's; "
-            "a model that cannot rank looks like its input: try another model or method"
-        )
-    if spent is not None:
-        tell(f"{len(found)} of {len(given)} queries are reranked and shown")
-        raise spent
+
+_SETTINGS = frozenset("seed model api_base rerank_model embed_model max_calls max_tokens max_cost max_seconds".split())

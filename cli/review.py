@@ -9,6 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from litrag.cli.context import globals_, progress, settings, show, tell
+from litrag.cli.options import (
+    ApiBase,
+    EmbedModel,
+    MaxCalls,
+    MaxCost,
+    MaxSearches,
+    MaxSeconds,
+    MaxTokens,
+    Model,
+    PlanModel,
+    RerankModel,
+    RewriteModel,
+    VerifyModel,
+    WriteModel,
+)
 from litrag.rerankers import RERANKERS
 
 if TYPE_CHECKING:
@@ -18,30 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["go_on", "register"]
 
-_WHAT, _MODELS, _HOW, _BUDGET, _OUT = "Input and sources", "Models", "Method", "Budget", "Output"
+_WHAT, _HOW, _OUT = "Input and sources", "Method", "Output"
 Text = str | None
 Count = int | None
-Amount = float | None
-
-
-_DOES = {
-    "rewrite": "Model that writes search queries.",
-    "rerank": "Model that reranks papers.",
-    "plan": "Model that plans the review.",
-    "write": "Model that writes the review.",
-    "verify": "Model that checks citations.",
-    "embed": "Embedding model.",
-}
-
-
-def _model(role: str) -> Any:
-    return typer.Option(
-        f"--{role}-model",
-        help=_DOES[role],
-        envvar=f"LITRAG_{role.upper()}_MODEL",
-        rich_help_panel=_MODELS,
-        metavar="M",
-    )
 
 
 def register(app: typer.Typer) -> None:
@@ -94,44 +88,23 @@ def review(
         ),
     ] = None,
     papers: Annotated[Count, typer.Option(help="Papers to cite at the most.", rich_help_panel=_WHAT)] = None,
-    model: Annotated[
-        Text,
-        typer.Option(
-            help="Model of every role, e.g. openai/gpt-4o-mini.",
-            envvar="LITRAG_MODEL",
-            rich_help_panel=_MODELS,
-            metavar="M",
-        ),
-    ] = None,
-    api_base: Annotated[
-        Text,
-        typer.Option(help="URL of an own server.", envvar="LITRAG_API_BASE", rich_help_panel=_MODELS, metavar="URL"),
-    ] = None,
-    rewrite_model: Annotated[Text, _model("rewrite")] = None,
-    rerank_model: Annotated[Text, _model("rerank")] = None,
-    plan_model: Annotated[Text, _model("plan")] = None,
-    write_model: Annotated[Text, _model("write")] = None,
-    verify_model: Annotated[Text, _model("verify")] = None,
-    embed_model: Annotated[Text, _model("embed")] = None,
+    model: Model = None,
+    api_base: ApiBase = None,
+    rewrite_model: RewriteModel = None,
+    rerank_model: RerankModel = None,
+    plan_model: PlanModel = None,
+    write_model: WriteModel = None,
+    verify_model: VerifyModel = None,
+    embed_model: EmbedModel = None,
     rewriter: Annotated[Text, typer.Option(help="auto, keywords, statistical, none.", rich_help_panel=_HOW)] = None,
     reranker: Annotated[Text, typer.Option(help=f"{', '.join(('auto', *RERANKERS))}.", rich_help_panel=_HOW)] = None,
     writer: Annotated[Text, typer.Option(help="auto, extractive, generate.", rich_help_panel=_HOW)] = None,
     seed: Annotated[Count, typer.Option(help="Seed of everything random.", rich_help_panel=_HOW)] = None,
-    max_searches: Annotated[
-        Count, typer.Option(help="Most searches.", envvar="LITRAG_MAX_SEARCHES", rich_help_panel=_BUDGET)
-    ] = None,
-    max_calls: Annotated[
-        Count, typer.Option(help="Most model calls.", envvar="LITRAG_MAX_CALLS", rich_help_panel=_BUDGET)
-    ] = None,
-    max_tokens: Annotated[
-        Count, typer.Option(help="Most tokens, in and out.", envvar="LITRAG_MAX_TOKENS", rich_help_panel=_BUDGET)
-    ] = None,
-    max_cost: Annotated[
-        Amount, typer.Option(help="Most US dollars.", envvar="LITRAG_MAX_COST", rich_help_panel=_BUDGET)
-    ] = None,
-    max_seconds: Annotated[
-        Amount, typer.Option(help="Most wall-clock seconds.", envvar="LITRAG_MAX_SECONDS", rich_help_panel=_BUDGET)
-    ] = None,
+    max_searches: MaxSearches = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
+    max_seconds: MaxSeconds = None,
     out: Annotated[
         Text, typer.Option("-o", "--out", help="Output folder [./<input>-review].", rich_help_panel=_OUT, metavar="DIR")
     ] = None,

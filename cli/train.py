@@ -61,7 +61,7 @@ def train(
     """Train a small model of one's own; the result is a model string that every role takes."""
     values = {name: value for name, value in locals().items() if name not in ("out", "resume", "lora_targets", "own")}
     from litrag.core.errors import Interrupted
-    from litrag.core.options import named_values
+    from litrag.core.options import own_settings
     from litrag.training import defaults_of
     from litrag.training.config import train_config
     from litrag.training.kit import train as trained
@@ -69,7 +69,7 @@ def train(
     targets = tuple(name.strip() for name in lora_targets.split(",")) if lora_targets else None
     given = {name: value for name, value in values.items() if value is not None}
     given |= {"lora_targets": targets} if targets else {}
-    config = train_config(**{**defaults_of(recipe), **given}, own=named_values(own or ()))
+    config = train_config(**{**defaults_of(recipe), **given}, own=own_settings(own or ()))
     folder = out or Path(f"train-{recipe}")
     try:
         with progress() as listen:

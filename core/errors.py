@@ -152,12 +152,13 @@ class CapabilityMissing(ModelFault):
 
 
 class BudgetSpent(LitragError):
-    """The next call would pass the run's budget; what was gathered is kept."""
+    """The next call would pass the run's budget; what was gathered is kept. `remedy` is how to go on where it is not resuming the run."""
 
     exit_code = 4
 
-    def __init__(self, what: str, used: float, limit: float) -> None:
-        super().__init__(f"budget: {what}: {used:g} of {limit:g} spent; raise --max-{what} or resume the run")
+    def __init__(self, what: str, used: float, limit: float, *, remedy: str = "") -> None:
+        remedy = remedy or f"raise --max-{what} or resume the run"
+        super().__init__(f"budget: {what}: {used:g} of {limit:g} spent; {remedy}")
         self.what, self.used, self.limit = what, used, limit
 
 

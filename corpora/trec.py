@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
 from litrag.core.errors import BadInput, CannotWrite
 
-__all__ = ["Qrels", "read_qrels", "read_run", "read_scored_run", "run_lines", "write_qrels", "write_run"]
+__all__ = ["Qrels", "parse_run", "read_qrels", "read_run", "run_lines", "write_qrels", "write_run"]
 
 Qrels: TypeAlias = Mapping[str, Mapping[str, int]]
 
@@ -19,38 +20,36 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     """Topic -> document -> grade, in the file's order. Reads TREC's four columns (topic, iteration, document, grade) and BEIR's three
     with a header. Raises BadInput, naming the line."""
     qrels: dict[str, dict[str, int]] = defaultdict(dict)
-    for number, columns in _columns(path):
-        if number == 1 and columns[-1].lower() == "score":
-            continue
-        if len(columns) not in (3, 4):
-            raise BadInput(
-                f"{path}, line {number}: {len(columns)} columns; qrels have topic, iteration, document, grade"
-            )
-        try:
-            qrels[columns[0]][columns[-2]] = int(float(columns[-1]))
-        except ValueError as error:
-            raise BadInput(f"{path}, line {number}: grade {columns[-1]!r} is no number") from error
+    with _opened(path) as lines:
+        for number, columns in _columns(lines):
+            if number == 1 and columns[-1].lower() == "score":
+                continue
+            if len(columns) not in (3, 4):
+                raise BadInput(
+                    f"{path}, line {number}: {len(columns)} columns; qrels have topic, iteration, document, grade"
+                )
+            try:
+                qrels[columns[0]][columns[-2]] = int(float(columns[-1]))
+            except ValueError as error:
+                raise BadInput(f"{path}, line {number}: grade {columns[-1]!r} is no number") from error
     if not qrels:
         raise BadInput(f"{path} holds no judgement")
     return dict(qrels)
 
 
 def read_run(path: Path) -> tuple[str, dict[str, tuple[str, ...]]]:
-    """The run's tag, and topic -> document ids, best first: by score, which is what evaluators go by, ties by rank. Raises BadInput,
-    naming the line."""
-    tag, found = _scored(_columns(path), str(path))
-    return tag, {topic: tuple(name for name, _ in rows) for topic, rows in found.items()}
+    """The run's tag, and topic -> document ids, best first. Raises BadInput, naming the line."""
+    with _opened(path) as lines:
+        tag, run = parse_run(lines, path)
+    return tag, {topic: tuple(scores) for topic, scores in run.items()}
 
 
-def read_scored_run(text: str, name: str) -> tuple[str, dict[str, tuple[tuple[str, float], ...]]]:
-    """The tag of a run that stands in a text, and topic -> (document id, score), best first. Raises BadInput, naming the line."""
-    return _scored(_cells(text.splitlines()), name)
-
-
-def _scored(rows: Iterable[tuple[int, list[str]]], name: str) -> tuple[str, dict[str, tuple[tuple[str, float], ...]]]:
+def parse_run(lines: Iterable[str], name: object) -> tuple[str, dict[str, dict[str, float]]]:
+    """The tag of a run called `name`, and topic -> document id -> score, best first: by score, which is what evaluators go by, ties by
+    rank. Raises BadInput, naming the line."""
     found: dict[str, dict[str, tuple[float, int]]] = defaultdict(dict)
     tag = ""
-    for number, columns in rows:
+    for number, columns in _columns(lines):
         if len(columns) != 6:
             raise BadInput(
                 f"{name}, line {number}: {len(columns)} columns; a run has topic, Q0, document, rank, score, tag"
@@ -58,31 +57,29 @@ def _scored(rows: Iterable[tuple[int, list[str]]], name: str) -> tuple[str, dict
         topic, _, document, rank, score, tag = columns
         if document in found[topic]:
             raise BadInput(f"{name}, line {number}: {document} stands twice for topic {topic}")
-        try:
-            found[topic][document] = (-float(score), int(rank))
-        except ValueError as error:
-            raise BadInput(f"{name}, line {number}: rank {rank!r} or score {score!r} is no number") from error
+        found[topic][document] = _place(f"{name}, line {number}", rank, score)
     if not found:
         raise BadInput(f"{name} holds no ranking")
-    return tag, {
-        topic: tuple((document, -ranked[document][0]) for document in sorted(ranked, key=lambda each: ranked[each]))
-        for topic, ranked in found.items()
-    }
+    best_first = {topic: sorted(ranked, key=lambda each: ranked[each]) for topic, ranked in found.items()}
+    return tag, {topic: {each: -found[topic][each][0] for each in order} for topic, order in best_first.items()}
 
 
 def write_run(path: Path, run: Mapping[str, Sequence[str]], tag: str) -> None:
-    """Writes rankings; the score is n - rank, because evaluators sort by score: a stale or tied one would change the order.
-    Raises BadInput for ids with blanks, which the format cannot hold, and CannotWrite."""
-    spoilt = next((name for ids in run.values() for name in ids if len(name.split()) != 1), None)
+    """Writes rankings as `run_lines` has them. Raises BadInput, CannotWrite."""
+    _write(path, run_lines(run, tag))
+
+
+def run_lines(run: Mapping[str, Sequence[str]], tag: str) -> list[str]:
+    """The lines of a run; the score is n - rank, because evaluators sort by score: a stale or tied one would change the order. Raises
+    BadInput for ids with blanks, which the format cannot hold."""
+    spoilt = next((name for topic, ids in run.items() for name in (topic, *ids) if len(name.split()) != 1), None)
     if spoilt is not None:
-        raise BadInput(f"document id {spoilt!r}: a TREC run holds no id with blanks; rename the documents")
-    _write(path, itertools.chain.from_iterable(run_lines(topic, ids, tag) for topic, ids in run.items()))
-
-
-def run_lines(topic: str, ids: Sequence[str], tag: str) -> Iterator[str]:
-    """The lines of one topic."""
-    for rank, document in enumerate(ids, start=1):
-        yield f"{topic} Q0 {document} {rank} {len(ids) - rank} {tag}\n"
+        raise BadInput(f"id {spoilt!r}: a TREC run holds no id with blanks; rename topics and documents")
+    return [
+        f"{topic} Q0 {document} {rank} {len(ids) - rank} {tag}\n"
+        for topic, ids in run.items()
+        for rank, document in enumerate(ids, start=1)
+    ]
 
 
 def write_qrels(path: Path, qrels: Qrels) -> None:
@@ -90,24 +87,36 @@ def write_qrels(path: Path, qrels: Qrels) -> None:
     _write(path, (f"{topic} 0 {name} {grade}\n" for topic, grades in qrels.items() for name, grade in grades.items()))
 
 
-def _columns(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Columns are apart by tabs where there is one (ids may hold blanks then), else by blanks."""
+def _place(where: str, rank: str, score: str) -> tuple[float, int]:
+    """What puts a document into its place, least first."""
+    try:
+        place = -float(score), int(rank)
+    except ValueError as error:
+        raise BadInput(f"{where}: rank {rank!r} or score {score!r} is no number") from error
+    if math.isnan(place[0]):
+        raise BadInput(f"{where}: score {score!r} is no number")
+    return place
+
+
+def _columns(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    """Line numbers and columns, which are apart by tabs where there is one (ids may hold blanks then), else by blanks."""
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield number, [part.strip() for part in line.split("\t")] if "\t" in line else line.split()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Iterable[str]]:
     try:
         with path.open(encoding="utf-8-sig") as lines:
-            yield from _cells(lines)
+            yield lines
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}; check the path") from error
     except UnicodeDecodeError as error:
         raise BadInput(f"{path} is not UTF-8 text") from error
 
 
-def _cells(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            yield number, [part.strip() for part in line.split("\t")] if "\t" in line else line.split()
-
-
-def _write(path: Path, lines: Iterator[str]) -> None:
+def _write(path: Path, lines: Iterable[str]) -> None:
     try:
         with path.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(lines)

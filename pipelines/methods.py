@@ -1,16 +1,20 @@
-"""Rerankers by id, with what each needs: a power of the model in the role rerank, the embedder, token vectors."""
+"""Rerankers by id, made of the models that a gateway has: reviews, `litrag rerank` and evals make them here."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import importlib.util
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from litrag.core import registry
 from litrag.core.errors import BadInput
-from litrag.core.options import checked
+from litrag.core.options import Option
 from litrag.core.paths import tokens_folder
-from litrag.core.protocols import Embedder, PairScoring, Reranker, TokenEmbedder
+from litrag.core.protocols import PairScoring, Reranker, TokenEmbedder
+from litrag.core.settings import Settings
 from litrag.models.embedding import GatewayEmbedder
 from litrag.models.gateway import Gateway
 from litrag.rerankers import RERANKERS
@@ -18,57 +22,112 @@ from litrag.rerankers import RERANKERS
 if TYPE_CHECKING:
     from litrag.retrievers.tokens import TokenStore
 
-__all__ = ["Rerankers"]
+__all__ = ["auto_reranker", "built_reranker", "reranker_settings", "token_store", "why_no_embedder"]
+
+Maker: TypeAlias = Callable[..., Reranker]
+_NONE: Final[Mapping[str, Option]] = MappingProxyType({})
 
 
-@dataclass(slots=True)
-class Rerankers:
-    """Builds rerankers on a gateway; `tokens` is the store that one of them opened. `embedder` is None where there is none to use."""
-
-    gateway: Gateway
-    embedder: Embedder | None = None
-    tokens: TokenStore | None = None
-
-    def name(self, wanted: str) -> str:
-        """The id behind "auto": by the model that is set, else by the embedder, else the first stage's order."""
-        if wanted != "auto":
-            return wanted
-        if self.gateway.has("rerank"):
-            return "cross-encoder" if self.gateway.powers("rerank") == {PairScoring} else "insertrank"
-        return "similarity" if self.embedder else "none"
-
-    def build(self, wanted: str, options: Mapping[str, Any] | None = None) -> Reranker:
-        """The reranker of an id with settings of its own. Raises UnknownName, BadInput (a setting, no model), CapabilityMissing."""
-        name = self.name(wanted)
-        made = registry.find("reranker", RERANKERS, name)
-        chosen = checked(f"reranker {name}", made, options or {})
-        needs = getattr(made, "needs", None)
-        try:
-            built: Reranker = (
-                made(self.gateway.resolve("rerank", needs=needs), **chosen)
-                if needs is not None
-                else made(**self._parts(name), **chosen)
-            )
-        except ValueError as error:
-            raise BadInput(f"reranker {name}: {error}") from error
-        return built
-
-    def _parts(self, name: str) -> dict[str, Any]:
-        if name == "similarity":
-            return {"embedder": self.embedder or self.gateway.embedder()}
-        if name == "maxsim":
-            self.gateway.check("embed")
-            embedder = self.gateway.embedder(needs=TokenEmbedder)
-            self.tokens = self.tokens or _token_store(embedder)
-            return {"embedder": embedder, "documents": self.tokens}
-        return {}
+def auto_reranker(gateway: Gateway) -> str:
+    """What "auto" stands for: with a rerank model insertrank, or cross-encoder where that is all it can; else similarity where there is an
+    embedder, else none. Raises BadInput, ModelUnavailable."""
+    if gateway.has("rerank"):
+        return "cross-encoder" if gateway.powers("rerank") == {PairScoring} else "insertrank"
+    return "none" if why_no_embedder(gateway.settings) else "similarity"
 
 
-def _token_store(embedder: GatewayEmbedder) -> TokenStore:
+def reranker_settings(name: str) -> Mapping[str, object]:
+    """The settings of a reranker's own and their defaults. Raises UnknownName."""
+    return {setting: parameter.default for setting, parameter in _settings(_maker(name)).items()}
+
+
+def built_reranker(
+    name: str,
+    gateway: Gateway,
+    options: Mapping[str, Option] = _NONE,
+    *,
+    tokens: Callable[[GatewayEmbedder], TokenStore] | None = None,
+) -> Reranker:
+    """The reranker of an id, or of "auto", with `options` as its own settings; its seed is the gateway's where none is given. `tokens`
+    says where token vectors are kept (None: in `token_store`).
+
+    Raises UnknownName, BadInput (options, no model for the role), ModelUnavailable, CapabilityMissing."""
+    name = auto_reranker(gateway) if name == "auto" else name
+    maker = _maker(name)
+    values = _checked(name, maker, options)
+    if "seed" in _settings(maker):
+        values.setdefault("seed", gateway.settings.seed)
+    made = _with_models(name, maker, gateway, tokens or token_store)
+    try:
+        return made(**values)
+    except ValueError as error:
+        raise BadInput(f"reranker {name}: {error}") from error
+
+
+def token_store(embedder: GatewayEmbedder) -> TokenStore:
     """The store of a model's token vectors; other weights under the same name have another."""
     from litrag.retrievers.indexes import model_slug
     from litrag.retrievers.tokens import TokenStore
 
-    return TokenStore(
-        tokens_folder() / f"{model_slug(embedder.documents_model)}-{embedder.fingerprint[:8]}".rstrip("-"), embedder
-    )
+    name = f"{model_slug(embedder.documents_model)}-{embedder.fingerprint[:8]}".rstrip("-")
+    return TokenStore(tokens_folder() / name, embedder)
+
+
+def why_no_embedder(settings: Settings) -> str:
+    """What the embedding model lacks here, with the remedy; "" where it can be used. A model that litrag does not fetch itself (an
+    API's, a folder) is taken as there; what it lacks shows when it is called."""
+    from litrag.models.known_weights import KNOWN_WEIGHTS
+    from litrag.models.weights import ready
+
+    name = settings.role_model("embed") or ""
+    if not name.startswith("local/"):
+        return ""
+    if importlib.util.find_spec("sentence_transformers") is None:
+        return "no embedding model: pip install 'litrag[local]' brings what runs it, `litrag setup` its weights"
+    short = name.removeprefix("local/")
+    return "no embedding model: `litrag setup` fetches it" if short in KNOWN_WEIGHTS and not ready(short) else ""
+
+
+def _maker(name: str) -> Maker:
+    maker: Maker = registry.find("reranker", RERANKERS, name)
+    return maker
+
+
+def _settings(maker: Maker, *, types: bool = False) -> dict[str, inspect.Parameter]:
+    """The parameters with a default, which models have not; with `types`, annotations are the types that they name."""
+    parameters = inspect.signature(maker, eval_str=types).parameters
+    return {name: each for name, each in parameters.items() if each.default is not each.empty}
+
+
+def _checked(name: str, maker: Maker, options: Mapping[str, Option]) -> dict[str, Any]:
+    """The options as the types of the reranker's settings. Raises BadInput, naming the setting and those there are."""
+    from pydantic import TypeAdapter, ValidationError
+
+    known = _settings(maker, types=True) if options else {}
+    listed = ", ".join(f"{setting} ({each.default!r})" for setting, each in known.items()) or "none"
+    values: dict[str, Any] = {}
+    for setting, value in options.items():
+        if setting not in known:
+            raise BadInput(f"reranker {name} has no setting {setting!r}; there is: {listed}")
+        try:
+            values[setting] = TypeAdapter(known[setting].annotation).validate_python(value)
+        except ValidationError as error:
+            problem = error.errors()[0]["msg"]
+            raise BadInput(f"reranker {name}, setting {setting}={value}: {problem}; there is: {listed}") from error
+    return values
+
+
+def _with_models(name: str, maker: Maker, gateway: Gateway, tokens: Callable[[GatewayEmbedder], TokenStore]) -> Maker:
+    """The reranker with its models, its settings still open."""
+    if name == "similarity":
+        gateway.check("embed")
+        return partial(maker, gateway.embedder())
+    if name == "maxsim":
+        gateway.check("embed")
+        embedder = gateway.embedder(needs=TokenEmbedder)
+        return partial(maker, embedder=embedder, documents=tokens(embedder))
+    needs = getattr(maker, "needs", None)
+    if needs is None:
+        return maker
+    gateway.check("rerank")
+    return partial(maker, gateway.resolve("rerank", needs=needs))

@@ -1,4 +1,4 @@
-"""Reading the user's abstract: a text file, standard input, or text; a title where the first line is one."""
+"""Reading what the user gives: a text file or standard input; an abstract, with a title where the first line is one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from litrag.core.errors import BadInput
 
-__all__ = ["Abstract", "parse_abstract", "read_abstract"]
+__all__ = ["Abstract", "parse_abstract", "read_abstract", "read_text"]
 
 _LEAST_WORDS = 5
 _BINARY = {
@@ -30,30 +30,35 @@ class Abstract:
 
 def read_abstract(source: str, *, title: str | None = None, stdin: bytes | None = None) -> Abstract:
     """The abstract in a file, or in `stdin` for "-". Raises BadInput, naming the file and the remedy."""
+    text = read_text(source, "the abstract", stdin=stdin)
+    return parse_abstract(text, name="stdin" if source == "-" else Path(source).stem, title=title)
+
+
+def read_text(source: str, holds: str, *, stdin: bytes | None = None) -> str:
+    """The text of a file, or of `stdin` for "-". Raises BadInput, naming the file and the remedy; `holds` says what is in it."""
     if source == "-":
-        data, name = stdin or b"", "stdin"
+        data = stdin or b""
     else:
-        path = Path(source)
         try:
-            data, name = path.read_bytes(), path.stem
+            data = Path(source).read_bytes()
         except FileNotFoundError as error:
             raise BadInput(
-                f"{source}: no such file; give the path of a text file that holds the abstract, or - for standard input"
+                f"{source}: no such file; give the path of a text file that holds {holds}, or - for standard input"
             ) from error
         except IsADirectoryError as error:
-            raise BadInput(f"{source} is a folder; give the path of a text file that holds the abstract") from error
+            raise BadInput(f"{source} is a folder; give the path of a text file that holds {holds}") from error
         except OSError as error:
             raise BadInput(f"{source} cannot be read: {error.strerror}; check its permissions") from error
     for magic, kind in _BINARY.items():
         if data.startswith(magic):
-            raise BadInput(f"{source} is {kind}, not text; copy the abstract into a .txt file")
+            raise BadInput(f"{source} is {kind}, not text; copy {holds} into a text file")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadInput(f"{source} is not UTF-8 text (byte {error.start}); save the abstract as UTF-8") from error
+        raise BadInput(f"{source} is not UTF-8 text (byte {error.start}); save {holds} as UTF-8") from error
     if "\0" in text:
-        raise BadInput(f"{source} is a binary file, not text; copy the abstract into a .txt file")
-    return parse_abstract(text, name=name, title=title)
+        raise BadInput(f"{source} is a binary file, not text; copy {holds} into a text file")
+    return text
 
 
 def parse_abstract(text: str, *, name: str, title: str | None = None) -> Abstract:

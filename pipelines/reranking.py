@@ -1,158 +1,182 @@
-"""Reranking what somebody else retrieved: JSON Lines with texts, or a TREC run over a data set."""
+"""A first stage's results in a new order: any reranker over any candidates, within a budget. `litrag rerank` is this."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+import asyncio
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
-from litrag.core.errors import BadInput, BudgetSpent
+from litrag.core import sync
+from litrag.core.budget import Budget
+from litrag.core.errors import BadInput, BudgetSpent, LitragError, UnknownName
 from litrag.core.events import Event, Listener, silent
+from litrag.core.ledger import Ledger
+from litrag.core.options import Option
+from litrag.core.paths import cache_file
 from litrag.core.protocols import Reranker
-from litrag.core.types import Document, Hit, Query, Ranking, Score
-from litrag.corpora import load
-from litrag.corpora.trec import read_scored_run
+from litrag.core.settings import Settings
+from litrag.core.store import RequestCache
+from litrag.models.embedding import GatewayEmbedder
+from litrag.models.gateway import Gateway
+from litrag.models.request import Backend
+from litrag.pipelines.first_stage import Candidates, FirstStage
+from litrag.pipelines.methods import auto_reranker, built_reranker, reranker_settings, token_store
+from litrag.pipelines.reranked import Outcome, Reranked
+from litrag.rerankers import RERANKERS
 
-__all__ = ["FORMATS", "Given", "Reranked", "read_given", "rerank_all"]
+if TYPE_CHECKING:
+    from litrag.retrievers.tokens import TokenStore
 
-FIRST_STAGE: Final = "first-stage"
+__all__ = ["Method", "rerank", "rerank_async"]
+
+# what --scores and --order say, as settings of a reranker
+_SCORES: Final[Mapping[str, Mapping[str, Option]]] = {
+    **{scale: {"scores": "own", "scale": scale} for scale in ("raw", "minmax", "z", "rank")},
+    "none": {"scores": "none"},
+}
+_ORDERS: Final[Mapping[str, Mapping[str, Option]]] = {"keep": {"order": "given"}, "shuffled": {"order": "shuffled"}}
+_DOUBTFUL: Final = 0.9  # share of the order below which a model has said too little of it
+_NAMED: Final = 3  # queries that a warning names
+_GO_ON: Final = "give the same command again: what was answered comes from the cache"
+_NO_MODEL: Final = (
+    "the order is the first stage's: no model was named (--rerank-model M), and the embedding model is not here"
+    " (`litrag setup` fetches it)"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """A query's candidates under the id that the results get."""
+class Method:
+    """What reranks: a reranker's id or "auto"; how many documents (None: its own default); the first stage's score beside each document
+    (raw, minmax, z, rank, none) and the order in which a model sees them (keep, shuffled; None: its own defaults); other settings of its
+    own."""
 
-    id: str
-    ranking: Ranking
-
-
-@dataclass(frozen=True, slots=True)
-class Reranked:
-    """A query's candidates in their new order, and at which rank each stood before, by id."""
-
-    id: str
-    ranking: Ranking
-    was: Mapping[str, int]
+    name: str = "auto"
+    depth: int | None = None
+    scores: str | None = None
+    order: str | None = None
+    own: Mapping[str, Option] = field(default_factory=dict)
 
 
-def read_given(text: str, name: str, dataset: str = "") -> list[Given]:
-    """The candidates in a text: JSON Lines of {"query", "documents": [{"id", "text", "title"?, "score"?}, ...], "id"?}, or a TREC run, whose
-    topics and texts are those of `dataset`. `name` is what errors call the text. Raises BadInput, naming the line."""
-    if not text.strip():
-        raise BadInput(f"{name} is empty; give JSON Lines of queries with documents, or a TREC run")
-    if text.lstrip().startswith("{"):
-        return [_row(line, f"{name}, line {n}", n) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
-    if not dataset:
-        raise BadInput(f"{name} is a TREC run, which holds no texts; name the data set it ranks with --dataset")
-    return _of_run(text, name, dataset)
+def rerank(
+    first: FirstStage, method: Method, settings: Settings, *, listen: Listener = silent, backend: Backend | None = None
+) -> Outcome:
+    """Reranks; see `rerank_async`."""
+    return sync.run(rerank_async(first, method, settings, listen=listen, backend=backend))
 
 
-async def rerank_all(
-    given: Sequence[Given],
-    reranker: Reranker,
-    done: Callable[[Reranked], None],
-    *,
-    depth: int | None = None,
-    listen: Listener = silent,
-) -> BudgetSpent | None:
-    """Reranks query by query and hands each on as soon as it is ready; the error that ended it before the last one. Raises ModelFault,
-    BadInput."""
-    for number, item in enumerate(given, start=1):
+async def rerank_async(
+    first: FirstStage, method: Method, settings: Settings, *, listen: Listener = silent, backend: Backend | None = None
+) -> Outcome:
+    """Every query's candidates in the method's order, as far as the budget goes; models are those of the settings.
+
+    Raises BadInput, ModelFault before the first call. What a call raises is the outcome's `error`, beside the queries that are done."""
+    ledger = Ledger()
+    cache = RequestCache(cache_file())
+    gateway = Gateway(settings, cache=cache, ledger=ledger, budget=Budget(settings.limits()), backend=backend)
+    stores: list[TokenStore] = []
+
+    def tokens(embedder: GatewayEmbedder) -> TokenStore:
+        stores.append(token_store(embedder))
+        return stores[-1]
+
+    try:
+        name = auto_reranker(gateway) if method.name == "auto" else method.name
+        reranker = built_reranker(name, gateway, _options(name, method, first), tokens=tokens)
+        work = _Work(first.queries, reranker, method.depth, listen)
+        await work.go_on(settings.concurrency)
+        if isinstance(work.error, BudgetSpent):  # reserved for calls in flight, perhaps, which took less
+            await work.go_on(1)
+        warnings = [*first.warnings, *([_NO_MODEL] if name == "none" != method.name else []), *work.warnings()]
+        warnings += [*gateway.price_warnings(), *(warning for store in stores for warning in store.warnings)]
+        return Outcome(name, work.queries(), ledger.totals(), tuple(warnings), work.left, work.told())
+    finally:
+        cache.close()
+        ledger.close()
+        for store in stores:
+            store.close()
+
+
+class _Work:
+    """The queries of one call: those that are done, the first error."""
+
+    def __init__(self, asked: Sequence[Candidates], reranker: Reranker, depth: int | None, listen: Listener) -> None:
+        self._asked, self._reranker, self._depth, self._listen = asked, reranker, depth, listen
+        self._done: dict[str, Reranked] = {}
+        self.error: LitragError | None = None
+
+    @property
+    def left(self) -> int:
+        """How many are not done."""
+        return len(self._asked) - len(self._done)
+
+    def queries(self) -> tuple[Reranked, ...]:
+        """Those that are done, in the order of the input."""
+        return tuple(self._done[each.id] for each in self._asked if each.id in self._done)
+
+    async def go_on(self, at_once: int) -> None:
+        """Reranks those that are left, so many at a time, until the first error; what is under way then comes to its end."""
+        self.error = None
+        slots = asyncio.Semaphore(at_once)
+
+        async def one(each: Candidates) -> None:
+            async with slots:
+                if self.error is None:
+                    await self._one(each)
+
+        await asyncio.gather(*(one(each) for each in self._asked if each.id not in self._done))
+
+    async def _one(self, each: Candidates) -> None:
         try:
-            ranking = await reranker.rerank(item.ranking, depth=depth)
-        except BudgetSpent as error:
-            return error
-        done(Reranked(item.id, ranking, {name: rank for rank, name in enumerate(item.ranking.ids, start=1)}))
-        listen(Event("rerank", done=number, total=len(given)))
-    return None
+            ranking = await self._reranker.rerank(each.ranking, depth=self._depth)
+        except LitragError as error:
+            self.error = self.error or error
+            return
+        self._done[each.id] = Reranked(each.id, each.ranking, ranking)
+        self._listen(Event("rerank", each.id, done=len(self._done), total=len(self._asked)))
+
+    def told(self) -> LitragError | None:
+        """The error; of a spent budget it says what is left and how to go on."""
+        if not isinstance(self.error, BudgetSpent):
+            return self.error
+        e = self.error
+        remedy = f"{self.left} of {len(self._asked)} queries are left; raise --max-{e.what} and {_GO_ON}"
+        return BudgetSpent(e.what, e.used, e.limit, remedy=remedy)
+
+    def warnings(self) -> list[str]:
+        """What to know of the rankings, and how to go on after a fault."""
+        found = []
+        low = [each for each in self.queries() if each.ranking.placed < _DOUBTFUL]
+        if low:
+            share = statistics.fmean(each.ranking.placed for each in low)
+            names = ", ".join(each.id for each in low[:_NAMED])
+            more = f" and {len(low) - _NAMED} more" if len(low) > _NAMED else ""
+            found.append(
+                f"the model placed only {share:.0%} of what it was shown for {names}{more}: a model that cannot rank looks"
+                " like its input"
+            )
+        if self.error is not None and not isinstance(self.error, BudgetSpent):
+            found.append(f"{self.left} of {len(self._asked)} queries are left; {_GO_ON}")
+        return found
 
 
-def _row(line: str, where: str, number: int) -> Given:
-    form = 'write {"query": "...", "documents": [{"id": "...", "text": "..."}]}'
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{where}: no JSON; {form}") from error
-    query, documents = (row.get("query"), row.get("documents")) if isinstance(row, dict) else (None, None)
-    if not isinstance(query, str) or not query.strip() or not isinstance(documents, list):
-        raise BadInput(f"{where}: no query or no documents; {form}")
-    hits = [_hit(document, query, rank, where) for rank, document in enumerate(documents, start=1)]
-    try:
-        return Given(str(row.get("id") or f"q{number}"), Ranking(Query(query), tuple(hits)))
-    except ValueError as error:
-        raise BadInput(f"{where}: {error}; give each document once") from error
+def _options(name: str, method: Method, first: FirstStage) -> dict[str, Option]:
+    """The method's choices as settings of a reranker. Raises BadInput for those that it cannot take."""
+    if method.scores not in (None, "none") and not first.scored:
+        raise BadInput(f"--scores {method.scores}: the documents have no score; give them one, or --scores none")
+    chosen = _chosen(name, "--scores", method.scores, _SCORES) | _chosen(name, "--order", method.order, _ORDERS)
+    if twice := sorted(chosen.keys() & method.own.keys()):
+        raise BadInput(f"--set {twice[0]}: --scores or --order says it already; leave one of them out")
+    return {**chosen, **method.own}
 
 
-def _hit(row: Any, query: str, rank: int, where: str) -> Hit:
-    if not isinstance(row, dict) or "id" not in row or not isinstance(row.get("text"), str):
-        raise BadInput(
-            f'{where}, document {rank}: write {{"id": "...", "text": "..."}}, with "title" and "score" if you like'
-        )
-    score = row.get("score")
-    if score is not None and (isinstance(score, bool) or not isinstance(score, int | float)):
-        raise BadInput(f"{where}, document {rank}: score {score!r} is no number")
-    title = str(row.get("title") or "")
-    text = f"{title}\n{row['text']}" if title and not row["text"].startswith(title) else row["text"]
-    scores = () if score is None else (Score(float(score), FIRST_STAGE, query, rank),)
-    return Hit(Document(str(row["id"]), title, text), scores)
-
-
-def _of_run(text: str, name: str, dataset: str) -> list[Given]:
-    data = load(dataset)
-    queries = {topic.id: topic.query for topic in data.topics}
-    run = {topic: rows for topic, rows in read_scored_run(text, name)[1].items() if topic in queries}
-    if not run:
-        raise BadInput(f"{name} ranks no topic of {data.name}; check --dataset")
-    wanted = {document for rows in run.values() for document, _ in rows}
-    texts = {document.id: document for document in data.corpus() if document.id in wanted}
-    if lost := sorted(wanted - set(texts)):
-        raise BadInput(f"{name}: {len(lost)} documents are not in {data.name}, such as {lost[0]}; check --dataset")
-    return [
-        Given(
-            topic,
-            Ranking(
-                queries[topic],
-                tuple(
-                    Hit(texts[document], (Score(score, FIRST_STAGE, queries[topic].text, rank),))
-                    for rank, (document, score) in enumerate(rows, start=1)
-                ),
-            ),
-        )
-        for topic, rows in run.items()
-    ]
-
-
-def _table(item: Reranked, k: int) -> str:
-    lines = [f"{item.id}  {' '.join(item.ranking.query.text.split())[:100]}"]
-    for rank, hit in enumerate(item.ranking.hits[:k], start=1):
-        value = f"{hit.scores[-1].value:.3f}" if hit.scores and hit.scores[-1].source != FIRST_STAGE else "-"
-        words = " ".join((hit.document.title or hit.document.text).split())[:70]
-        lines.append(f"{rank:>4}  was {item.was[hit.document.id]:>4}  {value:>9}  {hit.document.id}  {words}")
-    return "\n".join(lines)
-
-
-def _jsonl(item: Reranked, k: int) -> str:
-    documents = [
-        {
-            "id": hit.document.id,
-            "rank": rank,
-            "was": item.was[hit.document.id],
-            "title": hit.document.title,
-            "scores": [{"source": s.source, "value": s.value, "rank": s.rank} for s in hit.scores],
-            "reasons": [{"stance": r.stance, "text": r.text, "quote": r.quote.text, "of": r.of} for r in hit.reasons],
-        }
-        for rank, hit in enumerate(item.ranking.hits[:k], start=1)
-    ]
-    row = {"id": item.id, "query": item.ranking.query.text, "placed": item.ranking.placed, "documents": documents}
-    return json.dumps(row, ensure_ascii=False)
-
-
-def _trec(item: Reranked, k: int) -> str:
-    from litrag.corpora.trec import run_lines
-
-    return "".join(run_lines(item.id, item.ranking.ids[:k], "litrag")).rstrip("\n")
-
-
-# format -> a query's result as text: (result, documents to show)
-FORMATS: Final[Mapping[str, Callable[[Reranked, int], str]]] = {"table": _table, "jsonl": _jsonl, "trec": _trec}
+def _chosen(name: str, option: str, value: str | None, table: Mapping[str, Mapping[str, Option]]) -> dict[str, Option]:
+    if value is None:
+        return {}
+    if value not in table:
+        raise UnknownName(option, value, table)
+    able = [each for each in RERANKERS if table[value].keys() <= reranker_settings(each).keys()]
+    if not table[value].keys() <= reranker_settings(name).keys():
+        raise BadInput(f"{option} is nothing to the reranker {name}; those that take it: {', '.join(able)}")
+    return dict(table[value])

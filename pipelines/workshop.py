@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from litrag.core.store import RequestCache, Store
 from litrag.models.embedding import GatewayEmbedder
 from litrag.models.gateway import Gateway
 from litrag.models.request import Backend
-from litrag.pipelines.methods import Rerankers
+from litrag.pipelines.methods import auto_reranker, built_reranker, token_store, why_no_embedder
 from litrag.pipelines.runs import Run
 from litrag.pipelines.state import ReviewRequest
 from litrag.rewriters import REWRITERS
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from litrag.retrievers.sources.web import Web
     from litrag.retrievers.tokens import TokenStore
 
-__all__ = ["Workshop", "fill_library", "lacks_vectors", "open_workshop", "why_no_embedder"]
+__all__ = ["Workshop", "fill_library", "lacks_vectors", "open_workshop"]
 
 
 @dataclass(slots=True)
@@ -82,20 +81,13 @@ class Workshop:
         return rewriter
 
     @property
-    def _rerankers(self) -> Rerankers:
-        return Rerankers(self.gateway, self.embedder, self.tokens)
-
-    @property
     def reranker_id(self) -> str:
         """The id of the reranker in force, where the settings say auto, too."""
-        return self._rerankers.name(self.settings.reranker)
+        return auto_reranker(self.gateway) if self.settings.reranker == "auto" else self.settings.reranker
 
     def reranker(self) -> Reranker:
         """The reranker in force."""
-        rerankers = self._rerankers
-        built = rerankers.build(self.settings.reranker)
-        self.tokens = rerankers.tokens
-        return built
+        return built_reranker(self.settings.reranker, self.gateway, tokens=self._token_store)
 
     def say(self, stage: str, message: str = "", *, done: int = 0, total: int = 0) -> None:
         """Reports progress."""
@@ -113,6 +105,11 @@ class Workshop:
         for source in self.sources:
             if (close := getattr(source, "close", None)) is not None:
                 close()
+
+    def _token_store(self, embedder: GatewayEmbedder) -> TokenStore:
+        """One for the whole run."""
+        self.tokens = self.tokens or token_store(embedder)
+        return self.tokens
 
 
 async def open_workshop(run: Run, *, listen: Listener = silent, backend: Backend | None = None) -> Workshop:
@@ -136,21 +133,6 @@ async def open_workshop(run: Run, *, listen: Listener = silent, backend: Backend
 
     shop.snowball = snowball_of(shop, lambda text: listen(Event("snowball", text, "warning")))
     return shop
-
-
-def why_no_embedder(settings: Settings) -> str:
-    """What the embedding model lacks here, with the remedy; "" where it can be used. A model that litrag does not fetch itself (an
-    API's, a folder) is taken as there; what it lacks shows when it is called."""
-    from litrag.models.known_weights import KNOWN_WEIGHTS
-    from litrag.models.weights import ready
-
-    name = settings.role_model("embed") or ""
-    if not name.startswith("local/"):
-        return ""
-    if importlib.util.find_spec("sentence_transformers") is None:
-        return "no embedding model: pip install 'litrag[local]' brings what runs it, `litrag setup` its weights"
-    short = name.removeprefix("local/")
-    return "no embedding model: `litrag setup` fetches it" if short in KNOWN_WEIGHTS and not ready(short) else ""
 
 
 def lacks_vectors(library: Library, settings: Settings) -> bool:

@@ -13,7 +13,7 @@ from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import NextTokenLogprobs
 from litrag.core.sync import all_or_first_error
 from litrag.core.types import Hit, Message, Query, Ranking
-from litrag.rerankers.toolkit import Control, Scale, fitted, parted, reordered, score_texts, windows, worths
+from litrag.rerankers.toolkit import Control, Scale, fitted, parted, positive, reordered, score_texts, windows, worths
 
 __all__ = ["First", "Graded", "YesNo", "first_prompt", "yes_no_prompt"]
 
@@ -64,6 +64,7 @@ class First:
     def __post_init__(self) -> None:
         if not 2 <= self.window <= 26:
             raise ValueError(f"a window of {self.window}: letters go from 2 to 26")
+        positive(stride=self.stride, tokens=self.tokens, default_depth=self.default_depth)
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""
@@ -104,6 +105,9 @@ class YesNo:
     seed: int = 0
     default_depth: int = 100
 
+    def __post_init__(self) -> None:
+        positive(tokens=self.tokens, default_depth=self.default_depth)
+
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""
         head, _ = parted(ranking, depth or self.default_depth)
@@ -131,6 +135,9 @@ class Graded:
     model: NextTokenLogprobs
     tokens: int = 200
     default_depth: int = 100
+
+    def __post_init__(self) -> None:
+        positive(tokens=self.tokens, default_depth=self.default_depth)
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""

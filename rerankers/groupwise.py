@@ -13,7 +13,7 @@ from litrag.core.protocols import Generates
 from litrag.core.replies import bounded, read_json
 from litrag.core.sync import all_or_first_error
 from litrag.core.types import Hit, Message, Query, Ranking
-from litrag.rerankers.toolkit import fitted, listed, parted, reordered, shuffled
+from litrag.rerankers.toolkit import fitted, listed, parted, positive, reordered, shuffled
 
 __all__ = ["GROUPWISE", "Groupwise", "parse_scores"]
 
@@ -57,6 +57,9 @@ class Groupwise:
     tokens: int = 300
     seed: int = 0
     default_depth: int = 100
+
+    def __post_init__(self) -> None:
+        positive(group=self.group, shuffles=self.shuffles, tokens=self.tokens, default_depth=self.default_depth)
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""

@@ -20,6 +20,7 @@ from litrag.rerankers.toolkit import (
     fitted,
     listed,
     parted,
+    positive,
     reordered,
     score_texts,
     shuffled,
@@ -68,6 +69,11 @@ class InsertRank:
     scores: Control = "own"
     order: Literal["given", "shuffled"] = "given"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.window < 0:
+            raise ValueError(f"window {self.window} must be 0 (all at once) or more")
+        positive(tokens=self.tokens, stride=self.stride, default_depth=self.default_depth)
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""

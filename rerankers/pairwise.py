@@ -14,7 +14,7 @@ from litrag.core.protocols import Generates
 from litrag.core.replies import without_reasoning
 from litrag.core.sync import all_or_first_error
 from litrag.core.types import Hit, Message, Query, Ranking
-from litrag.rerankers.toolkit import fitted, parted, reordered, worths
+from litrag.rerankers.toolkit import fitted, parted, positive, reordered, worths
 
 __all__ = ["PAIRWISE", "Pairwise"]
 
@@ -45,6 +45,9 @@ class Pairwise:
     passes: int = 10
     tokens: int = 200
     default_depth: int = 20
+
+    def __post_init__(self) -> None:
+        positive(passes=self.passes, tokens=self.tokens, default_depth=self.default_depth)
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""

@@ -10,7 +10,7 @@ from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import ForcedScoring
 from litrag.core.sync import all_or_first_error
 from litrag.core.types import Hit, Message, Query, Ranking
-from litrag.rerankers.toolkit import fitted, parted, reordered
+from litrag.rerankers.toolkit import fitted, parted, positive, reordered
 
 __all__ = ["QueryLikelihood", "likelihood_prompt"]
 
@@ -35,6 +35,11 @@ class QueryLikelihood:
     form: Literal["plain", "instruction"] = "plain"
     calibration: float = 0.0
     default_depth: int = 100
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.calibration <= 1:
+            raise ValueError(f"calibration {self.calibration} must be in [0, 1]")
+        positive(tokens=self.tokens, default_depth=self.default_depth)
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""

@@ -13,7 +13,7 @@ from litrag.core.protocols import Generates
 from litrag.core.replies import without_reasoning
 from litrag.core.sync import all_or_first_error
 from litrag.core.types import Hit, Message, Query, Ranking
-from litrag.rerankers.toolkit import fitted, parted, reordered
+from litrag.rerankers.toolkit import fitted, parted, positive, reordered
 
 __all__ = ["RUBRIC", "Rubric", "parse_score"]
 
@@ -64,6 +64,9 @@ class Rubric:
     temperature: float = 0.6
     tokens: int = 400
     default_depth: int = 100
+
+    def __post_init__(self) -> None:
+        positive(samples=self.samples, tokens=self.tokens, default_depth=self.default_depth)
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""

@@ -11,7 +11,7 @@ from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import Generates
 from litrag.core.replies import without_reasoning
 from litrag.core.types import Hit, Message, Query, Ranking
-from litrag.rerankers.toolkit import fitted, listed, parted, reordered
+from litrag.rerankers.toolkit import fitted, listed, parted, positive, reordered
 
 __all__ = ["SETWISE", "Setwise"]
 
@@ -44,6 +44,9 @@ class Setwise:
     tokens: int = 200
     reasoning: bool = False
     default_depth: int = 20
+
+    def __post_init__(self) -> None:
+        positive(children=self.children, k=self.k, tokens=self.tokens, default_depth=self.default_depth)
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""

@@ -20,6 +20,7 @@ __all__ = [
     "fitted",
     "listed",
     "parted",
+    "positive",
     "reordered",
     "score_texts",
     "shuffled",
@@ -38,6 +39,13 @@ Control: TypeAlias = Literal["own", "none", "permuted", "constant"]
 def parted(ranking: Ranking, depth: int) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:
     """The first `depth` hits, and those below, which keep their order."""
     return ranking.hits[:depth], ranking.hits[depth:]
+
+
+def positive(**settings: int) -> None:
+    """Raises ValueError for a setting below 1, naming it."""
+    for name, value in settings.items():
+        if value < 1:
+            raise ValueError(f"{name} {value} must be 1 or more")
 
 
 def fitted(model: object, hits: Sequence[Hit], tokens: int, *, frame: str = "", reply: int = 0) -> list[str]:

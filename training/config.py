@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from litrag.core.errors import BadInput
+from litrag.core.options import Option
 from litrag.exports.records import Record
 
 __all__ = ["TrainConfig", "train_config"]
@@ -43,7 +44,7 @@ class TrainConfig(Record):
     held_out: float = Field(default=0.1, ge=0, lt=1, description="Share of the examples, by hash, that only measures.")
     save_every: int = Field(default=50, ge=1, description="Steps between checkpoints.")
     device: Literal["auto", "cpu"] = Field(default="auto", description="auto: CUDA where there is one.")
-    own: dict[str, str | int | float | bool] = Field(default_factory=dict, description="The recipe's own settings.")
+    own: dict[str, Option] = Field(default_factory=dict, description="The recipe's own settings.")
 
     def of(self, kind: type[R]) -> R:
         """The recipe's own settings. Raises BadInput, naming the setting and those there are."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litrag.core.errors import BadInput
-from litrag.corpora.trec import read_qrels, read_run, write_qrels, write_run
+from litrag.corpora.trec import parse_run, read_qrels, read_run, write_qrels, write_run
 from litrag.evals.metrics import measures_of
 
 IDS = st.lists(st.from_regex(r"\A[^\s]{1,8}\Z"), unique=True, min_size=1, max_size=8)
@@ -30,6 +30,13 @@ def test_a_written_run_carries_n_minus_rank_and_a_read_one_goes_by_score(tmp_pat
     assert read_run(path)[1] == {"1": ("tie1", "tie2", "low")}
 
 
+def test_a_run_keeps_its_scores() -> None:
+    lines = ["1 Q0 b 2 7.5 bm25", "1 Q0 a 1 9 bm25", "2 Q0 c 1 -3 bm25"]
+    tag, run = parse_run(lines, "x.run")
+    assert (tag, run) == ("bm25", {"1": {"a": 9.0, "b": 7.5}, "2": {"c": -3.0}})
+    assert list(run["1"]) == ["a", "b"]
+
+
 def test_judgements_in_three_and_four_columns(tmp_path: Path) -> None:
     path = tmp_path / "q.txt"
     write_qrels(path, {"1": {"d": 2, "e": 0}})
@@ -44,6 +51,7 @@ def test_judgements_in_three_and_four_columns(tmp_path: Path) -> None:
         ("1 Q0 d 1 1.0\n", "line 1: 5 columns; a run has topic"),
         ("1 Q0 d 1 1.0 t\n1 Q0 d 2 0.5 t\n", "line 2: d stands twice"),
         ("1 Q0 d one 1.0 t\n", "is no number"),
+        ("1 Q0 d 1 nan t\n", "score 'nan' is no number"),
         ("", "holds no ranking"),
     ],
 )
@@ -56,6 +64,8 @@ def test_a_broken_run_names_its_line(tmp_path: Path, text: str, match: str) -> N
 def test_a_run_holds_no_id_with_blanks(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="'a b'"):
         write_run(tmp_path / "x.run", {"1": ["a b"]}, "t")
+    with pytest.raises(BadInput, match="'1 2'"):
+        write_run(tmp_path / "x.run", {"1 2": ["a"]}, "t")
 
 
 def test_measures_are_those_of_their_definitions() -> None:

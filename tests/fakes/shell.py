@@ -1,13 +1,16 @@
-"""The command line as a user has it: a process, its two streams, its exit code."""
+"""The command line as a user has it: its two streams, its exit code; a process of its own, or, where a model is asked, this one."""
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["Shell", "failure"]
+import pytest
+
+__all__ = ["Here", "Shell", "failure"]
 
 
 class Shell:
@@ -33,6 +36,24 @@ class Shell:
         process = self.start(*arguments)
         out, err = process.communicate(stdin, timeout=120)
         return process.returncode, out, err
+
+
+class Here:
+    """Runs litrag in this process, in a folder of its own: a new process would load what asks models each time."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, streams: pytest.CaptureFixture[str]) -> None:
+        self._patch, self._streams = patch, streams
+        patch.chdir(folder)
+
+    def __call__(self, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
+        from litrag.cli.app import main
+
+        self._patch.setattr(sys, "argv", ["litrag", *arguments])
+        self._patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        with pytest.raises(SystemExit) as left:
+            main()
+        out, err = self._streams.readouterr()
+        return int(left.value.code or 0), out, err
 
 
 def failure(result: tuple[int, str, str], code: int) -> str:

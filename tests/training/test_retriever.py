@@ -12,7 +12,7 @@ from fakes.acl import write_acl, year
 
 from litrag.core.errors import BadInput
 from litrag.core.events import silent
-from litrag.core.options import named_values
+from litrag.core.options import own_settings
 from litrag.core.settings import load_settings
 from litrag.core.store import RequestCache
 from litrag.core.sync import run
@@ -158,13 +158,13 @@ async def test_sufficiency_prefers_the_document_that_answers(acl: str, tiny_embe
 def test_settings_are_checked_and_unknown_ones_name_those_there_are(
     acl: str, tiny_embedder: Path, tiny_llama: Path, tmp_path: Path
 ) -> None:
-    assert named_values(["prune=0.2", "lexical=true", "scorer=local/x"]) == {
+    assert own_settings(["prune=0.2", "lexical=true", "scorer=local/x"]) == {
         "prune": 0.2,
         "lexical": True,
         "scorer": "local/x",
     }
     with pytest.raises(BadInput, match="--set 'prune': write NAME=VALUE"):
-        named_values(["prune"])
+        own_settings(["prune"])
     with pytest.raises(
         BadInput, match=r"recipe retriever, setting prun: .*; there is: temperature \(0.03\), weight_decay"
     ):

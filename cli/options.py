@@ -1,0 +1,56 @@
+"""Options that several commands share: models by role, and the budget."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import typer
+
+__all__ = [
+    "ApiBase",
+    "EmbedModel",
+    "MaxCalls",
+    "MaxCost",
+    "MaxSearches",
+    "MaxSeconds",
+    "MaxTokens",
+    "Model",
+    "PlanModel",
+    "RerankModel",
+    "RewriteModel",
+    "VerifyModel",
+    "WriteModel",
+]
+
+_MODELS: Final = "Models"
+
+
+def _model(role: str, does: str) -> Any:
+    name = f"{role}-model" if role else "model"
+    variable = f"LITRAG_{name.upper().replace('-', '_')}"
+    return typer.Option(f"--{name}", help=does, envvar=variable, rich_help_panel=_MODELS, metavar="M")
+
+
+def _most(what: str, does: str) -> Any:
+    return typer.Option(f"--max-{what}", help=does, envvar=f"LITRAG_MAX_{what.upper()}", rich_help_panel="Budget")
+
+
+Model = Annotated[str | None, _model("", "Model of every role, e.g. openai/gpt-4o-mini.")]
+ApiBase = Annotated[
+    str | None,
+    typer.Option(
+        "--api-base", help="URL of an own server.", envvar="LITRAG_API_BASE", rich_help_panel=_MODELS, metavar="URL"
+    ),
+]
+RewriteModel = Annotated[str | None, _model("rewrite", "Model that writes search queries.")]
+RerankModel = Annotated[str | None, _model("rerank", "Model that reranks papers.")]
+PlanModel = Annotated[str | None, _model("plan", "Model that plans the review.")]
+WriteModel = Annotated[str | None, _model("write", "Model that writes the review.")]
+VerifyModel = Annotated[str | None, _model("verify", "Model that checks citations.")]
+EmbedModel = Annotated[str | None, _model("embed", "Embedding model.")]
+
+MaxSearches = Annotated[int | None, _most("searches", "Most searches.")]
+MaxCalls = Annotated[int | None, _most("calls", "Most model calls.")]
+MaxTokens = Annotated[int | None, _most("tokens", "Most tokens, in and out.")]
+MaxCost = Annotated[float | None, _most("cost", "Most US dollars.")]
+MaxSeconds = Annotated[float | None, _most("seconds", "Most wall-clock seconds.")]
