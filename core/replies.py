@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
-__all__ = ["TEXT", "Json", "bounded", "list_of", "read_json", "record", "strings", "without_reasoning"]
+__all__ = ["TEXT", "Json", "bounded", "list_of", "one_line", "read_json", "record", "strings", "without_reasoning"]
 
 Json: TypeAlias = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
@@ -55,6 +55,16 @@ def strings(value: Json) -> tuple[str, ...]:
     """The non-empty strings of a list, stripped; a lone string is a list of one; anything else is empty."""
     items = [value] if isinstance(value, str) else value if isinstance(value, list) else []
     return tuple(item.strip() for item in items if isinstance(item, str) and item.strip())
+
+
+def one_line(reply: str, *, longest: int) -> str:
+    """The first line of the answer, without quotation marks around it; "" where it is markup or JSON, has no letter, or more than
+    `longest` words."""
+    for line in without_reasoning(reply).splitlines():
+        if text := line.strip().strip('"').strip():
+            words = len(text.split()) <= longest and any(c.isalpha() for c in text)
+            return text if words and text[0] not in "<{[" else ""
+    return ""
 
 
 def bounded(value: Json, least: float, most: float) -> float | None:

@@ -1,4 +1,4 @@
-"""Rerankers by id, made of the models that a gateway has: reviews, `litrag rerank` and evals make them here."""
+"""Rerankers and rewriters by id, made of the models that a gateway has: reviews, `litrag rerank`, `litrag rewrite` and evals make them here."""
 
 from __future__ import annotations
 
@@ -13,16 +13,25 @@ from litrag.core import registry
 from litrag.core.errors import BadInput
 from litrag.core.options import Option
 from litrag.core.paths import tokens_folder
-from litrag.core.protocols import PairScoring, Reranker, TokenEmbedder
+from litrag.core.protocols import PairScoring, Reranker, Rewriter, TokenEmbedder
 from litrag.core.settings import Settings
 from litrag.models.embedding import GatewayEmbedder
 from litrag.models.gateway import Gateway
 from litrag.rerankers import RERANKERS
+from litrag.rewriters import REWRITERS
 
 if TYPE_CHECKING:
     from litrag.retrievers.tokens import TokenStore
 
-__all__ = ["auto_reranker", "built_reranker", "reranker_settings", "token_store", "why_no_embedder"]
+__all__ = [
+    "auto_reranker",
+    "auto_rewriter",
+    "built_reranker",
+    "built_rewriter",
+    "reranker_settings",
+    "token_store",
+    "why_no_embedder",
+]
 
 Maker: TypeAlias = Callable[..., Reranker]
 _NONE: Final[Mapping[str, Option]] = MappingProxyType({})
@@ -54,7 +63,7 @@ def built_reranker(
     Raises UnknownName, BadInput (options, no model for the role), ModelUnavailable, CapabilityMissing."""
     name = auto_reranker(gateway) if name == "auto" else name
     maker = _maker(name)
-    values = _checked(name, maker, options)
+    values = _checked(f"reranker {name}", maker, options)
     if "seed" in _settings(maker):
         values.setdefault("seed", gateway.settings.seed)
     made = _with_models(name, maker, gateway, tokens or token_store)
@@ -62,6 +71,22 @@ def built_reranker(
         return made(**values)
     except ValueError as error:
         raise BadInput(f"reranker {name}: {error}") from error
+
+
+def auto_rewriter(gateway: Gateway) -> str:
+    """What "auto" stands for: keywords by a model that writes, else by word statistics."""
+    return "keywords" if gateway.has("rewrite") else "statistical"
+
+
+def built_rewriter(name: str, gateway: Gateway, options: Mapping[str, Option] = _NONE) -> Rewriter:
+    """The rewriter of an id, or of "auto", with `options` as its own settings.
+
+    Raises UnknownName, BadInput (options, no model for the role), ModelUnavailable, CapabilityMissing."""
+    name = auto_rewriter(gateway) if name == "auto" else name
+    maker: Callable[..., Rewriter] = registry.find("rewriter", REWRITERS, name)
+    values = _checked(f"rewriter {name}", maker, options)
+    needs = getattr(maker, "needs", None)
+    return maker(**values) if needs is None else maker(gateway.resolve("rewrite", needs=needs), **values)
 
 
 def token_store(embedder: GatewayEmbedder) -> TokenStore:
@@ -93,13 +118,13 @@ def _maker(name: str) -> Maker:
     return maker
 
 
-def _settings(maker: Maker, *, types: bool = False) -> dict[str, inspect.Parameter]:
-    """The parameters with a default, which models have not; with `types`, annotations are the types that they name."""
+def _settings(maker: Callable[..., Any], *, types: bool = False) -> dict[str, inspect.Parameter]:
+    """The parameters with a plain default, which models have not; with `types`, annotations are the types that they name."""
     parameters = inspect.signature(maker, eval_str=types).parameters
-    return {name: each for name, each in parameters.items() if each.default is not each.empty}
+    return {name: each for name, each in parameters.items() if isinstance(each.default, str | int | float)}
 
 
-def _checked(name: str, maker: Maker, options: Mapping[str, Option]) -> dict[str, Any]:
+def _checked(what: str, maker: Callable[..., Any], options: Mapping[str, Option]) -> dict[str, Any]:
     """The options as the types of the reranker's settings. Raises BadInput, naming the setting and those there are."""
     from pydantic import TypeAdapter, ValidationError
 
@@ -108,12 +133,12 @@ def _checked(name: str, maker: Maker, options: Mapping[str, Option]) -> dict[str
     values: dict[str, Any] = {}
     for setting, value in options.items():
         if setting not in known:
-            raise BadInput(f"reranker {name} has no setting {setting!r}; there is: {listed}")
+            raise BadInput(f"{what} has no setting {setting!r}; there is: {listed}")
         try:
             values[setting] = TypeAdapter(known[setting].annotation).validate_python(value)
         except ValidationError as error:
             problem = error.errors()[0]["msg"]
-            raise BadInput(f"reranker {name}, setting {setting}={value}: {problem}; there is: {listed}") from error
+            raise BadInput(f"{what}, setting {setting}={value}: {problem}; there is: {listed}") from error
     return values
 
 

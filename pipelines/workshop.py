@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from litrag.agents.one_pass import RecordedSearch
-from litrag.core import registry
 from litrag.core.budget import Budget
 from litrag.core.errors import BudgetSpent, EnvironmentFault, NothingToSearch
 from litrag.core.events import Event, Listener, silent
@@ -20,10 +19,9 @@ from litrag.core.store import RequestCache, Store
 from litrag.models.embedding import GatewayEmbedder
 from litrag.models.gateway import Gateway
 from litrag.models.request import Backend
-from litrag.pipelines.methods import auto_reranker, built_reranker, token_store, why_no_embedder
+from litrag.pipelines.methods import auto_reranker, built_reranker, built_rewriter, token_store, why_no_embedder
 from litrag.pipelines.runs import Run
 from litrag.pipelines.state import ReviewRequest
-from litrag.rewriters import REWRITERS
 
 if TYPE_CHECKING:
     from litrag.retrievers.snowball import Snowball
@@ -72,13 +70,7 @@ class Workshop:
 
     def rewriter(self) -> Rewriter:
         """The rewriter in force."""
-        name = self.settings.rewriter
-        model = self.writes("rewrite")
-        if name == "auto":
-            name = "keywords" if model is not None else "statistical"
-        made = registry.find("rewriter", REWRITERS, name)
-        rewriter: Rewriter = made(self.gateway.resolve("rewrite", needs=Generates)) if name == "keywords" else made()
-        return rewriter
+        return built_rewriter(self.settings.rewriter, self.gateway)
 
     @property
     def reranker_id(self) -> str:

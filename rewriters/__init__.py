@@ -7,7 +7,11 @@ from typing import Final
 __all__ = ["REWRITERS"]
 
 REWRITERS: Final = {
+    "conversational": "litrag.rewriters.conversational:SelfContained",
+    "decompose": "litrag.rewriters.expansion:Decomposition",
+    "hyde": "litrag.rewriters.expansion:HypotheticalPassage",
     "keywords": "litrag.rewriters.keywords:KeywordQueries",
     "statistical": "litrag.rewriters.statistical:StatisticalKeywords",
+    "step-back": "litrag.rewriters.expansion:StepBack",
     "none": "litrag.rewriters.statistical:OriginalOnly",
 }

@@ -5,7 +5,7 @@ dropped; where nothing usable comes back, the statistical extractor takes over."
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import ClassVar, Final
 
 from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import Generates, JsonSchema, Rewriter
@@ -34,6 +34,8 @@ _SCHEMA: Final[JsonSchema] = record(queries=list_of(record(query=TEXT, quote=TEX
 @dataclass(frozen=True, slots=True)
 class KeywordQueries:
     """The original query and up to `n` queries by the model; `longest` is the most words a query may have."""
+
+    needs: ClassVar = Generates
 
     model: Generates
     n: int = 5

@@ -1,0 +1,72 @@
+"""One text rewritten by any rewriter. `litrag rewrite` is this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from litrag.core import sync
+from litrag.core.budget import Budget
+from litrag.core.errors import BadInput
+from litrag.core.ledger import Ledger
+from litrag.core.options import Option
+from litrag.core.paths import cache_file
+from litrag.core.settings import Settings
+from litrag.core.store import RequestCache
+from litrag.core.types import Query
+from litrag.models.gateway import Gateway
+from litrag.models.request import Backend
+from litrag.pipelines.methods import auto_rewriter, built_rewriter
+
+__all__ = ["Rewritten", "read_history", "rewritten"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """The queries, the original first, by which method, and what that took as a line."""
+
+    method: str
+    queries: tuple[Query, ...]
+    spent: str
+
+
+def rewritten(
+    text: str,
+    settings: Settings,
+    options: Mapping[str, Option],
+    *,
+    history: Sequence[str] = (),
+    backend: Backend | None = None,
+) -> Rewritten:
+    """Rewrites a text by the rewriter in the settings. Raises BadInput (an empty text, a setting), UnknownName, ModelFault, BudgetSpent."""
+    if not text.strip():
+        raise BadInput(
+            "nothing to rewrite: give a query, a question or an abstract, or - and the text on standard input"
+        )
+    ledger, cache = Ledger(), RequestCache(cache_file())
+    gateway = Gateway(settings, cache=cache, ledger=ledger, budget=Budget(settings.limits()), backend=backend)
+    try:
+        name = auto_rewriter(gateway) if settings.rewriter == "auto" else settings.rewriter
+        rewriter = built_rewriter(name, gateway, options)
+        queries = sync.run(rewriter.rewrite(Query(text, history=tuple(history))))
+        totals = ledger.totals()
+        tokens = totals.prompt_tokens + totals.completion_tokens
+        return Rewritten(name, queries, f"{name}: {totals.calls} model calls, {tokens:,} tokens, ${totals.usd:.4f}")
+    finally:
+        cache.close()
+        ledger.close()
+
+
+def read_history(path: Path) -> tuple[str, ...]:
+    """The turns in a file, one a line: question, answer, question, answer. Raises BadInput."""
+    try:
+        lines = path.expanduser().read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(
+            f"{path} cannot be read ({getattr(error, 'strerror', None) or 'no UTF-8'}); name a file of turns"
+        ) from error
+    turns = tuple(line.strip() for line in lines if line.strip())
+    if len(turns) % 2:
+        raise BadInput(f"{path} holds {len(turns)} lines; each question needs its answer in the line after it")
+    return turns

@@ -1,0 +1,75 @@
+"""Conversational rewriting: a question that leans on what was said before becomes one that can be searched with (CANARD, EMNLP 2019; the
+task of AdaQR, arXiv 2406.10991). A model that AdaQR has trained is asked by this same prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final
+
+from litrag.core.lengths import measure_of
+from litrag.core.prompt import Prompt, neutralised
+from litrag.core.protocols import Generates
+from litrag.core.replies import one_line, without_reasoning
+from litrag.core.types import Message, Query
+
+__all__ = ["CONVERSATION", "SelfContained", "conversation_prompt", "parse_rewrite"]
+
+CONVERSATION: Final = Prompt("""Rewrite the last question of the conversation so that it can be understood without it: put names in the
+place of pronouns, add what was left out, keep its meaning, and do not answer it.
+
+Conversation:
+$conversation
+
+Question: $question
+Rewrite:""")
+_LONGEST: Final = 60  # words of a rewrite
+
+
+def conversation_prompt(query: Query, history: Sequence[str]) -> str:
+    """The prompt for a question and the turns before it: question, answer, question, answer, ..."""
+    turns = [f"{'Answer' if i % 2 else 'Question'}: {neutralised(text)}" for i, text in enumerate(history)]
+    head = [neutralised(" - ".join(query.context.split("\n")))] if query.context else []
+    return CONVERSATION.fill(conversation="\n".join((*head, *turns)), question=neutralised(query.text))
+
+
+def parse_rewrite(reply: str) -> str:
+    """The first line of a reply that is a question's length; "" where there is none."""
+    text = one_line(without_reasoning(reply).strip().removeprefix("Rewrite:"), longest=_LONGEST)
+    return "" if CONVERSATION.echoed(text) else text
+
+
+@dataclass(frozen=True, slots=True)
+class SelfContained:
+    """The original question and what the model makes of it with its history (kind "rewrite"). Of the history the latest turns are shown
+    that fit into `tokens` tokens; `context`, whether the query's context (a page's title and section) is shown."""
+
+    needs: ClassVar = Generates
+
+    model: Generates
+    tokens: int = 600
+    context: bool = True
+
+    async def rewrite(self, query: Query) -> tuple[Query, ...]:
+        """Original first; alone where there is no history or no usable reply. Raises ModelFault, BudgetSpent."""
+        if not query.history:
+            return (query,)
+        asked = query if self.context else replace(query, context="")
+        prompt = conversation_prompt(asked, self._latest(query.history))
+        reply = await self.model.generate([Message("user", prompt)], max_tokens=100, stop=("\n",))
+        text = parse_rewrite(reply.text)
+        if not text or text.casefold() == query.text.casefold():
+            return (query,)
+        return (query, replace(query, text=text, kind="rewrite", parent=query.text, history=(), context=""))
+
+    def _latest(self, history: Sequence[str]) -> Sequence[str]:
+        """The last whole turns, at least the last one."""
+        measure = measure_of(self.model)
+        start, room = len(history), self.tokens
+        while start > 0:
+            turn = max(0, start - 2)
+            room -= sum(measure.count(text) for text in history[turn:start])
+            if room < 0 and start < len(history):
+                break
+            start = turn
+        return history[start:]
