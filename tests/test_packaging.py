@@ -22,6 +22,7 @@ MANY_PARAMETERS = {
     "cli/review.py:review",
     "cli/evals.py:evaluate",
     "cli/rerank.py:rerank",
+    "cli/rewrite.py:rewrite",
     "cli/search.py:search",
     "cli/train.py:train",
     "pipelines/api.py:make_request",
