@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from litrag.core.settings import Role
 from litrag.models.prices import Prices
 from litrag.pipelines.composing import generates
 from litrag.pipelines.workshop import Workshop
 
-__all__ = ["Planned", "planned_calls"]
+__all__ = ["RERANKS", "Planned", "Way", "planned_calls"]
 
 _TOKENS_A_PAPER = (
     350  # title and abstract, as prompts show them; words bounds of planning, writing and reranking stay below it
@@ -29,6 +31,32 @@ class Planned:
     usd: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a reranker asks, by its defaults: its depth, calls for n candidates, papers a call shows, tokens of a reply and for each of them."""
+
+    depth: int
+    calls: Callable[[int], int]
+    shown: int = 1
+    reply: int = 1
+    reply_a_paper: int = 0
+
+
+RERANKS: Final = {
+    "insertrank": Way(60, lambda n: 1, 60, 600, 8),
+    "groupwise": Way(100, lambda n: -(-n // 20), 20, 600, 10),
+    "setwise": Way(20, lambda n: min(n, 10), 20, 20),
+    "pairwise": Way(20, lambda n: n * (n - 1), 2, 8),
+    "first": Way(100, lambda n: max(1, -(-(n - 10) // 10)), 20),
+    "yes-no": Way(100, lambda n: n),
+    "graded": Way(100, lambda n: n),
+    "query-likelihood": Way(100, lambda n: n),
+    "rubric": Way(100, lambda n: n, 1, 300),
+    "debate": Way(40, lambda n: -(-n // 10), 10, 200, 250),
+}
+_REWRITES: Final = {"keywords": 600, "hyde": 260, "step-back": 100, "decompose": 320, "conversational": 100}
+
+
 def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
     """The calls of the review in order; `pool` is the number of candidates expected after the search."""
     papers = shop.settings.papers
@@ -36,14 +64,16 @@ def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
     paragraphs = max(1, round(papers / _PAPERS_A_PARAGRAPH))
     calls: list[tuple[Role, int, int, int]] = []
     has = shop.gateway.has
-    if has("rewrite") and shop.settings.rewriter in ("auto", "keywords"):
-        calls.append(("rewrite", 1, about + 300, 600))
+    if has("rewrite") and (reply := _REWRITES.get(shop.rewriter_id)):
+        calls.append(("rewrite", 1, about + 300, reply))
     searches = 0
     if has("rerank") and shop.reranker_id == "cross-encoder":
         calls.append(("rerank", 1, min(pool, 100) * (about + _TOKENS_A_PAPER), 0))
         searches = -(-min(pool, 100) * -(-(about + _TOKENS_A_PAPER) // 500) // 100)
-    if has("rerank") and shop.reranker_id == "insertrank":
-        calls.append(("rerank", 1, about + min(pool, 60) * _TOKENS_A_PAPER, 600 + 8 * min(pool, 60)))
+    if has("rerank") and (way := RERANKS.get(shop.reranker_id)) is not None:
+        n = min(pool, way.depth)
+        asked, shown = way.calls(n), min(n, way.shown)
+        calls.append(("rerank", asked, about + 300 + shown * _TOKENS_A_PAPER, way.reply + way.reply_a_paper * shown))
     if generates(shop):
         calls.append(("plan", 1, about + papers * _TOKENS_A_PAPER // 2, 300 + 60 * papers))
         calls.append(

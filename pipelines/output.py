@@ -11,7 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from litrag.core import registry
 from litrag.core.errors import BadInput, CannotWrite
+from litrag.core.prompt import Prompt
 from litrag.core.store import digest
 from litrag.core.types import Draft, Evidence, Paper
 from litrag.core.versions import versions
@@ -24,13 +26,13 @@ from litrag.pipelines.state import ReviewRequest, ReviewState
 from litrag.pipelines.verifying import VERIFY
 from litrag.pipelines.workshop import Workshop
 from litrag.pipelines.writing import WRITE
-from litrag.rerankers.insertrank import INSERTRANK
-from litrag.rewriters.keywords import KEYWORDS
+from litrag.rerankers import RERANKERS
+from litrag.rewriters import REWRITERS
 
 __all__ = ["FILES", "header", "prepare_folder", "write_outputs"]
 
 FILES: Final = ("review.md", "references.bib", "evidence.json", "run.json")
-_PROMPTS: Final = {"rewrite": KEYWORDS, "rerank": INSERTRANK, "plan": PLAN, "write": WRITE, "verify": VERIFY}
+_PROMPTS: Final = {"plan": PLAN, "write": WRITE, "verify": VERIFY}
 _PACKAGES: Final = (
     "litrag",
     "bm25s",
@@ -135,12 +137,21 @@ def _run_record(shop: Workshop, state: ReviewState, hashes: Mapping[str, str]) -
         request=_same_request(request),
         settings={**shop.settings.model_dump(mode="json"), **asked},
         versions={"python": platform.python_version(), **versions(_PACKAGES)},
-        prompts={name: prompt.hash for name, prompt in _PROMPTS.items()},
+        prompts={name: prompt.hash for name, prompt in (_methods(shop) | _PROMPTS).items()},
         counters=dict(state.get("counters", {})),
         ledger=LedgerRecord(**asdict(shop.ledger.totals()), rows=rows),
         warnings=shop.store.get(state["warnings"], tuple[str, ...]) if state.get("warnings") else (),
         files=dict(hashes),
     )
+
+
+def _methods(shop: Workshop) -> dict[str, Prompt]:
+    """The prompts of the rewriter and the reranker in force, where they have one."""
+    chosen = {
+        "rewrite": registry.find("rewriter", REWRITERS, shop.rewriter_id),
+        "rerank": registry.find("reranker", RERANKERS, shop.reranker_id),
+    }
+    return {role: made.prompt for role, made in chosen.items() if hasattr(made, "prompt")}
 
 
 def _same_request(request: ReviewRequest) -> str:

@@ -19,7 +19,14 @@ from litrag.core.store import RequestCache, Store
 from litrag.models.embedding import GatewayEmbedder
 from litrag.models.gateway import Gateway
 from litrag.models.request import Backend
-from litrag.pipelines.methods import auto_reranker, built_reranker, built_rewriter, token_store, why_no_embedder
+from litrag.pipelines.methods import (
+    auto_reranker,
+    auto_rewriter,
+    built_reranker,
+    built_rewriter,
+    token_store,
+    why_no_embedder,
+)
 from litrag.pipelines.runs import Run
 from litrag.pipelines.state import ReviewRequest
 
@@ -67,6 +74,11 @@ class Workshop:
     def writes(self, role: Role) -> Generates | None:
         """The model of a role that writes text, or None where none is set."""
         return self.gateway.resolve(role, needs=Generates) if self.gateway.has(role) else None
+
+    @property
+    def rewriter_id(self) -> str:
+        """The id of the rewriter in force, where the settings say auto, too."""
+        return auto_rewriter(self.gateway) if self.settings.rewriter == "auto" else self.settings.rewriter
 
     def rewriter(self) -> Rewriter:
         """The rewriter in force."""

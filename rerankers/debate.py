@@ -80,6 +80,7 @@ class Debate:
     without any verified argument gets no score and follows the others; the verified ones are kept as its reasons."""
 
     needs: ClassVar = Generates
+    prompt: ClassVar = DEBATE
 
     model: Generates
     batch: int = 10

@@ -51,6 +51,7 @@ class First:
     than 26."""
 
     needs: ClassVar = NextTokenLogprobs
+    prompt: ClassVar = _FIRST
 
     model: NextTokenLogprobs
     window: int = 20
@@ -97,6 +98,7 @@ class YesNo:
     """Ranks by the score "yes-no", log P(yes) - log P(no), one call a document, all at once. `scores` and `scale` are `First`'s."""
 
     needs: ClassVar = NextTokenLogprobs
+    prompt: ClassVar = _YES_NO
 
     model: NextTokenLogprobs
     tokens: int = 200
@@ -131,6 +133,7 @@ class Graded:
     grades are one token each in every model."""
 
     needs: ClassVar = NextTokenLogprobs
+    prompt: ClassVar = _GRADED
 
     model: NextTokenLogprobs
     tokens: int = 200

@@ -50,6 +50,7 @@ class Groupwise:
     that no readable reply scored gets no score and stays behind the others; it never counts as 0."""
 
     needs: ClassVar = Generates
+    prompt: ClassVar = GROUPWISE
 
     model: Generates
     group: int = 20

@@ -58,6 +58,7 @@ class InsertRank:
     in the window that it saw last get the score "insertrank" (n - rank); the others keep their order behind them, without one."""
 
     needs: ClassVar = Generates
+    prompt: ClassVar = INSERTRANK
 
     model: Generates
     source: str = ""

@@ -39,6 +39,7 @@ class Pairwise:
     the start, `passes` times (2 (n - 1) calls each at most): the first `passes` places are then found, with the score n - rank."""
 
     needs: ClassVar = Generates
+    prompt: ClassVar = PAIRWISE
 
     model: Generates
     form: Literal["all", "sliding"] = "all"

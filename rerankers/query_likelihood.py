@@ -29,6 +29,7 @@ class QueryLikelihood:
     UPR's form, and half the calls."""
 
     needs: ClassVar = ForcedScoring
+    prompt: ClassVar = _PLAIN
 
     model: ForcedScoring
     tokens: int = 200

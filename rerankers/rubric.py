@@ -57,6 +57,7 @@ class Rubric:
     not a 0. `definition` says what relevance means."""
 
     needs: ClassVar = Generates
+    prompt: ClassVar = RUBRIC
 
     model: Generates
     definition: str = CITED

@@ -37,6 +37,7 @@ class Setwise:
     score "setwise" (n - rank), the others keep their order. An unreadable reply leaves the parent where it is."""
 
     needs: ClassVar = Generates
+    prompt: ClassVar = SETWISE
 
     model: Generates
     children: int = 19

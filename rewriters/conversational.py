@@ -45,6 +45,7 @@ class SelfContained:
     that fit into `tokens` tokens; `context`, whether the query's context (a page's title and section) is shown."""
 
     needs: ClassVar = Generates
+    prompt: ClassVar = CONVERSATION
 
     model: Generates
     tokens: int = 600

@@ -46,6 +46,7 @@ class HypotheticalPassage:
     """The original query and an invented passage of at most `words` words (kind "passage")."""
 
     needs: ClassVar = Generates
+    prompt: ClassVar = HYDE
 
     model: Generates
     words: int = 120
@@ -63,6 +64,7 @@ class StepBack:
     """The original query and a more general one (kind "step-back")."""
 
     needs: ClassVar = Generates
+    prompt: ClassVar = STEP_BACK
 
     model: Generates
 
@@ -78,6 +80,7 @@ class Decomposition:
     """The original query and up to `n` simple ones (kind "part")."""
 
     needs: ClassVar = Generates
+    prompt: ClassVar = DECOMPOSE
 
     model: Generates
     n: int = 4

@@ -36,6 +36,7 @@ class KeywordQueries:
     """The original query and up to `n` queries by the model; `longest` is the most words a query may have."""
 
     needs: ClassVar = Generates
+    prompt: ClassVar = KEYWORDS
 
     model: Generates
     n: int = 5

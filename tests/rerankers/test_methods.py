@@ -21,6 +21,7 @@ from litrag.core.types import Document, Hit, Query, Ranking, Score
 from litrag.models.gateway import Gateway
 from litrag.models.request import ModelRequest
 from litrag.models.scripted import ScriptedBackend
+from litrag.pipelines.estimate import RERANKS
 from litrag.rerankers import RERANKERS
 from litrag.rerankers.combined import Cascade, Fused, SelfConsistent
 from litrag.rerankers.cross_encoder import CrossEncoder
@@ -130,6 +131,18 @@ async def test_an_oracle_brings_each_method_to_its_best_order_in_its_paper_s_cal
     assert [hit.score("bm25").value for hit in ranked.hits] == [
         next(h for h in given.hits if h.document.id == hit.document.id).score("bm25").value for hit in ranked.hits
     ], "first-stage scores stay as they are"
+
+
+@pytest.mark.parametrize("name", RERANKS)
+async def test_what_a_dry_run_plans_bounds_the_calls(name: str) -> None:
+    backend = ScriptedBackend(answer=oracle)
+    await built(find("reranker", RERANKERS, name), backend).rerank(shelf(100))
+    way = RERANKS[name]
+    assert len(backend.requests) <= way.calls(min(100, way.depth)) <= 2 * len(backend.requests)
+
+
+def test_a_dry_run_plans_every_reranker_that_asks_a_language_model() -> None:
+    assert set(RERANKS) == set(METHODS) - {"cross-encoder"}
 
 
 @pytest.mark.parametrize("name", METHODS)
