@@ -66,7 +66,7 @@ TABLES: Final = {
     "rerank-trec-dl": ("rerank", EvalOptions("trec-dl", _UNLEARNED)),
     "rerank-trec-dl19": ("rerank", EvalOptions("trec-dl19", _UNLEARNED)),
     "rerank-trec-dl20": ("rerank", EvalOptions("trec-dl20", _UNLEARNED)),
-    "rerank-trec-dl-encoders": ("rerank", EvalOptions("trec-dl", ("bm25", "similarity", "maxsim"))),
+    "rerank-trec-dl-encoders": ("rerank", EvalOptions("trec-dl", ("bm25", "similarity"))),
     "coherence-acl": ("coherence", EvalOptions("acl", n=200)),
 }
 _BLOCK: Final = re.compile(r"(<!-- results: ([\w-]+)(?: ([\w@, -]+))? -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -38,6 +38,9 @@ def draw_costs(results: Results, folder: Path) -> list[Path]:
             axis.annotate(
                 system.name, (0, value), (2, 2), ("axes fraction", "data"), textcoords="offset points", fontsize=7
             )
+    spent = [s.cost.prompt_tokens + s.cost.completion_tokens for s in results.systems]
+    if known := [tokens for tokens in spent if tokens]:
+        axis.set_xlim(min(known) / 3, max(known) * 6)  # room for the names
     axis.set_xscale("log")
     axis.set_xlabel("tokens a topic, prompt and reply")
     axis.set_ylabel(metric)
