@@ -69,7 +69,7 @@ TABLES: Final = {
     "rerank-trec-dl-encoders": ("rerank", EvalOptions("trec-dl", ("bm25", "similarity"))),
     "coherence-acl": ("coherence", EvalOptions("acl", n=200)),
 }
-_BLOCK: Final = re.compile(r"(<!-- results: ([\w-]+)(?: ([\w@, -]+))? -->\n).*?(<!-- end -->)", re.DOTALL)
+_BLOCK: Final = re.compile(r"(<!-- results: ([\w-]+)(?: ([\w@, ()=-]+))? -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def rendered(text: str, folder: Path) -> str:
