@@ -20,11 +20,11 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="What to train: sft, retriever, reranker.")],
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="What to train: sft, dpo, retriever, reranker.")],
     dataset: Annotated[
         str,
         typer.Option(
-            help="sft: JSON Lines of examples; else data sets, NAME:train (reranker: several by +).",
+            help="sft, dpo: JSON Lines of examples; else data sets, NAME:train (reranker: several by +).",
             rich_help_panel=_WHAT,
         ),
     ],

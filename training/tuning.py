@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,20 +34,25 @@ class Tuned:
         """Saves what was trained: the adapter alone, or model and tokenizer."""
 
         def saved(folder: Path) -> None:
-            self.model.save_pretrained(folder)
             if self.adapts is None:
+                self.model.save_pretrained(folder)
                 self.loaded.tokenizer.save_pretrained(folder)
+            else:  # a trainer may have put a second adapter beside it, as its reference
+                self.model.save_pretrained(folder, selected_adapters=["default"])
 
         return saved
 
 
-def load_tuned(config: TrainConfig) -> Tuned:
-    """Loads the base for training. Raises BadInput (a quantized file; an adapter upon an adapter; no such module), ModelUnavailable,
-    MissingExtra."""
+def load_tuned(config: TrainConfig, *, goes_on: bool = False) -> Tuned:
+    """Loads the base for training; an adapter that it has is trained on where the recipe `goes_on` with one. Raises BadInput (a quantized
+    file; an adapter upon an adapter; no such module), ModelUnavailable, MissingExtra."""
     base = config.base if config.base.startswith("local/") else f"local/{config.base}"
     place = resolve_local(base)
     if place.kind != "generation":
         raise BadInput(f"{base} is no language model; this recipe trains one")
+    adapter = place.adapter if goes_on and config.tuning == "lora" else None
+    if adapter is not None:
+        base, place = base.rpartition("+")[0], replace(place, adapter=None)
     if config.tuning == "lora" and place.adapter is not None:
         raise BadInput(f"{base} has an adapter; train all weights (tuning full), or start from its base")
     loaded = load_causal(base, place)
@@ -60,6 +65,9 @@ def load_tuned(config: TrainConfig) -> Tuned:
         return Tuned(model.requires_grad_(True).train(), loaded, None)
     if config.tuning == "head":
         raise BadInput(f"recipe {config.recipe} trains no head; use tuning lora or full")
+    if adapter is not None:
+        peft = needed("peft")
+        return Tuned(peft.PeftModel.from_pretrained(model, str(adapter), is_trainable=True).train(), loaded, base)
     try:
         adapted = needed("peft").get_peft_model(model, lora_config(config, base, model, task_type="CAUSAL_LM"))
     except ValueError as error:
