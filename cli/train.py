@@ -20,7 +20,9 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="What to train: sft, dpo, retriever, reranker.")],
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="What to train: sft, dpo, adaqr, retriever, reranker.")
+    ],
     dataset: Annotated[
         str,
         typer.Option(

@@ -9,6 +9,7 @@ __all__ = ["RECIPES", "defaults_of"]
 
 RECIPES: Final = {
     "sft": "litrag.training.sft:sft",
+    "adaqr": "litrag.training.adaqr:adaqr",
     "dpo": "litrag.training.preferences:dpo",
     "retriever": "litrag.training.retriever:retriever",
     "reranker": "litrag.training.reranker:reranker",
@@ -23,6 +24,7 @@ _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
         "batch_size": 64,
         "save_every": 20,
     },
+    "adaqr": {"learning_rate": 1e-4, "max_steps": 100, "batch_size": 4, "warmup_steps": 10, "held_out": 0.0},
     "dpo": {"learning_rate": 1e-4, "max_steps": 100, "batch_size": 4, "warmup_steps": 10},  # AdaQR: 1e-5 at 7B
     "reranker": {
         "learning_rate": 3e-4,

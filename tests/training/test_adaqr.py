@@ -1,0 +1,129 @@
+"""AdaQR's stages on conversations of our own: each leaves its file, a second call goes on, and no page is learned and judged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from litrag.core.errors import BadInput
+from litrag.corpora import load
+from litrag.training.adaqr import AdaqrSettings, _parted, conversations
+from litrag.training.config import TrainConfig
+from litrag.training.kit import train
+from litrag.training.run import Trained
+
+pytest.importorskip("trl")
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+
+PLACES = ("bay", "forest", "delta", "ridge", "pond", "field")
+
+
+def talks(folder: Path) -> Path:
+    """Six pages, a dialogue of four turns each, in CANARD's form."""
+    folder.mkdir()
+    rows = []
+    for place in PLACES:
+        said = [f"The {place}", "Survey"]
+        turns = (
+            ("Who surveyed it?", f"Who surveyed the {place}?", f"Ada mapped the {place}."),
+            ("When?", f"When did Ada map the {place}?", f"In spring the {place} was mapped."),
+            ("What did she find?", f"What did Ada find at the {place}?", f"Snails and tides at the {place}."),
+            ("Why?", f"Why did Ada survey the {place}?", f"Storms had moved the {place}."),
+        )
+        for number, (question, rewrite, answer) in enumerate(turns, start=1):
+            rows.append(
+                {
+                    "History": list(said),
+                    "QuAC_dialog_id": place,
+                    "Question": question,
+                    "Question_no": number,
+                    "Rewrite": rewrite,
+                }
+            )
+            said += [question, answer]
+    (folder / "dev.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+@pytest.fixture
+def model(write_llama: Callable[..., Path], tmp_path: Path) -> Path:
+    """A tiny Llama with room for a conversation."""
+    folder = write_llama(tmp_path / "llama", 0, None)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 2048}))
+    return folder
+
+
+def trained(model: Path, folder: Path, out: Path, **more: Any) -> Trained:
+    own = {"sft_turns": 4, "sft_steps": 2, "turns": 4, "k": 3, "passages": 2, "margin": 0.0001, **more}
+    config = TrainConfig(
+        recipe="adaqr",
+        base=f"local/{model}",
+        dataset=f"canard={folder}:all",
+        max_steps=2,
+        batch_size=2,
+        max_length=1024,
+        held_out=0.0,
+        device="cpu",
+        own=own,
+    )
+    return train(config, out, resume=True)
+
+
+async def some(job: Any, model: str, turns: Any, own: Any) -> list[dict[str, Any]]:
+    """Rewrites that a model of this size cannot write."""
+    return [{"id": t.id, "texts": [str(t.facts["rewrite"]), "snails of the pond", "storms"]} for t in turns]
+
+
+def test_every_stage_leaves_its_file_and_a_second_call_goes_on(
+    model: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("litrag.training.adaqr._candidates", some)
+    folder, out = talks(tmp_path / "talks"), tmp_path / "run"
+    result = trained(model, folder, out)
+    assert result.model.startswith(f"local/{model}+"), "an adapter of the base itself"
+    stages = ("sft.jsonl", "candidates.jsonl", "rewards.jsonl", "pairs.jsonl")
+    rows = {name: [json.loads(line) for line in (out / name).read_text().splitlines()] for name in stages}
+    assert len(rows["sft.jsonl"]) == 4
+    assert all(len(row["texts"]) <= 3 for row in rows["candidates.jsonl"])
+    assert [len(row["rewards"]) for row in rows["rewards.jsonl"]] == [len(r["texts"]) for r in rows["candidates.jsonl"]]
+    assert all(reward <= 0 for row in rows["rewards.jsonl"] for reward in row["rewards"]), "log-probabilities"
+    assert result.facts["pairs"] == len(rows["pairs.jsonl"]) > 0
+    kept = {name: (out / name).stat().st_mtime_ns for name in stages}
+    (out / "training.json").unlink()
+    again = trained(model, folder, out)
+    assert again.facts["pairs"] == result.facts["pairs"]
+    assert kept == {name: (out / name).stat().st_mtime_ns for name in stages}, "what was made is not made again"
+
+
+def test_a_model_whose_rewrites_are_all_alike_is_told(model: Path, tmp_path: Path, home: Path) -> None:
+    """This one writes noise, which finds nothing."""
+    folder = talks(tmp_path / "talks")
+    with pytest.raises(BadInput, match="no two rewrites of a turn differ by"):
+        trained(model, folder, tmp_path / "run")
+    rows = [json.loads(line) for line in (tmp_path / "run" / "candidates.jsonl").read_text().splitlines()]
+    assert len(rows) == 4
+
+
+def test_no_page_is_learned_and_judged(tmp_path: Path) -> None:
+    data = load(f"canard={talks(tmp_path / 'talks')}:all")
+    human, judged = _parted(data, AdaqrSettings(sft_turns=5, turns=100))
+    assert len(human) == 5
+    assert judged
+    assert not {topic.group for topic in human} & {topic.group for topic in judged}
+    assert all(topic.query.history for topic in conversations(data)), "first turns lean on nothing"
+    with pytest.raises(BadInput, match="all learned from"):
+        _parted(data, AdaqrSettings(sft_turns=100))
+
+
+def test_a_data_set_without_conversations_is_refused(model: Path, tmp_path: Path, home: Path) -> None:
+    from fakes.beir import write_beir
+
+    write_beir(tmp_path / "forest")
+    config = TrainConfig(recipe="adaqr", base=f"local/{model}", dataset=str(tmp_path / "forest"), device="cpu")
+    with pytest.raises(BadInput, match="no conversation with rewrites and answers"):
+        train(config, tmp_path / "run")
