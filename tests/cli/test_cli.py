@@ -217,13 +217,16 @@ def test_models_and_cache_tell_what_is_there(litrag: Shell) -> None:
 
 def test_ctrl_c_saves_prints_the_resume_line_and_the_resumed_run_writes_the_same(litrag: Shell) -> None:
     assert litrag("review", "abstract.txt", "--library", "forest.jsonl", "-o", "whole")[0] == 0
-    process = litrag.start("review", "abstract.txt", "--library", "forest.jsonl", "-o", "out")
-    assert process.stderr is not None
-    seen = ""
-    while "[rewrite]" not in seen:
-        seen += process.stderr.readline()
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    for out in ("out", "again", "once-more"):  # on a busy machine a review may end before the signal reaches it
+        process = litrag.start("review", "abstract.txt", "--library", "forest.jsonl", "-o", out)
+        assert process.stderr is not None
+        seen = ""
+        while "[rewrite]" not in seen:
+            seen += process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        if process.returncode != 0:
+            break
     assert process.returncode == 130, err
     (line,) = [line for line in err.splitlines() if line.startswith("litrag: interrupted")]
     run_id = line.rpartition(" ")[2]
@@ -232,7 +235,7 @@ def test_ctrl_c_saves_prints_the_resume_line_and_the_resumed_run_writes_the_same
     assert "interrupted" in litrag("runs", "list")[1]
     assert litrag("runs", "resume", run_id)[0] == 0
     for name in ("review.md", "references.bib", "evidence.json"):
-        assert (litrag.folder / "out" / name).read_bytes() == (litrag.folder / "whole" / name).read_bytes()
+        assert (litrag.folder / out / name).read_bytes() == (litrag.folder / "whole" / name).read_bytes()
 
 
 def test_a_folder_that_fills_up_at_the_end_loses_nothing(litrag: Shell) -> None:
