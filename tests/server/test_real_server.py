@@ -185,7 +185,7 @@ def test_doctor_asks_the_server(served: str, tmp_path: Path, home: Path) -> None
     assert server["context"] == 4096
     shown = litrag("--profile", "server", "doctor")[1]
     assert (
-        f"server    openai/smol at {host}: chat yes, JSON schema yes, logprobs yes, embeddings yes, context 4,096 tokens"
+        f"server    openai/smol at {host}: chat yes, JSON schema yes, logprobs yes, embeddings yes, reranking no, context 4,096 tokens"
         in shown
     )
     assert "no model" not in failure(litrag("--profile", "server", "review", "gone.txt"), 2)
