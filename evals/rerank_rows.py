@@ -17,18 +17,21 @@ from litrag.evals.journal import Answer
 from litrag.evals.rerank_bench import RerankBench, Row
 from litrag.evals.runner import System
 from litrag.rerankers.combined import Fused, SelfConsistent
+from litrag.rerankers.debate import Debate
 from litrag.rerankers.first_token import First, Graded, YesNo
 from litrag.rerankers.groupwise import Groupwise
 from litrag.rerankers.insertrank import InsertRank
 from litrag.rerankers.maxsim import MaxSim
 from litrag.rerankers.pairwise import Pairwise
 from litrag.rerankers.query_likelihood import QueryLikelihood
+from litrag.rerankers.rubric import Rubric
 from litrag.rerankers.setwise import Setwise
 from litrag.rerankers.similarity import FirstStageOrder, Similarity
 from litrag.training.judged import DEPTH
 
 __all__ = ["ROWS", "bm25", "maxsim", "row", "similarity"]
 
+ARGUED: Final = 10  # candidates of the methods that write reasons for each
 LISTED: Final = 20  # candidates of the methods that write an order
 SEEDS: Final = (0, 1, 2)
 
@@ -105,6 +108,8 @@ _GROUPWISE: Final = _Kind(Groupwise, Generates)
 _INSERTRANK: Final = _Kind(InsertRank, Generates, LISTED)
 _SETWISE: Final = _Kind(Setwise, Generates, LISTED)
 _PAIRWISE: Final = _Kind(Pairwise, Generates, LISTED)
+_RUBRIC: Final = _Kind(Rubric, Generates, ARGUED)
+_DEBATE: Final = _Kind(Debate, Generates, ARGUED)
 
 
 def _learned(form: str, seeds: tuple[int, ...] = SEEDS, **own: Any) -> tuple[Mapping[str, Any], ...]:
@@ -165,6 +170,8 @@ ROWS: Final[Mapping[str, Row]] = {
         ),
         _SETWISE.row("setwise", tokens=100),
         _PAIRWISE.row("pairwise", form="sliding", passes=3, tokens=100),
+        _RUBRIC.row("rubric", tokens=200),
+        _DEBATE.row("debate", tokens=100, retries=0),
         _LIKELIHOOD.row("trained-likelihood", group="c", trained=_LIKELIHOODS),
         _LIKELIHOOD.row("trained-likelihood-fused", group="c", trained=_LIKELIHOODS, fused=0.3),
         *_with_scores(_FIRST, "first"),
