@@ -106,7 +106,7 @@ def main(arguments: list[str]) -> None:
     folder.mkdir(exist_ok=True)
     for name in chosen.names or TABLES:
         with tempfile.TemporaryDirectory() as place:
-            results = _measured(name, chosen, chosen.work or Path(place))
+            results = _measured(name, chosen, Path(place))
         (folder / f"{name}.json").write_text(results.to_json(), encoding="utf-8")
         sys.stdout.write(terminal_table(results) + "\n\n")
     for document in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
@@ -119,13 +119,13 @@ def _evaluation(name: str) -> Evaluation:
     return found.evaluation(options)
 
 
-def _measured(name: str, chosen: argparse.Namespace, work: Path) -> Results:
-    evaluation, whole = _evaluation(name), Path(tempfile.mkdtemp(prefix="litrag-evals-")) / name
+def _measured(name: str, chosen: argparse.Namespace, place: Path) -> Results:
+    evaluation, whole, rows = _evaluation(name), place / name, (chosen.work or place / "rows") / name
     if chosen.jobs > 1:
         command = [sys.executable, "-m", "litrag.evals", name, "--topics-at-once", str(chosen.topics_at_once), "--row"]
         names = [system.name for system in evaluation.systems]
-        run(run_rows(command, names, work / name, chosen.jobs))
-        joined(evaluation, work / name, whole)
+        run(run_rows(command, names, rows, chosen.jobs))
+        joined(evaluation, rows, whole)
     return run(evaluate(evaluation, whole, resume=chosen.jobs > 1, concurrency=chosen.topics_at_once, listen=_told))
 
 

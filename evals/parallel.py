@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from litrag.core.errors import LitragError
-from litrag.evals.journal import CONFIG, QUERIES, SECONDS, Journal
+from litrag.evals.journal import Journal, Line
 from litrag.evals.runner import Evaluation
 
 __all__ = ["RowFailed", "alone", "joined", "run_rows"]
@@ -49,12 +48,8 @@ async def run_rows(command: Sequence[str], names: Sequence[str], folder: Path, j
 
 def joined(evaluation: Evaluation, folder: Path, into: Path) -> None:
     """Puts the journals of the rows, each in its folder, together as the journal of the whole eval."""
-    into.mkdir(parents=True)
-    config = json.dumps(evaluation.config, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    (into / CONFIG).write_text(config, encoding="utf-8")
-    for system in evaluation.systems:
-        with Journal(folder / system.name, alone(evaluation, system.name).config, resume=True):
-            pass  # of this eval, and no torn line
-        for file in (QUERIES, SECONDS):
-            with (into / file).open("a", encoding="utf-8", newline="\n") as whole:
-                whole.write((folder / system.name / file).read_text(encoding="utf-8"))
+    with Journal(into, evaluation.config) as whole:
+        for system in evaluation.systems:
+            with Journal(folder / system.name, alone(evaluation, system.name).config, resume=True) as part:
+                for (name, topic), answer in part.lines.items():
+                    whole.write(Line(name, topic, answer))

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from litrag.core.paths import tokens_folder
-from litrag.core.protocols import ForcedScoring, Generates, NextTokenLogprobs, Reranker, TokenEmbedder
+from litrag.core.protocols import Reranker, TokenEmbedder
 from litrag.core.types import Ranking
 from litrag.corpora.types import Topic
 from litrag.evals.journal import Answer
 from litrag.evals.rerank_bench import RerankBench, Row
 from litrag.evals.runner import System
+from litrag.pipelines.methods import token_store
 from litrag.rerankers.combined import Fused, SelfConsistent
 from litrag.rerankers.debate import Debate
 from litrag.rerankers.first_token import First, Graded, YesNo
@@ -51,12 +51,10 @@ def similarity(bench: RerankBench) -> System:
 
 def maxsim(bench: RerankBench) -> System:
     """MaxSim over MiniLM's token vectors, the first stage mixed in by halves."""
-    from litrag.retrievers.tokens import TokenStore
 
     def made() -> Reranker:
         embedder = bench.gateway.embedder(needs=TokenEmbedder)
-        name = f"rerank-{embedder.fingerprint[:8]}"
-        return MaxSim(embedder=embedder, documents=TokenStore(tokens_folder() / name, embedder))
+        return MaxSim(embedder=embedder, documents=token_store(embedder))
 
     return System("maxsim", lambda: _Embedding(bench, made), {"class": "a", "depth": DEPTH, "model": _embeds(bench)})
 
@@ -83,33 +81,35 @@ class _Embedding:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """A method, the power it needs, its depth."""
+    """A method and its depth; what power of a model it needs it says itself."""
 
-    made: Callable[..., Reranker]
-    needs: type
+    made: Any
     depth: int = DEPTH
 
-    def row(self, name: str, *, group: str = "b", fused: float = 0.0, trained: Any = (), **options: Any) -> Row:
-        """A row; `fused` > 0 mixes the first stage in by so much."""
+    def row(
+        self, name: str, *, group: str = "b", fused: float = 0.0, shuffles: int = 0, trained: Any = (), **options: Any
+    ) -> Row:
+        """A row; `fused` > 0 mixes the first stage in by so much, `shuffles` > 0 asks in so many random orders."""
 
         def make(model: Any) -> Reranker:
-            built = self.made(model, **options)
+            built: Reranker = self.made(model, **options)
+            built = SelfConsistent(built, shuffles=shuffles) if shuffles else built
             return Fused(built, first_stage_weight=fused) if fused else built
 
         settings = {**options, **({"first_stage_weight": fused} if fused else {})}
-        return Row(name, make, self.needs, self.depth, group, trained, settings)
+        return Row(name, make, self.made.needs, self.depth, group, trained, settings)
 
 
-_LIKELIHOOD: Final = _Kind(QueryLikelihood, ForcedScoring)
-_YES_NO: Final = _Kind(YesNo, NextTokenLogprobs)
-_GRADED: Final = _Kind(Graded, NextTokenLogprobs)
-_FIRST: Final = _Kind(First, NextTokenLogprobs)
-_GROUPWISE: Final = _Kind(Groupwise, Generates)
-_INSERTRANK: Final = _Kind(InsertRank, Generates, LISTED)
-_SETWISE: Final = _Kind(Setwise, Generates, LISTED)
-_PAIRWISE: Final = _Kind(Pairwise, Generates, LISTED)
-_RUBRIC: Final = _Kind(Rubric, Generates, ARGUED)
-_DEBATE: Final = _Kind(Debate, Generates, ARGUED)
+_LIKELIHOOD: Final = _Kind(QueryLikelihood)
+_YES_NO: Final = _Kind(YesNo)
+_GRADED: Final = _Kind(Graded)
+_FIRST: Final = _Kind(First)
+_GROUPWISE: Final = _Kind(Groupwise)
+_INSERTRANK: Final = _Kind(InsertRank, LISTED)
+_SETWISE: Final = _Kind(Setwise, LISTED)
+_PAIRWISE: Final = _Kind(Pairwise, LISTED)
+_RUBRIC: Final = _Kind(Rubric, ARGUED)
+_DEBATE: Final = _Kind(Debate, ARGUED)
 
 
 def _learned(form: str, seeds: tuple[int, ...] = SEEDS, **own: Any) -> tuple[Mapping[str, Any], ...]:
@@ -165,9 +165,7 @@ ROWS: Final[Mapping[str, Row]] = {
         _INSERTRANK.row("insertrank", tokens=100),
         _INSERTRANK.row("insertrank-permuted", scores="permuted", tokens=100),
         _INSERTRANK.row("insertrank-shuffled", order="shuffled", tokens=100),
-        _Kind(lambda model, **o: SelfConsistent(InsertRank(model, **o), shuffles=3), Generates, LISTED).row(
-            "listwise-consistent", scores="none", tokens=100
-        ),
+        _INSERTRANK.row("listwise-consistent", shuffles=3, scores="none", tokens=100),
         _SETWISE.row("setwise", tokens=100),
         _PAIRWISE.row("pairwise", form="sliding", passes=3, tokens=100),
         _RUBRIC.row("rubric", tokens=200),

@@ -182,12 +182,11 @@ class _Reranked:
     depth: Final = 50
 
     def __init__(self, bench: Bench, first: Retriever) -> None:
-        from litrag.core.paths import home
+        from litrag.pipelines.methods import token_store
         from litrag.rerankers.maxsim import MaxSim
-        from litrag.retrievers.tokens import TokenStore
 
         embedder = bench.embedder()
-        store = TokenStore(home() / "tokens" / "evals", embedder)
+        store = token_store(embedder)
         self._first, self._reranker = first, MaxSim(embedder=embedder, documents=store, first_stage_weight=0.5)
 
     async def rank(self, query: Query, k: int) -> Counted:

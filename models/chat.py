@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from litrag.core.errors import ModelUnavailable
 from litrag.core.lengths import TextMeasure
@@ -27,7 +28,7 @@ class ChatModel:
         """The model string."""
         return self._blank().model
 
-    @property
+    @cached_property
     def measure(self) -> TextMeasure:
         """How long texts are for it. Raises ModelUnavailable, MissingExtra."""
         return measure_for(self.model)

@@ -28,7 +28,9 @@ __all__ = [
     "auto_rewriter",
     "built_reranker",
     "built_rewriter",
+    "reranker_id",
     "reranker_settings",
+    "rewriter_id",
     "token_store",
     "why_no_embedder",
 ]
@@ -43,6 +45,11 @@ def auto_reranker(gateway: Gateway) -> str:
     if gateway.has("rerank"):
         return "cross-encoder" if gateway.powers("rerank") == {PairScoring} else "insertrank"
     return "none" if why_no_embedder(gateway.settings) else "similarity"
+
+
+def reranker_id(name: str, gateway: Gateway) -> str:
+    """The id that a setting means, "auto" among them. Raises BadInput, ModelUnavailable."""
+    return auto_reranker(gateway) if name == "auto" else name
 
 
 def reranker_settings(name: str) -> Mapping[str, object]:
@@ -61,7 +68,7 @@ def built_reranker(
     says where token vectors are kept (None: in `token_store`).
 
     Raises UnknownName, BadInput (options, no model for the role), ModelUnavailable, CapabilityMissing."""
-    name = auto_reranker(gateway) if name == "auto" else name
+    name = reranker_id(name, gateway)
     maker = _maker(name)
     values = _checked(f"reranker {name}", maker, options)
     if "seed" in _settings(maker):
@@ -78,11 +85,16 @@ def auto_rewriter(gateway: Gateway) -> str:
     return "keywords" if gateway.has("rewrite") else "statistical"
 
 
+def rewriter_id(name: str, gateway: Gateway) -> str:
+    """The id that a setting means, "auto" among them."""
+    return auto_rewriter(gateway) if name == "auto" else name
+
+
 def built_rewriter(name: str, gateway: Gateway, options: Mapping[str, Option] = _NONE) -> Rewriter:
     """The rewriter of an id, or of "auto", with `options` as its own settings.
 
     Raises UnknownName, BadInput (options, no model for the role), ModelUnavailable, CapabilityMissing."""
-    name = auto_rewriter(gateway) if name == "auto" else name
+    name = rewriter_id(name, gateway)
     maker: Callable[..., Rewriter] = registry.find("rewriter", REWRITERS, name)
     values = _checked(f"rewriter {name}", maker, options)
     needs = getattr(maker, "needs", None)

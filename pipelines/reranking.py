@@ -22,7 +22,7 @@ from litrag.models.embedding import GatewayEmbedder
 from litrag.models.gateway import Gateway
 from litrag.models.request import Backend
 from litrag.pipelines.first_stage import Candidates, FirstStage
-from litrag.pipelines.methods import auto_reranker, built_reranker, reranker_settings, token_store
+from litrag.pipelines.methods import built_reranker, reranker_id, reranker_settings, token_store
 from litrag.pipelines.reranked import Outcome, Reranked
 from litrag.rerankers import RERANKERS
 
@@ -82,7 +82,7 @@ async def rerank_async(
         return stores[-1]
 
     try:
-        name = auto_reranker(gateway) if method.name == "auto" else method.name
+        name = reranker_id(method.name, gateway)
         reranker = built_reranker(name, gateway, _options(name, method, first), tokens=tokens)
         work = _Work(first.queries, reranker, method.depth, listen)
         await work.go_on(settings.concurrency)

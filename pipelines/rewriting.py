@@ -17,7 +17,8 @@ from litrag.core.store import RequestCache
 from litrag.core.types import Query
 from litrag.models.gateway import Gateway
 from litrag.models.request import Backend
-from litrag.pipelines.methods import auto_rewriter, built_rewriter
+from litrag.pipelines.methods import built_rewriter, rewriter_id
+from litrag.pipelines.reading import read_text
 
 __all__ = ["Rewritten", "read_history", "rewritten"]
 
@@ -47,7 +48,7 @@ def rewritten(
     ledger, cache = Ledger(), RequestCache(cache_file())
     gateway = Gateway(settings, cache=cache, ledger=ledger, budget=Budget(settings.limits()), backend=backend)
     try:
-        name = auto_rewriter(gateway) if settings.rewriter == "auto" else settings.rewriter
+        name = rewriter_id(settings.rewriter, gateway)
         rewriter = built_rewriter(name, gateway, options)
         queries = sync.run(rewriter.rewrite(Query(text, history=tuple(history))))
         totals = ledger.totals()
@@ -60,12 +61,7 @@ def rewritten(
 
 def read_history(path: Path) -> tuple[str, ...]:
     """The turns in a file, one a line: question, answer, question, answer. Raises BadInput."""
-    try:
-        lines = path.expanduser().read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(
-            f"{path} cannot be read ({getattr(error, 'strerror', None) or 'no UTF-8'}); name a file of turns"
-        ) from error
+    lines = read_text(str(path.expanduser()), "the turns").splitlines()
     turns = tuple(line.strip() for line in lines if line.strip())
     if len(turns) % 2:
         raise BadInput(f"{path} holds {len(turns)} lines; each question needs its answer in the line after it")

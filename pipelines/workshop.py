@@ -20,10 +20,10 @@ from litrag.models.embedding import GatewayEmbedder
 from litrag.models.gateway import Gateway
 from litrag.models.request import Backend
 from litrag.pipelines.methods import (
-    auto_reranker,
-    auto_rewriter,
     built_reranker,
     built_rewriter,
+    reranker_id,
+    rewriter_id,
     token_store,
     why_no_embedder,
 )
@@ -78,7 +78,7 @@ class Workshop:
     @property
     def rewriter_id(self) -> str:
         """The id of the rewriter in force, where the settings say auto, too."""
-        return auto_rewriter(self.gateway) if self.settings.rewriter == "auto" else self.settings.rewriter
+        return rewriter_id(self.settings.rewriter, self.gateway)
 
     def rewriter(self) -> Rewriter:
         """The rewriter in force."""
@@ -87,7 +87,7 @@ class Workshop:
     @property
     def reranker_id(self) -> str:
         """The id of the reranker in force, where the settings say auto, too."""
-        return auto_reranker(self.gateway) if self.settings.reranker == "auto" else self.settings.reranker
+        return reranker_id(self.settings.reranker, self.gateway)
 
     def reranker(self) -> Reranker:
         """The reranker in force."""

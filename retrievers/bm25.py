@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from litrag.core.errors import BadInput
 from litrag.core.types import Document, Filter, Hit, Query, Ranking, Score
+from litrag.corpora.types import last_day
 from litrag.retrievers.normal_forms import day_number
 from litrag.retrievers.rows import Row
 from litrag.retrievers.top import top
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["BM25", "BM25Index"]
+__all__ = ["BM25", "BM25Index", "bm25_over"]
 
 _META: Final = "litrag.json"
 
@@ -239,3 +240,10 @@ def _query_tokens(text: str) -> list[str]:
     tokens = _tokens([text])
     words = {number: word for word, number in tokens.vocab.items()}
     return [words[number] for number in tokens.ids[0]]
+
+
+def bm25_over(documents: Iterable[Document]) -> BM25:
+    """BM25 over documents that are at hand, by the index's defaults. Raises BadInput without any word."""
+    known = {document.id: document for document in documents}
+    index = BM25Index.build((document.id, last_day(document), document.text) for document in known.values())
+    return BM25(index, lambda ids: [known[name] for name in ids])

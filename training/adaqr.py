@@ -22,10 +22,10 @@ from litrag.core.store import RequestCache, digest
 from litrag.core.sync import all_or_first_error, run
 from litrag.core.types import Message
 from litrag.corpora import load
-from litrag.corpora.types import Dataset, Topic, last_day
+from litrag.corpora.types import Dataset, Topic
 from litrag.exports.records import Record
 from litrag.models.gateway import Gateway
-from litrag.retrievers.bm25 import BM25, BM25Index
+from litrag.retrievers.bm25 import bm25_over
 from litrag.rewriters.answer_reward import AnswerReward, Form, Normalisation, preferences
 from litrag.rewriters.conversational import conversation_prompt, parse_rewrite
 from litrag.training.config import TrainConfig
@@ -59,7 +59,7 @@ def adaqr(job: Job) -> Built:
     """The recipe. `dataset` is a conversational data set with human rewrites and answers (canard:train). Raises BadInput, ModelUnavailable,
     MissingExtra, ModelFault."""
     config, own = job.config, job.config.of(AdaqrSettings)
-    base = config.base if config.base.startswith("local/") else f"local/{config.base}"
+    base = config.base_model
     data = load(config.dataset)
     human, judged = _parted(data, own)
     learned = _supervised(job, base, human, own)
@@ -150,11 +150,9 @@ async def _rewards(
     own: AdaqrSettings,
 ) -> list[dict[str, Any]]:
     gateway = _gateway(own.reader or base, job.config.seed)
-    documents = {document.id: document for document in data.corpus()}
-    index = BM25Index.build((d.id, last_day(d), d.text) for d in documents.values())
     reward = AnswerReward(
         gateway.resolve("rewrite", needs=ForcedScoring),
-        BM25(index, lambda ids: [documents[name] for name in ids]),
+        bm25_over(data.corpus()),
         k=own.passages,
         temperature=own.temperature,
         normalisation=own.normalisation,

@@ -10,12 +10,12 @@ from litrag.core.errors import BadInput
 from litrag.core.events import Listener
 from litrag.core.paths import cache_file
 from litrag.core.settings import load_settings
-from litrag.core.store import RequestCache, digest
+from litrag.core.store import RequestCache, place_of
 from litrag.core.types import Document, Query
 from litrag.corpora import load
 from litrag.corpora.types import last_day
 from litrag.models.gateway import Gateway
-from litrag.retrievers.bm25 import BM25, BM25Index
+from litrag.retrievers.bm25 import bm25_over
 from litrag.retrievers.dense import Dense
 from litrag.retrievers.exact import ExactIndex
 from litrag.retrievers.fusion import Hybrid
@@ -41,7 +41,7 @@ class Sample:
     @property
     def place(self) -> float:
         """A number in [0, 1) by the text: what is held out stays so when the data set grows."""
-        return int(digest(self.query.text)[:8], 16) / 16**8
+        return place_of(self.query.text)
 
     def keeping(self, positives: Sequence[int]) -> Self:
         """The same query with fewer relevant documents."""
@@ -97,12 +97,10 @@ class Collection:
 
                 return np.stack([vectors[text] for text in texts])
 
-        rows = ((d.id, last_day(d), d.text) for d in self.index.documents)
-
         def fetch(ids: Sequence[str]) -> list[Document]:
             return [self.index.documents[self.index.places[name]] for name in ids]
 
-        words = BM25(BM25Index.build(rows), fetch)
+        words = bm25_over(self.index.documents)
         both = Hybrid((words, Dense(Known(), self.index, fetch, "dense")))
         rankings = await both.retrieve([sample.query for sample in samples], k)
         return [[self.index.places[name] for name in ranking.ids] for ranking in rankings]

@@ -46,6 +46,11 @@ class TrainConfig(Record):
     device: Literal["auto", "cpu"] = Field(default="auto", description="auto: CUDA where there is one.")
     own: dict[str, Option] = Field(default_factory=dict, description="The recipe's own settings.")
 
+    @property
+    def base_model(self) -> str:
+        """The base as a model string."""
+        return self.base if self.base.startswith("local/") else f"local/{self.base}"
+
     def of(self, kind: type[R]) -> R:
         """The recipe's own settings. Raises BadInput, naming the setting and those there are."""
         try:

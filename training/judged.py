@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from litrag.core.errors import BadInput
-from litrag.core.store import digest
+from litrag.core.store import place_of
 from litrag.core.sync import run
-from litrag.core.types import Document, Ranking
+from litrag.core.types import Ranking
 from litrag.corpora import load
-from litrag.corpora.types import Dataset, Topic, last_day
-from litrag.retrievers.bm25 import BM25, BM25Index
+from litrag.corpora.types import Dataset, Topic
+from litrag.retrievers.bm25 import bm25_over
 
 __all__ = ["DEPTH", "Judged", "candidates", "judged"]
 
 DEPTH: Final = 100
-_K1, _B = 0.9, 0.4  # Anserini's values for passages
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Judged:
     @property
     def place(self) -> float:
         """A number in [0, 1) by the query's text: what is held out stays so when the data set grows."""
-        return int(digest(self.ranking.query.text)[:8], 16) / 16**8
+        return place_of(self.ranking.query.text)
 
 
 def candidates(dataset: Dataset, depth: int = DEPTH) -> Mapping[str, Ranking]:
@@ -62,8 +61,5 @@ def _judged(spec: str) -> list[Judged]:
 
 
 def _searched(dataset: Dataset, topics: Sequence[Topic], depth: int) -> dict[str, Ranking]:
-    documents: dict[str, Document] = {document.id: document for document in dataset.reachable()}
-    rows = ((d.id, last_day(d), d.text) for d in documents.values())
-    first = BM25(BM25Index.build(rows, k1=_K1, b=_B), lambda ids: [documents[name] for name in ids])
-    rankings = run(first.retrieve([topic.query for topic in topics], depth))
+    rankings = run(bm25_over(dataset.reachable()).retrieve([topic.query for topic in topics], depth))
     return {topic.id: ranking for topic, ranking in zip(topics, rankings, strict=True)}

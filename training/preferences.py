@@ -14,7 +14,7 @@ from pydantic import Field
 
 from litrag.core.errors import BadInput
 from litrag.core.events import Event
-from litrag.core.store import digest
+from litrag.core.store import place_of
 from litrag.core.types import Message
 from litrag.exports.records import Record
 from litrag.models.local_prompts import PromptCoder
@@ -46,7 +46,7 @@ class Pair:
     @property
     def place(self) -> float:
         """A number in [0, 1) by the prompt: pairs of one prompt are held out together."""
-        return int(digest(self.prompt)[:8], 16) / 16**8
+        return place_of(self.prompt)
 
 
 def dpo(job: Job) -> Built:

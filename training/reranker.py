@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import Field
@@ -68,7 +68,7 @@ def reranker(job: Job) -> Built:
     if own.teacher:
         topics = taught(topics, own.teacher, own.teacher_model or config.base, job.listen)
     tuned = load_tuned(config)
-    encoder = _Encoder(tuned, own, config.base)
+    encoder = _Encoder(tuned, own, config.base_model)
     held = [topic for topic in topics if topic.place < config.held_out]
     learned = _balanced([topic for topic in topics if topic.place >= config.held_out])
     if not learned:
@@ -114,7 +114,7 @@ class _Encoder:
         from litrag.models.measuring import measure_for
 
         self._coder, self._own = PromptCoder(tuned.loaded.tokenizer), own
-        self.measure = measure_for(base if base.startswith("local/") else f"local/{base}")
+        self.measure = measure_for(base)
         self.model = base
 
     def group(self, topic: Judged, seed: int) -> _Group:
@@ -180,8 +180,7 @@ class _Padding:
         ids = torch.tensor([[self.pad] * (width - len(s)) + list(s) for s in sequences])
         mask = torch.tensor([[0] * (width - len(s)) + [1] * len(s) for s in sequences])
         targets = torch.tensor([target for group in groups for target in group.targets])
-        slim = [replace(group, sequences=tuple((0,) * len(s) for s in group.sequences)) for group in groups]
-        return {"input_ids": ids, "attention_mask": mask, "targets": targets, "groups": slim}
+        return {"input_ids": ids, "attention_mask": mask, "targets": targets, "groups": groups}
 
 
 def _trainer_class() -> Any:

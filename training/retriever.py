@@ -57,7 +57,7 @@ def retriever(job: Job) -> Built:
     from transformers import Trainer
 
     config, own = job.config, job.config.of(RetrieverSettings)
-    base = config.base if config.base.startswith("local/") else f"local/{config.base}"
+    base = config.base_model
     if resolve_local(base).kind != "embedding" or resolve_local(base).adapter is not None:
         raise BadInput(f"{base} is no plain embedding model; the recipe retriever starts from one")
     collection = run(Collection.of(config.dataset, base, job.listen))

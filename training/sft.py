@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from litrag.core.errors import BadInput
 from litrag.core.events import Event
-from litrag.core.store import digest
+from litrag.core.store import place_of
 from litrag.core.types import Message
 from litrag.models.local_prompts import PromptCoder
 from litrag.training.examples import rows
@@ -35,7 +35,7 @@ class Example:
     def place(self) -> float:
         """A number in [0, 1) by content: what is held out stays so when the file grows or is shuffled."""
         content = [[[m.role, m.content] for m in self.messages], self.completion]
-        return int(digest(content)[:8], 16) / 16**8
+        return place_of(content)
 
 
 def sft(job: Job) -> Built:

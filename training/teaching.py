@@ -32,18 +32,13 @@ def taught(topics: Sequence[Judged], teacher: str, model: str, listen: Listener)
         found = []
         for done, topic in enumerate(topics, start=1):
             ranked = run(chosen.rerank(topic.ranking, depth=len(topic.ranking.hits)))
-            new = {
-                h.document.id: h.scores[-1].value for h in ranked.hits if len(h.scores) > _known(topic, h.document.id)
-            }
+            before = {hit.document.id: len(hit.scores) for hit in topic.ranking.hits}
+            new = {h.document.id: h.scores[-1].value for h in ranked.hits if len(h.scores) > before[h.document.id]}
             found.append(_graded(topic, new))
             listen(Event("teach", done=done, total=len(topics)))
     finally:
         gateway.cache.close()
     return [topic for topic in found if len(set(topic.grades)) > 1]
-
-
-def _known(topic: Judged, name: str) -> int:
-    return next(len(hit.scores) for hit in topic.ranking.hits if hit.document.id == name)
 
 
 def _graded(topic: Judged, scores: dict[str, float]) -> Judged:

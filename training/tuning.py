@@ -46,7 +46,7 @@ class Tuned:
 def load_tuned(config: TrainConfig, *, goes_on: bool = False) -> Tuned:
     """Loads the base for training; an adapter that it has is trained on where the recipe `goes_on` with one. Raises BadInput (a quantized
     file; an adapter upon an adapter; no such module), ModelUnavailable, MissingExtra."""
-    base = config.base if config.base.startswith("local/") else f"local/{config.base}"
+    base = config.base_model
     place = resolve_local(base)
     if place.kind != "generation":
         raise BadInput(f"{base} is no language model; this recipe trains one")
