@@ -24,7 +24,9 @@ DATASETS: Final = {
     "trec-dl20": ("trec_dl", "litrag.corpora.ranking:trec_dl20"),
     "hotpotqa": ("hotpotqa", "litrag.corpora.questions:hotpotqa"),
     "musique": ("musique", "litrag.corpora.questions:musique"),
-    "canard": ("canard", "litrag.corpora.questions:canard"),
+    "canard": ("canard", "litrag.corpora.conversations:canard"),
+    "canard-windows": ("canard", "litrag.corpora.conversations:canard_windows"),
+    "canard-unanswered": ("canard", "litrag.corpora.conversations:canard_unanswered"),
     "scholarqa-multi": ("scholarqa_multi", "litrag.corpora.questions:scholarqa_multi"),
 }
 # a folder is known by a file in it

@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from litrag.core.errors import BadInput
 from litrag.core.types import Document, Hit, Query, Ranking, Score
-from litrag.corpora.files import found, rows
+from litrag.corpora.files import rows
+from litrag.corpora.parts import file_in, taken
 from litrag.corpora.trec import read_qrels
 from litrag.corpora.types import Dataset, Topic
 
-__all__ = ["acl", "acl_topics", "file_in", "scifact", "taken", "trec_dl", "trec_dl19", "trec_dl20"]
+__all__ = ["acl", "acl_topics", "scifact", "trec_dl", "trec_dl19", "trec_dl20"]
 
 _ACL_TEST_YEAR: Final = 2019
 
@@ -112,21 +112,6 @@ def _trec_dl(folder: Path, split: str, year: str) -> Dataset:
         grades, given = qrels.get(row["qid"], {}), Ranking(query, hits)
         topics.append(Topic(row["qid"], query, grades, group=f"trec-{year}", candidates=given))
     return Dataset(f"trec-{year}", part, tuple(topics), partial(_candidates, path))
-
-
-def taken(name: str, split: str, splits: Sequence[str]) -> str:
-    """The split, if the data set has it. Raises BadInput, which names those it has."""
-    if split not in splits:
-        raise BadInput(f"data set {name} has no split {split!r}; there is: {', '.join(splits)}")
-    return split
-
-
-def file_in(folder: Path, name: str) -> Path:
-    """A file of a data set, plain or gzip. Raises BadInput where it is missing."""
-    path = found(folder, name)
-    if path is None:
-        raise BadInput(f"{folder}: no {name} or {name}.gz in it; check --dataset or LITRAG_DATA")
-    return path
 
 
 def _abstracts(path: Path) -> Iterator[Document]:

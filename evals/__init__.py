@@ -9,5 +9,6 @@ __all__ = ["EVALS"]
 EVALS: Final = {
     "retrieval": "litrag.evals.retrieval:RETRIEVAL",
     "rerank": "litrag.evals.rerank:RERANK",
+    "rewrite": "litrag.evals.rewrite:REWRITE",
     "coherence": "litrag.evals.coherence:COHERENCE",
 }

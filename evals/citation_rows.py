@@ -9,20 +9,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from litrag.core.errors import BadInput
-from litrag.core.paths import home
-from litrag.core.store import digest
 from litrag.core.types import Hit, Paper, Query, Ranking, Score
 from litrag.corpora import load, split_of
 from litrag.evals.retrieval_bench import Bench, Counted
 from litrag.evals.retrieval_rows import by_fields
 from litrag.evals.runner import System
+from litrag.evals.trainings import trained as made
 from litrag.models.weights import documents_model
 from litrag.retrievers.citing import CitingPapers, ReferenceList
 from litrag.retrievers.snowball import EmbeddingScorer, Snowball
 from litrag.retrievers.sources.citation_file import CitationFile
 from litrag.training import defaults_of
-from litrag.training.config import TrainConfig
-from litrag.training.kit import train
 
 if TYPE_CHECKING:
     from litrag.core.protocols import Retriever, Vectors
@@ -152,17 +149,8 @@ def _trained(bench: Bench, own: Mapping[str, Any], tuning: Mapping[str, Any]) ->
         raise BadInput(
             "the rows that are trained need topics that they were not trained on; evaluate another split than train"
         )
-    config = TrainConfig(
-        **{**defaults_of("retriever"), "base": given, **tuning},
-        recipe="retriever",
-        dataset=f"{body}:train",
-        held_out=0.0,
-        seed=bench.options.seed,
-        own=dict(own),
-    )
-    topics = load(config.dataset).fingerprint
-    folder = home() / "evals" / f"retriever-{digest([config.model_dump(mode='json'), topics])[:16]}"
-    return train(config, folder, resume=True).model
+    settings = {**tuning, "seed": bench.options.seed, "own": dict(own)}
+    return made("retriever", f"{body}:train", given, settings)[0]
 
 
 def lists_before(bench: Bench) -> list[ReferenceList]:

@@ -9,27 +9,24 @@ from statistics import fmean
 from typing import Any, Final, TypeAlias
 
 from litrag.core.errors import BadInput
-from litrag.core.paths import cache_file, home
+from litrag.core.paths import cache_file
 from litrag.core.protocols import Reranker
 from litrag.core.settings import Settings, load_settings
-from litrag.core.store import RequestCache, digest
+from litrag.core.store import RequestCache
 from litrag.core.types import Ranking
-from litrag.corpora import load
 from litrag.corpora.types import Dataset, Topic
 from litrag.evals.journal import Answer
 from litrag.evals.metrics import measures_of
 from litrag.evals.runner import System
 from litrag.evals.tasks import EvalOptions
+from litrag.evals.trainings import trained
 from litrag.models.chat import ChatModel
 from litrag.models.counting import Tally
 from litrag.models.gateway import Gateway
 from litrag.models.request import Backend
-from litrag.training import defaults_of
-from litrag.training.config import TrainConfig
 from litrag.training.judged import DEPTH, candidates
-from litrag.training.kit import train
 
-__all__ = ["BASE", "Maker", "RerankBench", "Row", "trained"]
+__all__ = ["BASE", "Maker", "RerankBench", "Row"]
 
 BASE: Final = "local/SmolLM2-135M-Instruct"
 # a reranker from the model that its row asks, counted
@@ -102,7 +99,10 @@ class RerankBench:
         if not row.trained:
             return {"": [self._model(self.base, row.needs)]}
         groups = dict.fromkeys(_trained_on(self.dataset, topic) for topic in self.dataset.topics)
-        return {spec: [self._model(trained(spec, self.base, own), row.needs) for own in row.trained] for spec in groups}
+        return {
+            spec: [self._model(trained("reranker", spec, self.base, own)[0], row.needs) for own in row.trained]
+            for spec in groups
+        }
 
     def _model(self, name: str, needs: type) -> ChatModel:
         return self._gateway(name).resolve("rerank", needs=needs)
@@ -110,19 +110,6 @@ class RerankBench:
     def _gateway(self, name: str) -> Gateway:
         settings = self.settings.model_copy(update={"rerank_model": name})
         return Gateway(settings, cache=RequestCache(cache_file()), backend=self.backend)
-
-
-def trained(dataset: str, base: str, settings: Mapping[str, Any]) -> str:
-    """The model string of a reranker that is trained here, once. `settings` are `TrainConfig`'s, the recipe's own under "own"."""
-    values = {**defaults_of("reranker"), "base": base, "held_out": 0.0, **settings}
-    from filelock import FileLock
-
-    config = TrainConfig(recipe="reranker", dataset=dataset, **values)
-    topics = [load(spec).fingerprint for spec in dataset.split("+")]
-    folder = home() / "evals" / f"reranker-{digest([config.model_dump(mode='json'), topics])[:16]}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):  # rows that share it may run side by side
-        return train(config, folder, resume=True).model
 
 
 def _trained_on(dataset: Dataset, topic: Topic) -> str:

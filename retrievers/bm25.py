@@ -243,7 +243,11 @@ def _query_tokens(text: str) -> list[str]:
 
 
 def bm25_over(documents: Iterable[Document]) -> BM25:
-    """BM25 over documents that are at hand, by the index's defaults. Raises BadInput without any word."""
+    """BM25 over documents that are at hand, by the index's defaults; a document's metadata may name its source, by which queries filter. Raises
+    BadInput without any word."""
     known = {document.id: document for document in documents}
-    index = BM25Index.build((document.id, last_day(document), document.text) for document in known.values())
+    index = BM25Index.of_rows(
+        Row(d.id, d.id, d.text, day_number(last_day(d)), source=str(d.metadata.get("source") or ""))
+        for d in known.values()
+    )
     return BM25(index, lambda ids: [known[name] for name in ids])

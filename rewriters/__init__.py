@@ -7,6 +7,7 @@ from typing import Final
 __all__ = ["REWRITERS"]
 
 REWRITERS: Final = {
+    "best-of": "litrag.rewriters.best_of:BestOf",
     "conversational": "litrag.rewriters.conversational:SelfContained",
     "decompose": "litrag.rewriters.expansion:Decomposition",
     "hyde": "litrag.rewriters.expansion:HypotheticalPassage",

@@ -3,17 +3,16 @@ task of AdaQR, arXiv 2406.10991). A model that AdaQR has trained is asked by thi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
-from litrag.core.lengths import measure_of
+from litrag.core.lengths import TextMeasure, measure_of
 from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import Generates
 from litrag.core.replies import one_line, without_reasoning
 from litrag.core.types import Message, Query
 
-__all__ = ["CONVERSATION", "SelfContained", "conversation_prompt", "parse_rewrite"]
+__all__ = ["CONVERSATION", "SelfContained", "asked", "parse_rewrite"]
 
 CONVERSATION: Final = Prompt("""Rewrite the last question of the conversation so that it can be understood without it: put names in the
 place of pronouns, add what was left out, keep its meaning, and do not answer it.
@@ -26,9 +25,18 @@ Rewrite:""")
 _LONGEST: Final = 60  # words of a rewrite
 
 
-def conversation_prompt(query: Query, history: Sequence[str]) -> str:
-    """The prompt for a question and the turns before it: question, answer, question, answer, ..."""
-    turns = [f"{'Answer' if i % 2 else 'Question'}: {neutralised(text)}" for i, text in enumerate(history)]
+def asked(measure: TextMeasure, query: Query, *, tokens: int = 300) -> str:
+    """The prompt for a question with its history (question, answer, question, answer, ...): of that the latest whole turns that fit into
+    `tokens` tokens of a model, at least the last one. Training and inference ask by it alike."""
+    start, room = len(query.history), tokens
+    while start > 0:
+        turn = max(0, start - 2)
+        room -= sum(measure.count(text) for text in query.history[turn:start])
+        if room < 0 and start < len(query.history):
+            break
+        start = turn
+    latest = query.history[start:]
+    turns = [f"{'Answer' if i % 2 else 'Question'}: {neutralised(text)}" for i, text in enumerate(latest)]
     head = [neutralised(" - ".join(query.context.split("\n")))] if query.context else []
     return CONVERSATION.fill(conversation="\n".join((*head, *turns)), question=neutralised(query.text))
 
@@ -48,29 +56,17 @@ class SelfContained:
     prompt: ClassVar = CONVERSATION
 
     model: Generates
-    tokens: int = 600
+    tokens: int = 300
     context: bool = True
 
     async def rewrite(self, query: Query) -> tuple[Query, ...]:
         """Original first; alone where there is no history or no usable reply. Raises ModelFault, BudgetSpent."""
         if not query.history:
             return (query,)
-        asked = query if self.context else replace(query, context="")
-        prompt = conversation_prompt(asked, self._latest(query.history))
+        shown = query if self.context else replace(query, context="")
+        prompt = asked(measure_of(self.model), shown, tokens=self.tokens)
         reply = await self.model.generate([Message("user", prompt)], max_tokens=100, stop=("\n",))
         text = parse_rewrite(reply.text)
         if not text or text.casefold() == query.text.casefold():
             return (query,)
         return (query, replace(query, text=text, kind="rewrite", parent=query.text, history=(), context=""))
-
-    def _latest(self, history: Sequence[str]) -> Sequence[str]:
-        """The last whole turns, at least the last one."""
-        measure = measure_of(self.model)
-        start, room = len(history), self.tokens
-        while start > 0:
-            turn = max(0, start - 2)
-            room -= sum(measure.count(text) for text in history[turn:start])
-            if room < 0 and start < len(history):
-                break
-            start = turn
-        return history[start:]

@@ -1,7 +1,8 @@
 """AdaQR (arXiv 2406.10991): a conversational rewriter taught by a few human rewrites, then by what its own rewrites let a reader answer.
 
 Stages, each kept in the run folder and gone on with: sft/ (learn from human rewrites), candidates.jsonl (k rewrites of other turns, sampled),
-rewards.jsonl (`rewriters.answer_reward` of each), pairs.jsonl (those that differ by a margin), and the run itself, DPO from sft/ on."""
+rewards.jsonl (`rewriters.answer_reward` of each), scorer.json (the reward model of `rewriters.best_of`, fitted to them), pairs.jsonl (those
+that differ by a margin), and the run itself, DPO from sft/ on."""
 
 from __future__ import annotations
 
@@ -9,31 +10,36 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
 from litrag.core.errors import BadInput
 from litrag.core.events import Event
 from litrag.core.paths import cache_file
-from litrag.core.protocols import ForcedScoring, Generates
+from litrag.core.protocols import ForcedScoring, Generates, Retriever
 from litrag.core.settings import load_settings
-from litrag.core.store import RequestCache, digest
+from litrag.core.store import RequestCache, digest, place_of
 from litrag.core.sync import all_or_first_error, run
-from litrag.core.types import Message
+from litrag.core.types import Query
 from litrag.corpora import load
 from litrag.corpora.types import Dataset, Topic
 from litrag.exports.records import Record
 from litrag.models.gateway import Gateway
+from litrag.models.measuring import measure_for
 from litrag.retrievers.bm25 import bm25_over
-from litrag.rewriters.answer_reward import AnswerReward, Form, Normalisation, preferences
-from litrag.rewriters.conversational import conversation_prompt, parse_rewrite
+from litrag.rewriters.answer_reward import AnswerReward, Normalisation, preferences
+from litrag.rewriters.best_of import FEATURES, features, sampled
+from litrag.rewriters.conversational import asked
+from litrag.training.choosing import Choice
 from litrag.training.config import TrainConfig
 from litrag.training.kit import Built, Job, train
 from litrag.training.preferences import dpo
+from litrag.training.scoring import pairwise_weights
 
-__all__ = ["AdaqrSettings", "adaqr", "conversations"]
+__all__ = ["AdaqrSettings", "adaqr", "conversations", "reciprocal_ranks"]
 
+_OFFERED: Final = 2  # times as many human rewrites as are learned, where they are chosen
 _AT_ONCE: Final = 16  # turns whose candidates or rewards are in the making
 
 
@@ -46,13 +52,22 @@ class AdaqrSettings(Record):
     k: int = Field(default=3, ge=2, description="Rewrites of a turn.")
     sampling: float = Field(default=1.0, gt=0, description="Temperature they are sampled at.")
     passages: int = Field(default=3, ge=1, description="Passages of a rewrite that the reader reads (AdaQR: 5).")
+    passage_tokens: int = Field(default=150, ge=8, description="Most tokens of each.")
     reader: str = Field(default="", description="Model string of the reader; none: the base.")
     temperature: float = Field(default=1.0, gt=0, description="Of the softmax over retrieval scores.")
     normalisation: Normalisation = Field(default="z", description="Of retrieval scores: z, minmax, none.")
-    reward: Form = Field(default="marginal", description="marginal, or expected-nll as the released code.")
+    reward: Literal["marginal", "expected-nll", "gold-passage"] = Field(
+        default="marginal",
+        description="marginal; expected-nll, as the released code; gold-passage: its reciprocal rank.",
+    )
     margin: float = Field(default=0.001, ge=0, description="Least difference of rewards of a pair.")
     beta: float = Field(default=0.1, gt=0, description="DPO's.")
     context: bool = Field(default=True, description="Whether page title and section are shown.")
+    shuffled: bool = Field(default=False, description="A control: which of a pair is the better one, by chance.")
+    like: str = Field(default="", description="Run folder of another such training whose first two stages are shared.")
+    choose: Choice = Field(
+        default="", description="Human rewrites by effort or influence, of twice as many; none: by hash."
+    )
 
 
 def adaqr(job: Job) -> Built:
@@ -62,11 +77,13 @@ def adaqr(job: Job) -> Built:
     base = config.base_model
     data = load(config.dataset)
     human, judged = _parted(data, own)
-    learned = _supervised(job, base, human, own)
     folder = job.run.folder
-    candidates = _stage(folder / "candidates.jsonl", lambda: run(_candidates(job, learned, judged, own)))
+    first = Path(own.like).expanduser() if own.like else folder
+    learned = _supervised(job, first, base, human, own)
+    candidates = _stage(first / "candidates.jsonl", lambda: run(_candidates(job, learned, judged, own)))
     rewards = _stage(folder / "rewards.jsonl", lambda: run(_rewards(job, base, data, judged, candidates, own)))
-    pairs = _stage(folder / "pairs.jsonl", lambda: _pairs(judged, candidates, rewards, own))
+    _scorer(job, judged, candidates, rewards, own)
+    pairs = _stage(folder / "pairs.jsonl", lambda: _pairs(base, judged, candidates, rewards, own))
     if not pairs:
         raise BadInput(
             f"{config.dataset}: no two rewrites of a turn differ by {own.margin}; sample hotter, or more turns"
@@ -94,24 +111,28 @@ def _parted(data: Dataset, own: AdaqrSettings) -> tuple[list[Topic], list[Topic]
     pages: dict[str, list[Topic]] = {}
     for topic in turns:
         pages.setdefault(topic.group, []).append(topic)
+    wanted = own.sft_turns * (_OFFERED if own.choose else 1)
     human: list[Topic] = []
     judged: list[Topic] = []
     for page in pages.values():
-        (human if len(human) < own.sft_turns else judged).extend(page)
+        (human if len(human) < wanted else judged).extend(page)
     if not judged:
         raise BadInput(f"data set {data.name}: {len(human)} turns are all learned from; lower sft_turns")
-    return human[: own.sft_turns], judged[: own.turns]
+    return human[:wanted], judged[: own.turns]
 
 
-def _asked(topic: Topic, own: AdaqrSettings) -> str:
-    query = topic.query if own.context else replace(topic.query, context="")
-    return conversation_prompt(query, query.history[-6:])
+def _shown(topic: Topic, own: AdaqrSettings) -> Query:
+    return topic.query if own.context else replace(topic.query, context="")
 
 
-def _supervised(job: Job, base: str, turns: Sequence[Topic], own: AdaqrSettings) -> str:
+def _asked(base: str, topic: Topic, own: AdaqrSettings) -> str:
+    return asked(measure_for(base), _shown(topic, own))
+
+
+def _supervised(job: Job, folder: Path, base: str, turns: Sequence[Topic], own: AdaqrSettings) -> str:
     """The model string of the first stage."""
-    examples = job.run.folder / "sft.jsonl"
-    _stage(examples, lambda: [{"prompt": _asked(t, own), "completion": str(t.facts["rewrite"])} for t in turns])
+    examples = folder / "sft.jsonl"
+    _stage(examples, lambda: [{"prompt": _asked(base, t, own), "completion": str(t.facts["rewrite"])} for t in turns])
     config = TrainConfig(
         **{
             **job.config.model_dump(include={"seed", "batch_size", "max_length", "lora_r", "lora_alpha", "device"}),
@@ -121,9 +142,10 @@ def _supervised(job: Job, base: str, turns: Sequence[Topic], own: AdaqrSettings)
             "max_steps": own.sft_steps,
             "learning_rate": 1e-3,
             "held_out": 0.0,
+            "own": {"choose": own.choose, "share": 1 / _OFFERED} if own.choose else {},
         }
     )
-    return train(config, job.run.folder / "sft", resume=True, listen=job.listen).model
+    return train(config, folder / "sft", resume=True, listen=job.listen).model
 
 
 async def _candidates(job: Job, model: str, turns: Sequence[Topic], own: AdaqrSettings) -> list[dict[str, Any]]:
@@ -132,11 +154,7 @@ async def _candidates(job: Job, model: str, turns: Sequence[Topic], own: AdaqrSe
     writer = gateway.resolve("rewrite", needs=Generates)
 
     async def one(topic: Topic) -> dict[str, Any]:
-        reply = await writer.generate(
-            [Message("user", _asked(topic, own))], n=own.k, temperature=own.sampling, max_tokens=64, stop=("\n",)
-        )
-        texts = dict.fromkeys(text for text in map(parse_rewrite, reply.texts) if text)
-        return {"id": topic.id, "texts": list(texts)}
+        return {"id": topic.id, "texts": await sampled(writer, _shown(topic, own), k=own.k, temperature=own.sampling)}
 
     return await _each(job, "candidates", turns, one, gateway)
 
@@ -150,24 +168,40 @@ async def _rewards(
     own: AdaqrSettings,
 ) -> list[dict[str, Any]]:
     gateway = _gateway(own.reader or base, job.config.seed)
-    reward = AnswerReward(
-        gateway.resolve("rewrite", needs=ForcedScoring),
-        bm25_over(data.corpus()),
-        k=own.passages,
-        temperature=own.temperature,
-        normalisation=own.normalisation,
-        form=own.reward,
-    )
+    found = bm25_over(data.corpus())
     texts = {row["id"]: row["texts"] for row in candidates}
+    reward = None
+    if own.reward != "gold-passage":
+        reader = gateway.resolve("rewrite", needs=ForcedScoring)
+        reward = AnswerReward(
+            reader,
+            found,
+            k=own.passages,
+            temperature=own.temperature,
+            normalisation=own.normalisation,
+            form=own.reward,
+            tokens=own.passage_tokens,
+        )
 
     async def one(topic: Topic) -> dict[str, Any]:
-        found = await reward.of(topic.query, texts[topic.id], topic.answers[0]) if texts[topic.id] else ()
-        return {"id": topic.id, "rewards": [max(value, -1e9) for value in found]}
+        if reward is None:
+            values = await reciprocal_ranks(found, topic, texts[topic.id])
+        else:
+            values = await reward.of(topic.query, texts[topic.id], topic.answers[0]) if texts[topic.id] else ()
+        return {"id": topic.id, "rewards": [max(value, -1e9) for value in values]}
 
     return await _each(job, "rewards", turns, one, gateway)
 
 
+async def reciprocal_ranks(retriever: Retriever, topic: Topic, texts: Sequence[str], k: int = 100) -> tuple[float, ...]:
+    """Of each rewrite of a topic's question 1 / rank of its first relevant passage among `k`, 0 where it finds none."""
+    rankings = await retriever.retrieve([replace(topic.query, text=text) for text in texts], k) if texts else ()
+    ranks = [next((r for r, n in enumerate(ranking.ids, 1) if topic.relevant.get(n, 0) > 0), 0) for ranking in rankings]
+    return tuple(1 / rank if rank else 0.0 for rank in ranks)
+
+
 def _pairs(
+    base: str,
     turns: Sequence[Topic],
     candidates: Sequence[Mapping[str, Any]],
     rewards: Sequence[Mapping[str, Any]],
@@ -177,8 +211,27 @@ def _pairs(
     for topic, said, judged in zip(turns, candidates, rewards, strict=True):
         for pair in preferences(said["texts"], judged["rewards"], margin=own.margin):
             chosen, rejected = said["texts"][pair.chosen], said["texts"][pair.rejected]
-            found.append({"prompt": _asked(topic, own), "chosen": chosen, "rejected": rejected})
+            if own.shuffled and place_of(f"{topic.id} {chosen} {rejected}") < 0.5:
+                chosen, rejected = rejected, chosen
+            found.append({"prompt": _asked(base, topic, own), "chosen": chosen, "rejected": rejected})
     return found
+
+
+def _scorer(
+    job: Job,
+    turns: Sequence[Topic],
+    candidates: Sequence[Mapping[str, Any]],
+    rewards: Sequence[Mapping[str, Any]],
+    own: AdaqrSettings,
+) -> None:
+    """Fits the reward model of best-of-K to pairs; where none differ, none is written."""
+    gaps = []
+    for topic, said, judged in zip(turns, candidates, rewards, strict=True):
+        rows = features(_shown(topic, own), said["texts"])
+        pairs = preferences(said["texts"], judged["rewards"], margin=own.margin)
+        gaps += [[a - b for a, b in zip(rows[p.chosen], rows[p.rejected], strict=True)] for p in pairs]
+    if gaps:
+        job.run.write("scorer.json", json.dumps(pairwise_weights(gaps, FEATURES), indent=1) + "\n")
 
 
 async def _each(

@@ -10,18 +10,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import Field
+
 from litrag.core.errors import BadInput
 from litrag.core.events import Event
 from litrag.core.store import place_of
 from litrag.core.types import Message
+from litrag.exports.records import Record
 from litrag.models.local_prompts import PromptCoder
+from litrag.training.choosing import Choice, chosen
 from litrag.training.examples import rows
 from litrag.training.kit import Built, Job
 from litrag.training.tuning import load_tuned
 
-__all__ = ["Example", "encoded", "read_examples", "sft"]
+__all__ = ["Example", "SftSettings", "encoded", "read_examples", "sft"]
 
 _IGNORED: Final = -100  # the label that torch's cross entropy leaves out
+
+
+class SftSettings(Record):
+    """The recipe's own settings (--set)."""
+
+    choose: Choice = Field(default="", description="Examples by effort or influence of their gradients; none: all.")
+    share: float = Field(default=0.5, gt=0, le=1, description="The share that is then learned from.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +54,7 @@ def sft(job: Job) -> Built:
     message being the assistant's. Raises BadInput, ModelUnavailable."""
     from transformers import Trainer
 
-    config = job.config
+    config, own = job.config, job.config.of(SftSettings)
     examples = list(read_examples(Path(config.dataset), job))
     tuned = load_tuned(config)
     coder = PromptCoder(tuned.loaded.tokenizer)
@@ -57,12 +68,17 @@ def sft(job: Job) -> Built:
         job.listen(Event("train", f"{long} examples longer than {config.max_length} tokens are left out", "warning"))
     if not learned:
         raise BadInput(f"{config.dataset}: no example of at most {config.max_length} tokens to learn from")
+    padding = _Padding(end or 0)
+    if own.choose:
+        job.listen(Event("train", f"{own.choose} of {len(learned)} examples"))
+        places = chosen(tuned.model, learned, own.choose, round(own.share * len(learned)) or 1, padding)
+        learned = [learned[place] for place in places]
     trainer = Trainer(
         model=tuned.model,
         args=job.arguments(remove_unused_columns=False, prediction_loss_only=True, label_names=["labels"]),
         train_dataset=learned,
         eval_dataset=held or None,
-        data_collator=_Padding(end or 0),
+        data_collator=padding,
     )
     facts = {"learned": len(learned), "held_out": len(held), "too_long": long}
     return Built(trainer, tuned.save, tuned.adapts, bool(held), facts)

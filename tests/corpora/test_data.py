@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from fakes.beir import write_beir
 
 from litrag.core.errors import BadInput, EnvironmentFault, UnknownName
 from litrag.corpora import load
+from litrag.retrievers.bm25 import bm25_over
 
 
 def lines(path: Path, *rows: Any) -> None:
@@ -141,6 +143,39 @@ def test_unknown_sets_missing_data_and_broken_lines_are_one_line(
         load(str(folder))
 
 
+async def test_windows_of_answers_and_the_same_without_the_turns_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LITRAG_DATA", str(tmp_path))
+    told = ["tides", "snails", "I don't know.", "storms", "dunes", "reeds"]
+    said: list[str] = ["Bay", "Survey"]
+    turns = []
+    for number, answer in enumerate([*told, "unheard"], start=1):
+        row = {"History": list(said), "Question": f"q{number}", "Rewrite": f"r{number}"}
+        turns.append({"QuAC_dialog_id": "d", "Question_no": number, **row})
+        said += [f"q{number}", answer]
+    lines(tmp_path / "canard" / "dev.jsonl", *turns)
+    whole, left = load("canard-windows"), load("canard-unanswered")
+    windows = {document.id: document.text for document in whole.corpus()}
+    assert sorted(windows.values()) == [
+        "Bay, Survey\nsnails storms dunes".replace("snails storms dunes", text)
+        for text in ("storms dunes reeds", "tides snails storms")
+    ], "three after three, the last three where some are left over"
+    by_answer = {topic.answers[0]: topic for topic in whole.topics}
+    assert set(by_answer) == {"tides", "snails", "storms", "dunes", "reeds"}, "what nobody knows has no passage"
+    assert len(by_answer["storms"].relevant) == 2
+    assert [t.id for t in whole.topics] == [t.id for t in left.topics], "both conditions ask the same"
+    retriever = bm25_over(left.corpus())
+    for topic in left.topics:
+        (own,) = topic.answers
+        (ranking,) = await retriever.retrieve([replace(topic.query, text="bay survey " + " ".join(told))], 10)
+        found = {hit.document.id: hit.document.text for hit in ranking.hits}
+        assert set(topic.relevant) <= set(found)
+        assert not any(own in text.split() for text in found.values()), "the answer stands nowhere"
+        others = {name for name in windows if own not in windows[name].split()}
+        assert set(found) == others | set(topic.relevant), "of other turns the windows as they are, no rests"
+
+
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("spec", "topics", "documents"),
@@ -153,6 +188,8 @@ def test_unknown_sets_missing_data_and_broken_lines_are_one_line(
         ("hotpotqa", 600, 13_179),
         ("musique", 100, None),
         ("canard", 2_940, None),
+        ("canard-windows", 2_487, None),
+        ("canard-unanswered", 2_487, None),
         ("scholarqa-multi", 72, None),
     ],
 )
@@ -167,7 +204,7 @@ def test_the_real_sets_are_whole(data_dir: Path, spec: str, topics: int, documen
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("name", ["acl", "canard", "hotpotqa", "musique", "scholarqa-multi"])
+@pytest.mark.parametrize("name", ["acl", "canard", "canard-unanswered", "hotpotqa", "musique", "scholarqa-multi"])
 def test_train_and_test_share_no_group_and_are_the_whole(data_dir: Path, name: str) -> None:
     parts = [load(f"{name}:{part}").topics for part in ("train", "test", "all")]
     groups = [{topic.group for topic in part} for part in parts]

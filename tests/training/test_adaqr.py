@@ -11,6 +11,7 @@ import pytest
 
 from litrag.core.errors import BadInput
 from litrag.corpora import load
+from litrag.rewriters.best_of import FEATURES
 from litrag.training.adaqr import AdaqrSettings, _parted, conversations
 from litrag.training.config import TrainConfig
 from litrag.training.kit import train
@@ -94,10 +95,43 @@ def test_every_stage_leaves_its_file_and_a_second_call_goes_on(
     assert all(reward <= 0 for row in rows["rewards.jsonl"] for reward in row["rewards"]), "log-probabilities"
     assert result.facts["pairs"] == len(rows["pairs.jsonl"]) > 0
     kept = {name: (out / name).stat().st_mtime_ns for name in stages}
+    weights = json.loads((out / "scorer.json").read_text())
+    assert set(weights) == set(FEATURES)
     (out / "training.json").unlink()
     again = trained(model, folder, out)
     assert again.facts["pairs"] == result.facts["pairs"]
     assert kept == {name: (out / name).stat().st_mtime_ns for name in stages}, "what was made is not made again"
+
+
+def test_a_variant_shares_the_first_stages_and_differs_in_its_own(
+    model: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("litrag.training.adaqr._candidates", some)
+    folder, first = talks(tmp_path / "talks"), tmp_path / "first"
+    trained(model, folder, first)
+    pairs = lambda out: [json.loads(line) for line in (out / "pairs.jsonl").read_text().splitlines()]  # noqa: E731
+    made = {}
+    for name, own in (("gold", {"reward": "gold-passage"}), ("chance", {"shuffled": True}), ("again", {})):
+        trained(model, folder, tmp_path / name, like=str(first), **own)
+        assert not (tmp_path / name / "candidates.jsonl").exists()
+        assert not (tmp_path / name / "sft").exists()
+        made[name] = pairs(tmp_path / name)
+    assert made["again"] == pairs(first)
+    flipped = [
+        (a["chosen"] == b["rejected"], a["chosen"] == b["chosen"])
+        for a, b in zip(made["chance"], pairs(first), strict=True)
+    ]
+    assert {(True, False), (False, True)} == set(flipped), "some are turned, some stay"
+    rewards = [json.loads(line)["rewards"] for line in (tmp_path / "gold" / "rewards.jsonl").read_text().splitlines()]
+    assert all(0 <= value <= 1 for row in rewards for value in row)
+    assert all(row[0] == max(row) for row in rewards), "the human rewrite finds its passage"
+
+
+def test_twice_as_many_human_rewrites_are_offered_where_they_are_chosen(tmp_path: Path) -> None:
+    data = load(f"canard={talks(tmp_path / 'talks')}:all")
+    human, judged = _parted(data, AdaqrSettings(sft_turns=4, choose="effort"))
+    assert len(human) == 8
+    assert not {topic.group for topic in human} & {topic.group for topic in judged}
 
 
 def test_a_model_whose_rewrites_are_all_alike_is_told(model: Path, tmp_path: Path, home: Path) -> None:

@@ -1,0 +1,188 @@
+"""The rows of `litrag eval rewrite`: each a function from the bench to ways of asking, one a seed.
+
+Class given: texts that the data set brings, no model. Class b: a model as it came. Class c: trained here, on other pages. Class control: what
+a row has to beat to be worth anything, and upper bounds that know the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+
+from litrag.core import registry
+from litrag.core.protocols import ForcedScoring, Generates
+from litrag.core.types import Query
+from litrag.corpora.types import Topic
+from litrag.evals.rewrite_bench import SEEDS, Ask, RewriteBench, Row
+from litrag.models.chat import ChatModel
+from litrag.models.counting import Tally
+from litrag.rewriters import REWRITERS
+from litrag.rewriters.answer_reward import AnswerReward
+from litrag.rewriters.best_of import RewriteScorer, sampled
+from litrag.rewriters.conversational import SelfContained
+
+__all__ = ["ROWS"]
+
+_K: Final = 3
+# AdaQR at a size that two cores do in half an hour a seed
+_ADAQR: Final[Mapping[str, Any]] = {
+    "max_steps": 60,
+    "own": {"sft_turns": 200, "sft_steps": 40, "turns": 200, "k": _K, "passages": 3, "passage_tokens": 100},
+}
+Pick = Callable[[RewriteBench, Mapping[str, Any], Topic, Sequence[str]], Any]
+
+
+def _given(text: Callable[[Topic], str]) -> Callable[[RewriteBench], Sequence[Ask]]:
+    """A text that needs no model."""
+
+    async def ask(topic: Topic, tally: Tally) -> Sequence[Query]:
+        return [replace(topic.query, text=text(topic), parent=topic.query.text)]
+
+    return lambda bench: [ask]
+
+
+def _context(topic: Topic) -> str:
+    return " ".join((topic.query.context, topic.query.text))
+
+
+def _settings(seed: int, **own: Any) -> dict[str, Any]:
+    return {**_ADAQR, "seed": seed, "own": {**_ADAQR["own"], **own}}
+
+
+def _rewriting(model: ChatModel, *, context: bool) -> Ask:
+    """The rewrite alone; the original where there is none."""
+
+    async def ask(topic: Topic, tally: Tally) -> Sequence[Query]:
+        found = await SelfContained(model.through(tally.around), context=context).rewrite(topic.query)
+        return found[-1:]
+
+    return ask
+
+
+def _untrained(bench: RewriteBench, *, context: bool = True) -> Sequence[Ask]:
+    return [_rewriting(bench.model(bench.base, Generates), context=context)]
+
+
+def _supervised(bench: RewriteBench, *, context: bool = True, **own: Any) -> Sequence[Ask]:
+    """The first stage of each seed's training."""
+    return [_rewriting(bench.model(_sft(bench, seed, context), Generates), context=context) for seed in SEEDS]
+
+
+def _sft(bench: RewriteBench, seed: int, context: bool = True) -> str:
+    _, folder = bench.trained(_settings(seed, context=context))
+    base = bench.base.removeprefix("local/")
+    return f"local/{base}+{folder / 'sft' / 'model'}"
+
+
+def _adaqr(bench: RewriteBench, *, context: bool = True, **own: Any) -> Sequence[Ask]:
+    """Both stages. A variant shares the first stage and the candidates of the plain training of its seed."""
+    asks = []
+    for seed in SEEDS:
+        model, folder = bench.trained(_settings(seed, context=context))
+        if own:
+            model, _ = bench.trained(_settings(seed, context=context, like=str(folder), **own))
+        asks.append(_rewriting(bench.model(model, Generates), context=context))
+    return asks
+
+
+def _best(pick: Pick, bench: RewriteBench) -> Sequence[Ask]:
+    """One of K rewrites that the first stage samples."""
+    return [_picking(pick, bench, seed) for seed in SEEDS]
+
+
+def _picking(pick: Pick, bench: RewriteBench, seed: int) -> Ask:
+    model = bench.model(_sft(bench, seed), Generates, seed)
+    facts = {"seed": seed, "folder": bench.trained(_settings(seed))[1]}
+
+    async def ask(topic: Topic, tally: Tally) -> Sequence[Query]:
+        if not topic.query.history:
+            return [topic.query]
+        texts = await sampled(model.through(tally.around), topic.query, k=_K, temperature=1.0)
+        if not texts:
+            return [topic.query]
+        text = await pick(bench, {**facts, "tally": tally}, topic, texts)
+        return [replace(topic.query, text=text, parent=topic.query.text)]
+
+    return ask
+
+
+async def _learned(bench: RewriteBench, facts: Mapping[str, Any], topic: Topic, texts: Sequence[str]) -> str:
+    """What the reward model likes best (AdaRewriter's form)."""
+    values = RewriteScorer.load(facts["folder"] / "scorer.json").scores(topic.query, texts)
+    return texts[max(range(len(texts)), key=lambda place: values[place])]
+
+
+async def _retrieved(bench: RewriteBench, facts: Mapping[str, Any], topic: Topic, texts: Sequence[str]) -> str:
+    """What finds the best-scored passage."""
+    rankings = await bench.retriever.retrieve([replace(topic.query, text=text) for text in texts], 1)
+    scores = [ranking.hits[0].scores[-1].value if ranking.hits else 0.0 for ranking in rankings]
+    return texts[max(range(len(texts)), key=lambda place: scores[place])]
+
+
+async def _one(bench: RewriteBench, facts: Mapping[str, Any], topic: Topic, texts: Sequence[str]) -> str:
+    """The first: a single sample."""
+    return texts[0]
+
+
+async def _knowing(bench: RewriteBench, facts: Mapping[str, Any], topic: Topic, texts: Sequence[str]) -> str:
+    """The best by AdaQR's reward, which reads the answer: an upper bound."""
+    reader = bench.model(bench.base, ForcedScoring).through(facts["tally"].around)
+    own = _ADAQR["own"]
+    reward = AnswerReward(reader, bench.retriever, k=own["passages"], tokens=own["passage_tokens"])
+    values = await reward.of(topic.query, texts, topic.answers[0])
+    return texts[max(range(len(texts)), key=lambda place: values[place])]
+
+
+def _by_rewriter(name: str, bench: RewriteBench) -> Sequence[Ask]:
+    """Any rewriter by its id; what it gives beside the original."""
+    maker: Any = registry.find("rewriter", REWRITERS, name)
+    needs = getattr(maker, "needs", None)
+    model = bench.model(bench.base, needs) if needs else None
+
+    async def ask(topic: Topic, tally: Tally) -> Sequence[Query]:
+        rewriter = maker(model.through(tally.around)) if model else maker()
+        found = await rewriter.rewrite(topic.query)
+        return [query for query in found if query.text != topic.query.text]
+
+    return [ask]
+
+
+def _both(name: str) -> tuple[Row, Row]:
+    """A rewriter's queries alone, and fused with the original."""
+    ask = partial(_by_rewriter, name)
+    group = "b" if getattr(registry.find("rewriter", REWRITERS, name), "needs", None) else "given"
+    return Row(name, ask, group), Row(f"{name}-fused", ask, group, original=2.0)
+
+
+def _trained_row(name: str, asks: Callable[[RewriteBench], Sequence[Ask]], group: str = "c", **own: Any) -> Row:
+    return Row(name, asks, group, settings={"trained": [_settings(seed, **own) for seed in SEEDS]})
+
+
+ROWS: Final[Mapping[str, Row]] = {
+    row.name: row
+    for row in (
+        Row("original", _given(lambda topic: topic.query.text), "given"),
+        Row("history", _given(lambda topic: " ".join((*topic.query.history, topic.query.text))), "given"),
+        Row("context", _given(_context), "given"),
+        Row("human", _given(lambda topic: str(topic.facts.get("rewrite") or topic.query.text)), "given"),
+        Row("untrained", _untrained, "b"),
+        Row("untrained-bare", partial(_untrained, context=False), "b"),
+        _trained_row("sft", _supervised),
+        _trained_row("sft-bare", partial(_supervised, context=False), context=False),
+        _trained_row("adaqr", _adaqr),
+        _trained_row("adaqr-bare", partial(_adaqr, context=False), context=False),
+        _trained_row("adaqr-shuffled", partial(_adaqr, shuffled=True), "control", shuffled=True),
+        _trained_row("adaqr-gold", partial(_adaqr, reward="gold-passage"), "control", reward="gold-passage"),
+        _trained_row("adaqr-expected", partial(_adaqr, reward="expected-nll"), reward="expected-nll"),
+        _trained_row("best-of", partial(_best, _learned)),
+        _trained_row("best-of-retrieval", partial(_best, _retrieved), "control"),
+        _trained_row("one-sample", partial(_best, _one), "control"),
+        _trained_row("best-of-answer", partial(_best, _knowing), "control"),
+        *_both("statistical"),
+        *_both("keywords"),
+        *_both("hyde"),
+        *_both("step-back"),
+        *_both("decompose"),
+    )
+}

@@ -1,0 +1,30 @@
+"""Trainings that rows of a table need: made once, kept under the user's data folder, shared by rows that ask for the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from litrag.core.paths import home
+from litrag.core.store import digest
+from litrag.corpora import load
+from litrag.training import defaults_of
+from litrag.training.config import TrainConfig
+from litrag.training.kit import train
+
+__all__ = ["trained"]
+
+
+def trained(recipe: str, dataset: str, base: str, settings: Mapping[str, Any]) -> tuple[str, Path]:
+    """The model string and the run folder of a training from `base` on a data set (several joined by "+"), nothing held out. `settings` are
+    `TrainConfig`'s, the recipe's own under "own". Raises what a training raises."""
+    from filelock import FileLock
+
+    values = {**defaults_of(recipe), "base": base, "held_out": 0.0, **settings}
+    config = TrainConfig(recipe=recipe, dataset=dataset, **values)
+    topics = [load(spec).fingerprint for spec in dataset.split("+")]
+    folder = home() / "evals" / f"{recipe}-{digest([config.model_dump(mode='json'), topics])[:16]}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):  # rows that share it may run side by side
+        return train(config, folder, resume=True).model, folder
