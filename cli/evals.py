@@ -20,7 +20,9 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="What to measure: retrieval, rerank, coherence.")],
+    task: Annotated[
+        str, typer.Argument(metavar="TASK", help="What to measure: retrieval, rerank, rewrite, ambiguity, coherence.")
+    ],
     dataset: Annotated[
         str,
         typer.Option(

@@ -19,6 +19,7 @@ Loader = Callable[[Path, str], Dataset]
 DATASETS: Final = {
     "scifact": ("scifact", "litrag.corpora.ranking:scifact"),
     "acl": ("acl", "litrag.corpora.ranking:acl"),
+    "acl-keyphrases": ("acl", "litrag.corpora.ranking:acl_keyphrases"),
     "trec-dl": ("trec_dl", "litrag.corpora.ranking:trec_dl"),
     "trec-dl19": ("trec_dl", "litrag.corpora.ranking:trec_dl19"),
     "trec-dl20": ("trec_dl", "litrag.corpora.ranking:trec_dl20"),

@@ -10,15 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from litrag.core.keyphrases import keyphrases
+from litrag.core.store import place_of
 from litrag.core.types import Document, Hit, Query, Ranking, Score
 from litrag.corpora.files import rows
 from litrag.corpora.parts import file_in, taken
 from litrag.corpora.trec import read_qrels
 from litrag.corpora.types import Dataset, Topic
 
-__all__ = ["acl", "acl_topics", "scifact", "trec_dl", "trec_dl19", "trec_dl20"]
+__all__ = ["acl", "acl_keyphrases", "acl_topics", "scifact", "trec_dl", "trec_dl19", "trec_dl20"]
 
 _ACL_TEST_YEAR: Final = 2019
+_OTHERS: Final = 0.25  # share of papers that nobody cites, in the pool of keyphrases
 
 
 def scifact(folder: Path, split: str) -> Dataset:
@@ -75,6 +78,24 @@ def acl_topics(citing: Mapping[str, Mapping[str, Any]], cites: Mapping[str, Sequ
         query = Query(text, before=date(int(paper["year"]) + 1, 1, 1), exclude=frozenset({name}))
         topics.append(Topic(name, query, dict.fromkeys(works, 1), group=name))
     return tuple(topics)
+
+
+def acl_keyphrases(folder: Path, split: str) -> Dataset:
+    """Ambiguous queries for the works that an ACL paper cites: its best keyphrase of one to three words (YAKE over title and abstract) instead of
+    the text. Splits are those of `acl`. The pool is every work that some paper here cites and a quarter of the others, by a hash."""
+    whole = acl(folder, split)
+    path = file_in(folder, "papers.jsonl")
+    cited = {name for row in rows(file_in(folder, "citations.jsonl")) for name in row["cites"]}
+    topics = []
+    for topic in whole.topics:
+        text = topic.query.text.replace("\n", ". ", 1)  # no phrase reaches from the title into the abstract
+        if phrase := next(iter(keyphrases(text, 1)), ""):
+            topics.append(replace(topic, query=replace(topic.query, text=phrase)))
+
+    def corpus() -> Iterator[Document]:
+        return (d for d in _papers(path) if d.id in cited or place_of(d.id) < _OTHERS)
+
+    return Dataset("acl-keyphrases", whole.split, tuple(topics), corpus)
 
 
 def trec_dl19(folder: Path, split: str) -> Dataset:

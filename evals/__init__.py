@@ -10,5 +10,6 @@ EVALS: Final = {
     "retrieval": "litrag.evals.retrieval:RETRIEVAL",
     "rerank": "litrag.evals.rerank:RERANK",
     "rewrite": "litrag.evals.rewrite:REWRITE",
+    "ambiguity": "litrag.evals.ambiguity:AMBIGUITY",
     "coherence": "litrag.evals.coherence:COHERENCE",
 }

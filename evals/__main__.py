@@ -67,6 +67,10 @@ TABLES: Final = {
     "rerank-trec-dl19": ("rerank", EvalOptions("trec-dl19", _UNLEARNED)),
     "rerank-trec-dl20": ("rerank", EvalOptions("trec-dl20", _UNLEARNED)),
     "rerank-trec-dl-encoders": ("rerank", EvalOptions("trec-dl", ("bm25", "similarity"))),
+    "rewrite-canard-given": ("rewrite", EvalOptions("canard-unanswered:test", ("history", "context", "human"))),
+    "rewrite-canard-windows-given": ("rewrite", EvalOptions("canard-windows:test", ("history", "context", "human"))),
+    "rewrite-acl": ("rewrite", EvalOptions("acl:test", ("statistical", "statistical-fused"))),
+    "ambiguity": ("ambiguity", EvalOptions(methods=("rules", "few-words", "leans"))),
     "coherence-acl": ("coherence", EvalOptions("acl", n=200)),
 }
 _BLOCK: Final = re.compile(r"(<!-- results: ([\w-]+)(?: ([\w@, ()=-]+))? -->\n).*?(<!-- end -->)", re.DOTALL)

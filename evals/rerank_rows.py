@@ -124,7 +124,7 @@ _LIKELIHOODS: Final = (
     {
         "seed": 0,
         "batch_size": 4,
-        "max_steps": 80,
+        "max_steps": 40,
         "own": {"form": "likelihood", "group": 6, "tokens": 100, "temperature": 0.2},
     },
 )

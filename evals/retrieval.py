@@ -24,6 +24,7 @@ __all__ = ["MEASURES", "METHODS", "RETRIEVAL", "Retrieval", "written_runs"]
 
 _ROWS: Final = "litrag.evals.retrieval_rows"
 _CITED: Final = "litrag.evals.citation_rows"
+_CAR: Final = "litrag.evals.car_rows"
 METHODS: Final = {
     "bm25": f"{_ROWS}:bm25",
     "dense": f"{_ROWS}:dense",
@@ -49,6 +50,12 @@ METHODS: Final = {
     "dense-pruned": f"{_CITED}:dense_pruned",
     "dense-lexical": f"{_CITED}:dense_lexical",
     "dense-lora": f"{_CITED}:dense_lora",
+    "car": f"{_CAR}:car",
+    "car-written": f"{_CAR}:car_written",
+    "car-originals": f"{_CAR}:car_originals",
+    "car-terms": f"{_CAR}:car_terms",
+    "car-random": f"{_CAR}:car_random",
+    "car-alone": f"{_CAR}:car_alone",
 }
 MEASURES: Final = ("nDCG@10", "R@10", "R@20", "R@50", "R@100", "R@500", "RR", "AP", "P@10")
 

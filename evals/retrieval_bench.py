@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from statistics import fmean
 from typing import Any, Final, Protocol
 
 from litrag.core.errors import BadInput
@@ -115,7 +116,11 @@ class Bench:
 
     def ranking(self, name: str, ranker: Callable[[], Ranker], **settings: Any) -> System:
         """A row from what builds a ranker."""
-        return System(name, lambda: _Searching(self, ranker()), settings)
+        return System(name, lambda: _Searching(self, (ranker(),)), settings)
+
+    def seeded(self, name: str, retrievers: Callable[[], Sequence[Retriever]], **settings: Any) -> System:
+        """A row whose metrics are means over retrievers that differ in their seed; it keeps the first one's ranking."""
+        return System(name, lambda: _Searching(self, tuple(map(_Plain, retrievers()))), settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +150,10 @@ class _Plain:
 @dataclass(frozen=True, slots=True)
 class _Searching:
     bench: Bench
-    ranker: Ranker
+    rankers: Sequence[Ranker]
 
     async def answer(self, topic: Topic) -> Answer:
-        found = await self.ranker.rank(topic.query, self.bench.k)
-        ids = found.ranking.ids
-        metrics = measures_of(ids, topic.relevant, self.bench.measures)
-        return Answer(metrics, {"searches": 1, **found.counts}, {"ids": list(ids)})
+        found = [await ranker.rank(topic.query, self.bench.k) for ranker in self.rankers]
+        values = [measures_of(each.ranking.ids, topic.relevant, self.bench.measures) for each in found]
+        metrics = {name: fmean(value[name] for value in values) for name in values[0]}
+        return Answer(metrics, {"searches": 1, **found[0].counts}, {"ids": list(found[0].ranking.ids)})

@@ -172,10 +172,37 @@ class CausalRunner:
         return output
 
     def _score(self, rows: Sequence[CausalRow], finished: _Finished) -> None:
+        if len({id(row.prompt) for row in rows}) < len(rows):
+            self._score_shared(rows, finished)
+            return
         kept = max(row.kept for row in rows)
         logits = self._forward([(row.prompt + row.forced)[:-1] for row in rows], kept, cached=False).logits
         for row, own in zip(rows, logits, strict=True):
             row.logprobs = _chosen(own[-len(row.forced) :], row.forced)
+            finished(row)
+
+    def _score_shared(self, rows: Sequence[CausalRow], finished: _Finished) -> None:
+        """The same where rows have a prompt in common: each prompt is computed once."""
+        import torch
+
+        prompts = {id(row.prompt): row.prompt for row in rows}
+        place = {name: i for i, name in enumerate(prompts)}
+        output = self._forward(list(prompts.values()), 1, cached=True)
+        cache = output.past_key_values
+        mask, logits = self._selected([place[id(row.prompt)] for row in rows], cache, output.mask, output.logits)
+        if width := max(len(row.forced) for row in rows) - 1:
+            fed = [row.forced[:-1] for row in rows]
+            ids = torch.tensor([[*f, *([0] * (width - len(f)))] for f in fed], device=self._loaded.device)
+            own = torch.tensor([[1] * len(f) + [0] * (width - len(f)) for f in fed], device=self._loaded.device)
+            mask = torch.cat([mask, own], dim=1)
+            positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -width:]
+            with self._turn:
+                step = self._model(
+                    input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
+                )
+            logits = torch.cat([logits, step.logits], dim=1)
+        for row, values in zip(rows, logits, strict=True):
+            row.logprobs = _chosen(values[: len(row.forced)], row.forced)
             finished(row)
 
     def _next(self, rows: Sequence[CausalRow], finished: _Finished) -> None:

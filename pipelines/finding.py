@@ -19,6 +19,7 @@ from litrag.retrievers.screening import Screened, screen
 from litrag.rewriters.statistical import StatisticalKeywords
 
 __all__ = [
+    "FirstSearch",
     "Selected",
     "cited",
     "finding_nodes",
@@ -89,6 +90,20 @@ async def search(shop: Workshop, state: ReviewState) -> ReviewState:
     if stop != "done":
         update["stop_reason"] = state.get("stop_reason") or stop
     return update
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSearch:
+    """The run's sources as a retriever: a search that the review makes again is not made twice."""
+
+    shop: Workshop
+
+    async def retrieve(self, queries: Sequence[Query], k: int) -> tuple[Ranking, ...]:
+        """One ranking of at most `k` hits a query; nothing where the budget of searches is spent."""
+        agent = OnePass(self.shop.sources, self.shop.recorded_search)
+        found = [(query, await agent.run([query])) for query in queries]
+        rankings = [_pooled(self.shop, query, each.results)[1] for query, each in found]
+        return tuple(replace(ranking, hits=ranking.hits[:k]) for ranking in rankings)
 
 
 def _best(shop: Workshop, query: Query, results: Sequence[str]) -> list[Paper]:

@@ -13,7 +13,7 @@ from litrag.core import registry
 from litrag.core.errors import BadInput
 from litrag.core.options import Option
 from litrag.core.paths import tokens_folder
-from litrag.core.protocols import PairScoring, Reranker, Rewriter, TokenEmbedder
+from litrag.core.protocols import PairScoring, Reranker, Retriever, Rewriter, TokenEmbedder
 from litrag.core.settings import Settings
 from litrag.models.embedding import GatewayEmbedder
 from litrag.models.gateway import Gateway
@@ -90,15 +90,27 @@ def rewriter_id(name: str, gateway: Gateway) -> str:
     return auto_rewriter(gateway) if name == "auto" else name
 
 
-def built_rewriter(name: str, gateway: Gateway, options: Mapping[str, Option] = _NONE) -> Rewriter:
-    """The rewriter of an id, or of "auto", with `options` as its own settings.
+def built_rewriter(
+    name: str, gateway: Gateway, options: Mapping[str, Option] = _NONE, *, retriever: Retriever | None = None
+) -> Rewriter:
+    """The rewriter of an id, or of "auto", with `options` as its own settings; `retriever` is the first search of those that rewrite with what it
+    finds.
 
-    Raises UnknownName, BadInput (options, no model for the role), ModelUnavailable, CapabilityMissing."""
+    Raises UnknownName, BadInput (options, no model for the role, no first search), ModelUnavailable, CapabilityMissing."""
     name = rewriter_id(name, gateway)
     maker: Callable[..., Rewriter] = registry.find("rewriter", REWRITERS, name)
     values = _checked(f"rewriter {name}", maker, options)
+    if getattr(maker, "searches", False):
+        if retriever is None:
+            raise BadInput(
+                f"rewriter {name} rewrites with what a first search finds; use it in `litrag search --rewriter {name}` or a review"
+            )
+        values["retriever"] = retriever
     needs = getattr(maker, "needs", None)
-    return maker(**values) if needs is None else maker(gateway.resolve("rewrite", needs=needs), **values)
+    try:
+        return maker(**values) if needs is None else maker(gateway.resolve("rewrite", needs=needs), **values)
+    except ValueError as error:
+        raise BadInput(f"rewriter {name}: {error}") from error
 
 
 def token_store(embedder: GatewayEmbedder) -> TokenStore:

@@ -81,8 +81,10 @@ class Workshop:
         return rewriter_id(self.settings.rewriter, self.gateway)
 
     def rewriter(self) -> Rewriter:
-        """The rewriter in force."""
-        return built_rewriter(self.settings.rewriter, self.gateway)
+        """The rewriter in force; those that rewrite with what a first search finds search the run's sources."""
+        from litrag.pipelines.finding import FirstSearch
+
+        return built_rewriter(self.settings.rewriter, self.gateway, retriever=FirstSearch(self))
 
     @property
     def reranker_id(self) -> str:

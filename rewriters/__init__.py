@@ -13,6 +13,7 @@ REWRITERS: Final = {
     "hyde": "litrag.rewriters.expansion:HypotheticalPassage",
     "keywords": "litrag.rewriters.keywords:KeywordQueries",
     "statistical": "litrag.rewriters.statistical:StatisticalKeywords",
+    "pseudo-relevant": "litrag.rewriters.contextual:PseudoRelevant",
     "step-back": "litrag.rewriters.expansion:StepBack",
     "none": "litrag.rewriters.statistical:OriginalOnly",
 }

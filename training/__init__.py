@@ -10,20 +10,23 @@ __all__ = ["RECIPES", "defaults_of"]
 RECIPES: Final = {
     "sft": "litrag.training.sft:sft",
     "adaqr": "litrag.training.adaqr:adaqr",
+    "car": "litrag.training.car:car",
     "dpo": "litrag.training.preferences:dpo",
     "retriever": "litrag.training.retriever:retriever",
     "reranker": "litrag.training.reranker:reranker",
 }
+_RETRIEVER: Final[dict[str, Any]] = {
+    "base": "local/all-MiniLM-L6-v2",
+    "tuning": "head",
+    "learning_rate": 1e-3,
+    "max_steps": 60,
+    "batch_size": 64,
+    "save_every": 20,
+}
 # what a recipe means where the user says nothing
 _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
-    "retriever": {
-        "base": "local/all-MiniLM-L6-v2",
-        "tuning": "head",
-        "learning_rate": 1e-3,
-        "max_steps": 60,
-        "batch_size": 64,
-        "save_every": 20,
-    },
+    "retriever": _RETRIEVER,
+    "car": _RETRIEVER,
     "adaqr": {"learning_rate": 1e-4, "max_steps": 100, "batch_size": 4, "warmup_steps": 10, "held_out": 0.0},
     "dpo": {"learning_rate": 1e-4, "max_steps": 100, "batch_size": 4, "warmup_steps": 10},  # AdaQR: 1e-5 at 7B
     "reranker": {

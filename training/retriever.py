@@ -50,6 +50,9 @@ class RetrieverSettings(Record):
     scorer: str = Field(default="local/SmolLM2-135M-Instruct", description="Language model that scores sufficiency.")
     prune: float = Field(default=0.0, ge=0, lt=1, description="Share of the easiest positives left out.")
     lexical: bool = Field(default=False, description="LexSemBridge's gate by the words of the query.")
+    rewrites: str = Field(
+        default="", description="JSON Lines of rewritten queries to learn from, too; the recipe car's."
+    )
 
 
 def retriever(job: Job) -> Built:
@@ -60,7 +63,7 @@ def retriever(job: Job) -> Built:
     base = config.base_model
     if resolve_local(base).kind != "embedding" or resolve_local(base).adapter is not None:
         raise BadInput(f"{base} is no plain embedding model; the recipe retriever starts from one")
-    collection = run(Collection.of(config.dataset, base, job.listen))
+    collection = run(Collection.of(config.dataset, base, job.listen, rewrites=own.rewrites))
     held = [sample for sample in collection.samples if sample.place < config.held_out]
     chosen = [sample for sample in collection.samples if sample.place >= config.held_out]
     learned, hard = run(_selected(chosen, collection, own))

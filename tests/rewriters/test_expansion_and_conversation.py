@@ -11,6 +11,7 @@ from fakes.shell import Shell, failure
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from litrag.core.errors import BadInput
 from litrag.core.registry import find
 from litrag.core.settings import Settings
 from litrag.core.store import RequestCache
@@ -109,13 +110,21 @@ def test_any_reply_is_a_line_or_nothing(reply: str) -> None:
 
 def test_every_rewriter_is_built_by_its_id(home: Path) -> None:
     backend = ScriptedBackend(answer=lambda request: "What moves sand?")
-    for name in REWRITERS:
+    for name in set(REWRITERS) - {"pseudo-relevant"}:
         assert find("rewriter", REWRITERS, name)
         found = rewritten(
             "which storms move the dunes", Settings(model="scripted/m", rewriter=name), {}, backend=backend
         )
         assert found.method == name
         assert found.queries[0].text == "which storms move the dunes"
+
+
+def test_what_needs_a_first_search_says_where_to_have_it(home: Path) -> None:
+    backend = ScriptedBackend(answer=lambda request: "x")
+    with pytest.raises(BadInput, match="litrag search --rewriter pseudo-relevant"):
+        rewritten("dunes", Settings(model="scripted/m", rewriter="pseudo-relevant"), {}, backend=backend)
+    with pytest.raises(BadInput, match="rewriter best-of: k 0"):
+        rewritten("dunes", Settings(model="scripted/m", rewriter="best-of"), {"k": 0}, backend=backend)
 
 
 def test_the_command(tmp_path: Path, home: Path, no_weights: None) -> None:

@@ -1,0 +1,52 @@
+"""Rows of a retrieval table whose retriever has learned from rewritten queries (CAR), over three seeds, and the controls of that: as many steps on
+the originals alone, rewriting with a random document, without one, and without a model. All are asked with queries as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from litrag.core.errors import BadInput
+from litrag.core.protocols import Retriever
+from litrag.corpora import split_of
+from litrag.evals.retrieval_bench import Bench
+from litrag.evals.runner import System
+from litrag.evals.trainings import trained
+from litrag.retrievers.dense import Dense
+
+__all__ = ["VARIANTS", "car", "car_alone", "car_originals", "car_random", "car_terms", "car_written"]
+
+SEEDS: Final = (0, 1, 2)
+# name -> what differs from the recipe's defaults
+VARIANTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "car": {},
+    "car-written": {"form": "write"},
+    "car-originals": {"ambiguous": "none"},
+    "car-terms": {"form": "terms"},
+    "car-random": {"document": "random"},
+    "car-alone": {"form": "write", "document": "none"},
+}
+
+
+def row(name: str, bench: Bench) -> System:
+    """Dense retrieval by the retriever of a variant."""
+    own = dict(VARIANTS[name])
+
+    def build() -> Sequence[Retriever]:
+        body, split = split_of(bench.options.dataset or "scifact")
+        if split == "train":
+            raise BadInput(f"the rows of CAR learn from {body}:train; evaluate another split")
+        base = bench.settings.role_model("embed") or ""
+        models = [trained("car", f"{body}:train", base, {"seed": seed, "own": own})[0] for seed in SEEDS]
+        return [Dense(bench.embedder(model), bench.index, bench.fetch, "dense") for model in models]
+
+    return bench.seeded(name, build, recipe="car", seeds=list(SEEDS), **own)
+
+
+car = partial(row, "car")
+car_written = partial(row, "car-written")
+car_originals = partial(row, "car-originals")
+car_terms = partial(row, "car-terms")
+car_random = partial(row, "car-random")
+car_alone = partial(row, "car-alone")

@@ -1,0 +1,105 @@
+"""CAR: rewrites of ambiguous queries are kept, learned beside the originals, and judged by none of the query's other documents."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes.acl import write_acl
+
+from litrag.core.errors import BadInput
+from litrag.core.events import silent
+from litrag.core.sync import run
+from litrag.corpora import load
+from litrag.training.collection import Collection
+from litrag.training.config import TrainConfig
+from litrag.training.kit import train
+from litrag.training.run import Trained
+
+pytest.importorskip("sentence_transformers")
+
+
+@pytest.fixture
+def acl(tmp_path: Path) -> str:
+    return f"acl={write_acl(tmp_path / 'acl', few_words=True)}"
+
+
+def taught(spec: str, base: Path, folder: Path, **own: Any) -> Trained:
+    config = TrainConfig(
+        recipe="car",
+        base=f"local/{base}",
+        dataset=f"{spec}:train",
+        tuning="head",
+        learning_rate=1e-2,
+        max_steps=2,
+        batch_size=4,
+        held_out=0.0,
+        device="cpu",
+        own=own,
+    )
+    return train(config, folder, resume=True)
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in (folder / "rewrites.jsonl").read_text().splitlines()]
+
+
+def test_terms_are_appended_and_learned_beside_the_originals(
+    acl: str, tiny_embedder: Path, tmp_path: Path, home: Path
+) -> None:
+    plain = taught(acl, tiny_embedder, tmp_path / "plain", ambiguous="none")
+    result = taught(acl, tiny_embedder, tmp_path / "run", form="terms", ambiguous="all", documents=2)
+    made = rows(tmp_path / "run")
+    topics = {topic.id: topic for topic in load(f"{acl}:train").topics}
+    assert rows(tmp_path / "plain") == []
+    assert made
+    assert result.facts["queries"] == plain.facts["queries"] + len(made)
+    for row in made:
+        topic = topics[row["id"]]
+        assert row["document"] in topic.relevant
+        assert row["text"].startswith(topic.query.text.rstrip(" ?."))
+        assert row["text"] != topic.query.text
+    data = run(
+        Collection.of(
+            f"{acl}:train", f"local/{tiny_embedder}", silent, rewrites=str(tmp_path / "run" / "rewrites.jsonl")
+        )
+    )
+    for sample in data.samples[len(topics) :]:
+        (own,) = sample.positives
+        parent = next(s for s in data.samples if s.query.text == sample.query.parent)
+        assert own in parent.positives
+        assert not any(data.allowed(sample)[place] for place in parent.positives if place != own), "no false negatives"
+        assert sample.place == parent.place, "held out with its original"
+
+
+def test_a_random_document_gives_other_words(acl: str, tiny_embedder: Path, tmp_path: Path, home: Path) -> None:
+    taught(acl, tiny_embedder, tmp_path / "own", form="terms", ambiguous="all")
+    taught(acl, tiny_embedder, tmp_path / "random", form="terms", ambiguous="all", document="random")
+    own, other = (
+        {(row["id"], row["document"]): row["text"] for row in rows(tmp_path / name)} for name in ("own", "random")
+    )
+    both = set(own) & set(other)
+    assert both
+    assert any(own[pair] != other[pair] for pair in both)
+
+
+def test_a_language_model_chooses_and_the_stage_is_kept(
+    acl: str, tiny_embedder: Path, tiny_gpt2: Path, tmp_path: Path, home: Path
+) -> None:
+    own = {"ambiguous": "all", "documents": 1, "model": f"local/{tiny_gpt2}"}
+    taught(acl, tiny_embedder, tmp_path / "run", **own)
+    kept = (tmp_path / "run" / "rewrites.jsonl").stat().st_mtime_ns
+    (tmp_path / "run" / "training.json").unlink()
+    taught(acl, tiny_embedder, tmp_path / "run", **own)
+    assert (tmp_path / "run" / "rewrites.jsonl").stat().st_mtime_ns == kept
+
+
+def test_what_cannot_be_is_said(acl: str, tiny_embedder: Path, tmp_path: Path, home: Path) -> None:
+    with pytest.raises(BadInput, match="only form=write does"):
+        taught(acl, tiny_embedder, tmp_path / "run", document="none")
+    wrong = tmp_path / "wrong.jsonl"
+    wrong.write_text('{"id": "nobody", "document": "x", "text": "y"}\n')
+    with pytest.raises(BadInput, match=r"line 1: no rewrite of a topic"):
+        run(Collection.of(f"{acl}:train", f"local/{tiny_embedder}", silent, rewrites=str(wrong)))
