@@ -21,7 +21,10 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     task: Annotated[
-        str, typer.Argument(metavar="TASK", help="What to measure: retrieval, rerank, rewrite, ambiguity, coherence.")
+        str,
+        typer.Argument(
+            metavar="TASK", help="What to measure: retrieval, rerank, rewrite, ambiguity, hotpotqa, musique, coherence."
+        ),
     ],
     dataset: Annotated[
         str,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from litrag.core.store import digest
 from litrag.core.types import Document, Query
@@ -15,10 +15,13 @@ from litrag.corpora.types import Dataset, Topic
 
 __all__ = ["hotpotqa", "musique", "scholarqa_multi"]
 
+_TYPES: Final = ("bridge", "comparison")
+
 
 def hotpotqa(folder: Path, split: str) -> Dataset:
     """HotPotQA (Yang et al., EMNLP 2018), questions over the pool of their distractor paragraphs; relevant are the paragraphs of the
-    supporting facts. `facts`: type, level, supporting_facts [[title, sentence]]. Splits are halves by question."""
+    supporting facts. `facts`: type, level, supporting_facts [[title, sentence]]. Splits are halves by question, and bridge and comparison, the
+    questions of that type."""
     topics = [
         Topic(
             row["_id"],
@@ -30,7 +33,10 @@ def hotpotqa(folder: Path, split: str) -> Dataset:
         )
         for row in rows(file_in(folder, "questions.jsonl"))
     ]
-    return halves("hotpotqa", split, topics, partial(_paragraphs, file_in(folder, "corpus.jsonl")))
+    corpus = partial(_paragraphs, file_in(folder, "corpus.jsonl"))
+    if split in _TYPES:
+        return Dataset("hotpotqa", split, tuple(topic for topic in topics if topic.facts["type"] == split), corpus)
+    return halves("hotpotqa", split, topics, corpus)
 
 
 def musique(folder: Path, split: str) -> Dataset:
@@ -70,7 +76,10 @@ def scholarqa_multi(folder: Path, split: str) -> Dataset:
 
 def _paragraphs(path: Path) -> Iterator[Document]:
     for row in rows(path):
-        yield Document(_wiki_id(row["title"]), row["title"], f"{row['title']}\n{''.join(row['sentences'])}")
+        lines = "\n".join(
+            " ".join(text.split()) for text in row["sentences"]
+        )  # a sentence a line: facts are numbers of them
+        yield Document(_wiki_id(row["title"]), row["title"], f"{row['title']}\n{lines}")
 
 
 def _wiki_id(title: str) -> str:

@@ -11,5 +11,7 @@ EVALS: Final = {
     "rerank": "litrag.evals.rerank:RERANK",
     "rewrite": "litrag.evals.rewrite:REWRITE",
     "ambiguity": "litrag.evals.ambiguity:AMBIGUITY",
+    "hotpotqa": "litrag.evals.questions:HOTPOTQA",
+    "musique": "litrag.evals.questions:MUSIQUE",
     "coherence": "litrag.evals.coherence:COHERENCE",
 }

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from litrag.core.errors import BadInput
-from litrag.evals.significance import bootstrap_interval, holm, paired_difference
+from litrag.evals.significance import bootstrap_interval, holm, paired_differences
 from litrag.exports.records import Record
 
 __all__ = ["Comparison", "Cost", "Metric", "Results", "SystemResult", "compare", "measured", "read_results"]
@@ -100,7 +100,7 @@ def compare(values: Mapping[str, Mapping[str, Sequence[float]]], *, seed: int) -
     for metric in metrics:
         having = [name for name, columns in values.items() if metric in columns]
         pairs = [(a, b) for b, a in combinations(having, 2)]
-        gaps = [paired_difference(values[a][metric], values[b][metric], seed=seed) for a, b in pairs]
+        gaps = paired_differences([(values[a][metric], values[b][metric]) for a, b in pairs], seed=seed)
         corrected = holm([gap.p for gap in gaps])
         found += [
             Comparison(

@@ -41,47 +41,68 @@ class Difference:
 def bootstrap_interval(values: Sequence[float], *, rounds: int = 10_000, seed: int = 0) -> Interval:
     """The mean of values, one a topic, and its percentile interval (Efron and Tibshirani, 1993, chapter 13). Raises ValueError without
     a value."""
-    import numpy as np
-
     if not values:
         raise ValueError("no values to average")
-    sample = np.asarray(values, dtype=float)
-    rng = np.random.default_rng(seed)
-    means = np.concatenate(
-        [
-            sample[rng.integers(0, len(sample), size=(rows, len(sample)))].mean(axis=1)
-            for rows in _blocks(rounds, len(sample))
-        ]
-    )
-    low, high = np.quantile(means, (0.025, 0.975))
-    return Interval(float(sample.mean()), float(low), float(high))
+    (interval,) = _intervals([values], rounds, seed)
+    return interval
 
 
 def permutation_p(gaps: Sequence[float], *, rounds: int = 10_000, seed: int = 0) -> float:
     """Two-sided p of the mean of paired gaps under random sign flips (Smucker et al., CIKM 2007). Up to 13 gaps every flip is counted;
     above, `rounds` are drawn and p is (hits + 1) / (rounds + 1), so never 0. Raises ValueError without a gap."""
-    import numpy as np
-
     if not gaps:
         raise ValueError("no pairs to compare")
-    values = np.asarray(gaps, dtype=float)
-    n = len(values)
-    bar = abs(values.sum()) - 1e-9 * max(1.0, float(np.abs(values).sum()))
-    if n <= _EXACT:
-        signs = 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
-        return float((np.abs(signs @ values) >= bar).mean())
-    rng = np.random.default_rng(seed)
-    hits = sum(int((np.abs(_signs(rng, rows, n) @ values) >= bar).sum()) for rows in _blocks(rounds, n))
-    return (hits + 1) / (rounds + 1)
+    (p,) = _flipped([gaps], rounds, seed)
+    return p
 
 
 def paired_difference(a: Sequence[float], b: Sequence[float], *, rounds: int = 10_000, seed: int = 0) -> Difference:
     """Mean of a - b over pairs, its interval and p. Raises ValueError for sequences of different length or without a pair."""
-    if len(a) != len(b) or not a:
-        raise ValueError(f"{len(a)} and {len(b)} values make no pairs")
-    gaps = [x - y for x, y in zip(a, b, strict=True)]
-    interval = bootstrap_interval(gaps, rounds=rounds, seed=seed)
-    return Difference(interval.value, interval.low, interval.high, permutation_p(gaps, rounds=rounds, seed=seed))
+    (difference,) = paired_differences([(a, b)], rounds=rounds, seed=seed)
+    return difference
+
+
+def paired_differences(
+    pairs: Sequence[tuple[Sequence[float], Sequence[float]]], *, rounds: int = 10_000, seed: int = 0
+) -> list[Difference]:
+    """`paired_difference` of several pairs over the same topics at once: what is drawn is the same for all. Raises ValueError."""
+    for a, b in pairs:
+        if len(a) != len(b) or not a:
+            raise ValueError(f"{len(a)} and {len(b)} values make no pairs")
+    gaps = [[x - y for x, y in zip(a, b, strict=True)] for a, b in pairs]
+    if not gaps:
+        return []
+    ps = _flipped(gaps, rounds, seed)
+    return [Difference(i.value, i.low, i.high, p) for i, p in zip(_intervals(gaps, rounds, seed), ps, strict=True)]
+
+
+def _intervals(columns: Sequence[Sequence[float]], rounds: int, seed: int) -> list[Interval]:
+    import numpy as np
+
+    sample = np.asarray(columns, dtype=float).T
+    n = len(sample)
+    rng = np.random.default_rng(seed)
+    parts = []
+    for rows in _blocks(rounds, n):
+        drawn = rng.integers(0, n, size=(rows, n)) + n * np.arange(rows)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)  # how often a round draws a topic
+        parts.append(counts.astype(float) @ sample / n)
+    low, high = np.quantile(np.concatenate(parts), (0.025, 0.975), axis=0)
+    return [Interval(*map(float, each)) for each in zip(sample.mean(axis=0), low, high, strict=True)]
+
+
+def _flipped(columns: Sequence[Sequence[float]], rounds: int, seed: int) -> list[float]:
+    import numpy as np
+
+    gaps = np.asarray(columns, dtype=float).T
+    n = len(gaps)
+    bar = np.abs(gaps.sum(axis=0)) - 1e-9 * np.maximum(1.0, np.abs(gaps).sum(axis=0))
+    if n <= _EXACT:
+        signs = 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
+        return [float(p) for p in (np.abs(signs @ gaps) >= bar).mean(axis=0)]
+    rng = np.random.default_rng(seed)
+    hits = sum((np.abs(_signs(rng, rows, n) @ gaps) >= bar).sum(axis=0) for rows in _blocks(rounds, n))
+    return [(int(hit) + 1) / (rounds + 1) for hit in np.atleast_1d(hits)]
 
 
 def holm(ps: Sequence[float]) -> tuple[float, ...]:

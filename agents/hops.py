@@ -1,0 +1,122 @@
+"""Next queries without a model.
+
+`Feedback` repeats the question with the text of the best unread-so-far document: the naive hop. `EntityHops` follows names: first those of the
+question that no document read is about (a comparison asks for two), then bridges, names in what was read that the question does not hold,
+asked together with what of the question nothing read has covered yet."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from litrag.agents.entities import WordWeights, content_words, names_in
+from litrag.agents.loop import Next, Notes
+from litrag.core.types import Document
+
+__all__ = ["Bridge", "EntityHops", "Feedback", "bridges", "open_names", "uncovered"]
+
+_NAME_WORDS: Final = 8
+_ENDED: Final = re.compile(r"(?<=[a-z0-9)\]\"”][.!?])\s+(?=[A-Z\"“(])")
+_DATES: Final = frozenset(
+    "january february march april may june july august september october november december monday tuesday wednesday thursday friday saturday "
+    "sunday".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """The question and the beginning of the best document of the last hop, `words` words."""
+
+    words: int = 30
+
+    async def next(self, notes: Notes) -> Next:
+        """None where the last hop read nothing."""
+        read = notes.steps[-1].read
+        if not read:
+            return Next(reason="nothing new")
+        text = " ".join(read[0].document.text.split()[: self.words])
+        return Next(f"{notes.question.text} {text}")
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """A name in what was read that may lead on; `worth` is greater the more the sentence that holds it says of the question."""
+
+    name: str
+    worth: float
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntityHops:
+    """`weight` gives a word's worth (inverse document frequency); unknown words have the greatest. `least` is the worth below which a bridge is not
+    followed, `rare` the worth of a question's name (its rarest word's, over the greatest) below which it is not asked for."""
+
+    weight: WordWeights = field(default_factory=WordWeights)
+    least: float = 0.0
+    rare: float = 0.4
+
+    async def next(self, notes: Notes) -> Next:
+        """A name of the question first, then the best bridge; each asked once."""
+        for name in open_names(notes):
+            if name.casefold() not in notes.asked and self.weight.rarity(content_words(name)) >= self.rare:
+                return Next(name, f"nothing read is about {name}")
+        rest = " ".join(uncovered(notes))
+        for bridge in bridges(notes, self.weight):
+            if bridge.worth < self.least:
+                break
+            if not any(bridge.name.casefold() in asked for asked in notes.asked):
+                return Next(f"{bridge.name} {rest}".strip(), f"{bridge.document} leads to {bridge.name}")
+        return Next(reason="no name left to follow")
+
+
+def open_names(notes: Notes) -> list[str]:
+    """Names of the question that are no title of what was read."""
+    titles = [_plain(document.title) for document in notes.documents]
+    names = [name for name in names_in(notes.question.text) if len(name.split()) <= _NAME_WORDS]
+    return [
+        name for name in names if not any(_plain(name) in title or title in _plain(name) for title in titles if title)
+    ]
+
+
+def uncovered(notes: Notes) -> list[str]:
+    """Words of the question that nothing read holds, in its order."""
+    held = {word for document in notes.documents for word in content_words(document.text)}
+    return list(dict.fromkeys(word for word in content_words(notes.question.text) if word not in held))
+
+
+def bridges(notes: Notes, weight: WordWeights) -> list[Bridge]:
+    """Names in what was read which neither the question nor a title of it holds, best first; dates are none. The worth of a name is the share of the
+    question's weight in its sentence and title, less for documents of low ranks and early hops, times the rarity of what it adds."""
+    asked = set(content_words(notes.question.text))
+    whole = sum(weight[word] for word in asked) or 1.0
+    titles = {_plain(document.title) for document in notes.documents}
+    found: dict[str, Bridge] = {}
+    for late, step in enumerate(reversed(notes.steps)):
+        for rank, hit in enumerate(step.read):
+            document = hit.document
+            for text in _sentences(document):
+                held = asked & set(content_words(f"{document.title} {text}"))
+                worth = sum(weight[word] for word in held) / whole / math.log2(2 + rank) / (1 + 0.25 * late)
+                for name in names_in(text):
+                    plain = _plain(name)
+                    new = set(content_words(name)) - asked
+                    if not new - _DATES or plain in titles or len(name.split()) > _NAME_WORDS or new & _DATES:
+                        continue
+                    own = worth * weight.rarity(new)
+                    if plain not in found or found[plain].worth < own:
+                        found[plain] = Bridge(name, own, document.title)
+    return sorted(found.values(), key=lambda bridge: -bridge.worth)
+
+
+def _sentences(document: Document) -> list[str]:
+    """Lines, or what a full stop ends: near enough to see which name stands beside which words."""
+    body = document.text.removeprefix(document.title).strip()
+    return [text for line in body.split("\n") for text in _ENDED.split(line) if text.strip()]
+
+
+def _plain(title: str) -> str:
+    """A title without what stands in brackets after it."""
+    return " ".join(re.findall(r"\w+", re.sub(r"\s*\([^)]*\)\s*$", "", title).casefold()))
