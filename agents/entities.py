@@ -15,7 +15,7 @@ from typing import Final, Self
 __all__ = ["WordWeights", "content_words", "names_in"]
 
 _TOKEN: Final = re.compile(r"[\w&'’.-]*\w\.?|[^\w\s]")
-_JOINING: Final = frozenset("of the and de la le du von van for in on at to a an & 's".split())
+_JOINING: Final = frozenset("of the de la le du von van for in on at to a an & 's".split())
 _FUNCTION: Final = frozenset(
     "a an and are as at be been being but by can could did do does for from had has have he her hers him his how i if in into is it its may might "
     "more most no not of on or other our out over own she should so some such than that the their them then there these they this those to too "
@@ -60,7 +60,9 @@ def names_in(text: str) -> tuple[str, ...]:
     """Names in the order of their first appearance, none twice."""
     found: dict[str, str] = {}
     tokens = [(match.group(), match.start()) for match in _TOKEN.finditer(text)]
-    inner = {token for i, (token, _) in enumerate(tokens) if i and token[:1].isupper() and not _begins(tokens, i)}
+    inner = {
+        token.rstrip(".") for i, (token, _) in enumerate(tokens) if i and token[:1].isupper() and not _begins(tokens, i)
+    }
     for run in _runs(tokens):
         words = [word.rstrip(".") if len(word) > 2 else word for word in run]
         if len(words) == 1 and (words[0].casefold() in _FUNCTION or (words[0] not in inner and not _known(words[0]))):

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from litrag.cli import evals, library, rerank, review, rewrite, runs, search, system, train
+from litrag.cli import ask, evals, library, rerank, review, rewrite, runs, search, system, train
 from litrag.cli.context import Globals, fail, set_globals
 
 __all__ = ["app", "main"]
@@ -48,6 +48,7 @@ def root(
 
 review.register(app)
 search.register(app)
+ask.register(app)
 rerank.register(app)
 rewrite.register(app)
 system.register(app)

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def train(
     recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="What to train: sft, dpo, adaqr, car, retriever, reranker.")
+        str, typer.Argument(metavar="RECIPE", help="What to train: sft, dpo, adaqr, car, frugal, retriever, reranker.")
     ],
     dataset: Annotated[
         str,

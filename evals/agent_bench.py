@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,7 @@ from litrag.agents.entities import WordWeights
 from litrag.agents.hops import EntityHops, Feedback
 from litrag.agents.loop import Hops, Notes, SearchAgent
 from litrag.core.protocols import Retriever
-from litrag.core.store import digest, place_of
+from litrag.core.store import place_of
 from litrag.core.sync import run
 from litrag.core.types import Document
 from litrag.corpora.types import Dataset, Topic
@@ -20,12 +20,19 @@ from litrag.evals.journal import Answer
 from litrag.evals.retrieval_bench import Bench
 from litrag.evals.runner import System
 from litrag.evals.tasks import EvalOptions
-from litrag.retrievers.bm25 import bm25_over
 from litrag.retrievers.dense import Dense
 from litrag.retrievers.fusion import Hybrid
-from litrag.training.frugal import Trail, fitted_controller, stopped_at
+from litrag.training.frugal import (
+    Trail,
+    components,
+    fitted_controller,
+    stopped_at,
+    title_recall,
+    titled,
+    trails_of,
+)
 
-__all__ = ["FOLDS", "AgentBench", "folds", "gold_documents"]
+__all__ = ["FOLDS", "AgentBench", "folds"]
 
 FOLDS = 5
 
@@ -59,8 +66,8 @@ class AgentBench:
 
     @cached_property
     def words(self) -> Retriever:
-        """BM25 over title, title once more, and text."""
-        return bm25_over(replace(d, text=f"{d.title}\n{d.text}") for d in self.documents.values())
+        """BM25 with titles counted twice."""
+        return titled(self.documents.values())
 
     @cached_property
     def dense(self) -> Retriever:
@@ -86,17 +93,9 @@ class AgentBench:
         """Topic id -> its trajectory with the whole budget, made once."""
         if name not in self._trails:
             agent = SearchAgent(retriever, hops, max_searches=self.searches, k=self.k)
-            groups = components(self.dataset.topics)
-
-            async def every() -> dict[str, Trail]:
-                found = {}
-                for topic in self.dataset.topics:
-                    notes = (await agent.run(topic.query)).notes
-                    recalls = [title_recall(topic, notes.first(hop)) for hop in range(1, len(notes.steps) + 1)]
-                    found[topic.id] = Trail(notes, tuple(recalls), groups[topic.id], self.idf)
-                return found
-
-            self._trails[name] = run(every())
+            topics, groups = self.dataset.topics, components(self.dataset.topics)
+            found = run(trails_of(agent, topics, groups, self.idf))
+            self._trails[name] = {topic.id: trail for topic, trail in zip(topics, found, strict=True)}
         return self._trails[name]
 
     def controlled(self, trails: Mapping[str, Trail]) -> Mapping[str, int]:
@@ -140,16 +139,6 @@ class _Row:
         return self.bench.answered(topic, notes, searches)
 
 
-def title_recall(topic: Topic, notes: Notes) -> float:
-    """The share of the documents that hold the supporting facts that was read."""
-    return len(set(topic.relevant) & {d.id for d in notes.documents}) / max(1, len(topic.relevant))
-
-
-def gold_documents(topic: Topic) -> frozenset[str]:
-    """Ids of the documents that are needed."""
-    return frozenset(name for name, grade in topic.relevant.items() if grade > 0)
-
-
 def gold_sentences(topic: Topic, documents: Mapping[str, Document]) -> list[str]:
     """The supporting facts as text; where a set tells none, the whole needed documents."""
     facts = topic.facts.get("supporting_facts")
@@ -173,22 +162,6 @@ def _lines(documents: Sequence[Document]) -> list[str]:
         body = document.text.removeprefix(document.title).strip("\n")
         found += body.split("\n") if "\n" in body else [span.text for span in sentences(body)]
     return found
-
-
-def components(topics: Sequence[Topic]) -> Mapping[str, str]:
-    """Topic id -> the name of its component: topics that share a needed document are in one."""
-    parent: dict[str, str] = {}
-
-    def root(name: str) -> str:
-        while parent.setdefault(name, name) != name:
-            parent[name] = parent[parent[name]]
-            name = parent[name]
-        return name
-
-    for topic in topics:
-        for document in gold_documents(topic):
-            parent[root(f"d {document}")] = root(f"t {topic.id}")
-    return {topic.id: digest(root(f"t {topic.id}")) for topic in topics}
 
 
 def folds(trails: Mapping[str, Trail]) -> Mapping[str, int]:

@@ -11,6 +11,7 @@ RECIPES: Final = {
     "sft": "litrag.training.sft:sft",
     "adaqr": "litrag.training.adaqr:adaqr",
     "car": "litrag.training.car:car",
+    "frugal": "litrag.training.frugal:frugal",
     "dpo": "litrag.training.preferences:dpo",
     "retriever": "litrag.training.retriever:retriever",
     "reranker": "litrag.training.reranker:reranker",

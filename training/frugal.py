@@ -2,20 +2,48 @@
 
 From trajectories with the whole budget, each hop before the last is an example: its features, and whether stopping there would have lost a document
 that a later hop found. A logistic regression gives the probability that it would not; the threshold is the one with the fewest searches that keeps a
-share `target` of the recall of the whole budget, on the very trajectories. It trains in seconds."""
+share `target` of the recall of the whole budget, on the very trajectories. It trains in seconds. `litrag train frugal` makes the trajectories, too."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from statistics import fmean
+from typing import Final
+
+from pydantic import Field
 
 from litrag.agents.entities import WordWeights
-from litrag.agents.loop import Notes
+from litrag.agents.hops import EntityHops
+from litrag.agents.loop import Notes, SearchAgent
 from litrag.agents.stops import FEATURES, Controller, features
+from litrag.core.errors import BadInput
+from litrag.core.events import Event
+from litrag.core.store import digest, place_of
+from litrag.core.sync import run
+from litrag.core.types import Document
+from litrag.corpora import load
+from litrag.corpora.types import Topic
+from litrag.exports.records import Record
+from litrag.retrievers.bm25 import BM25, bm25_over
+from litrag.training.kit import Built, Fitted, Job
 
-__all__ = ["Trail", "fitted_controller", "stopped_at"]
+__all__ = [
+    "FrugalSettings",
+    "Trail",
+    "components",
+    "fitted_controller",
+    "frugal",
+    "stopped_at",
+    "title_recall",
+    "titled",
+    "trails_of",
+]
+
+
+CONTROLLER: Final = "controller.json"
 
 
 @dataclass(frozen=True)
@@ -32,6 +60,91 @@ class Trail:
     def rows(self) -> tuple[tuple[float, ...], ...]:
         """The features after each search but the last, each from the notes as they were then."""
         return tuple(features(self.notes.first(hop), self.idf) for hop in range(1, len(self.recalls)))
+
+
+class FrugalSettings(Record):
+    """The recipe's own settings (--set)."""
+
+    searches: int = Field(default=6, ge=2, description="Most searches of a trajectory.")
+    k: int = Field(default=3, ge=1, description="Documents read a search.")
+    target: float = Field(default=0.98, gt=0, le=1, description="Share of the whole budget's recall to keep.")
+    penalty: float = Field(default=1.0, ge=0, description="L2 penalty of the weights.")
+
+
+def frugal(job: Job) -> Built:
+    """The recipe. `dataset` is a data set of questions with needed documents (hotpotqa:train). The artefact is model/controller.json. Raises
+    BadInput, UnknownName."""
+    own = job.config.of(FrugalSettings)
+    data = load(job.config.dataset)
+    documents = list(data.corpus())
+    idf = WordWeights.of(document.text for document in documents)
+    agent = SearchAgent(titled(documents), EntityHops(idf), max_searches=own.searches, k=own.k)
+    groups = components(data.topics)
+    held = [topic for topic in data.topics if place_of(groups[topic.id]) < job.config.held_out]
+    learned = [topic for topic in data.topics if place_of(groups[topic.id]) >= job.config.held_out]
+    trails = run(trails_of(agent, learned, groups, idf))
+    job.listen(Event("train", f"{len(trails)} trajectories"))
+    try:
+        controller = fitted_controller(trails, target=own.target, penalty=own.penalty)
+    except ValueError as error:
+        raise BadInput(f"{job.config.dataset}: {error}") from error
+    judged = run(trails_of(agent, held, groups, idf))
+    ends = [stopped_at(controller, trail) for trail in judged]
+    facts = {"questions": len(learned), "held_out": len(held)}
+    if judged:
+        kept = fmean(t.recalls[end - 1] for t, end in zip(judged, ends, strict=True))
+        whole = fmean(t.recalls[-1] for t in judged)
+        facts |= {
+            "searches_percent": round(100 * fmean(ends)),
+            "recall_kept_percent": round(100 * kept / (whole or 1.0)),
+        }
+
+    def save(folder: Path) -> None:
+        folder.mkdir(parents=True)
+        (folder / CONTROLLER).write_text(controller.to_json(), encoding="utf-8")
+
+    return Built(Fitted(), save, facts=facts, file=CONTROLLER)
+
+
+def titled(documents: Iterable[Document]) -> BM25:
+    """BM25 over title, title once more, and text: names ask for titles. It gives the documents as they are."""
+    known = {document.id: document for document in documents}
+    found = bm25_over(replace(d, text=f"{d.title}\n{d.text}") for d in known.values())
+    return BM25(found.index, lambda ids: [known[name] for name in ids])
+
+
+async def trails_of(
+    agent: SearchAgent, topics: Sequence[Topic], groups: Mapping[str, str], idf: WordWeights
+) -> list[Trail]:
+    """A trajectory a topic, in order."""
+    found = []
+    for topic in topics:
+        notes = (await agent.run(topic.query)).notes
+        recalls = tuple(title_recall(topic, notes.first(hop)) for hop in range(1, len(notes.steps) + 1))
+        found.append(Trail(notes, recalls, groups[topic.id], idf))
+    return found
+
+
+def title_recall(topic: Topic, notes: Notes) -> float:
+    """The share of a topic's needed documents that was read."""
+    return len(set(topic.relevant) & {d.id for d in notes.documents}) / max(1, len(topic.relevant))
+
+
+def components(topics: Sequence[Topic]) -> Mapping[str, str]:
+    """Topic id -> the name of its component: topics that share a needed document are in one."""
+    parent: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            parent[name] = parent[parent[name]]
+            name = parent[name]
+        return name
+
+    for topic in topics:
+        for name, grade in topic.relevant.items():
+            if grade > 0:
+                parent[root(f"d {name}")] = root(f"t {topic.id}")
+    return {topic.id: digest(root(f"t {topic.id}")) for topic in topics}
 
 
 def fitted_controller(trails: Sequence[Trail], *, target: float = 0.98, penalty: float = 1.0) -> Controller:

@@ -27,7 +27,7 @@ from litrag.training.run import Trained, TrainingRun
 if TYPE_CHECKING:
     from transformers import Trainer
 
-__all__ = ["Built", "Job", "Recipe", "needed", "train"]
+__all__ = ["Built", "Fitted", "Job", "Recipe", "needed", "train"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,32 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Built:
     """What a recipe gives: a trainer that is ready, how its result is saved into a folder, how its model is called (None: the folder
-    itself is the model; else the base that the folder adapts), whether it has held-out examples, its own counts."""
+    itself is the model; else the base that the folder adapts), whether it has held-out examples, its own counts; `file`, where the result is no
+    model of language but one file of the folder."""
 
-    trainer: Trainer
+    trainer: Trainer | Fitted
     save: Callable[[Path], None]
     adapts: str | None = None
     measures: bool = False
     facts: Mapping[str, int] = field(default_factory=dict)
+    file: str = ""
+
+
+class Fitted:
+    """The trainer of what was fitted while it was built: it has no steps."""
+
+    def train(self, **more: Any) -> None:
+        """Nothing is left to do."""
+
+    def add_callback(self, callback: Any) -> None:
+        """Nothing will call it."""
+
+    def remove_callback(self, callback: Any) -> None:
+        """There is none."""
+
+    def evaluate(self) -> Mapping[str, float]:
+        """It has no loss."""
+        return {"eval_loss": 0.0}
 
 
 Recipe: TypeAlias = Callable[[Job], Built]
@@ -138,8 +157,8 @@ def _trained(run: TrainingRun, built: Built, checkpoint: Path | None) -> Trained
     return run.finish(
         Trained(
             recipe=config.recipe,
-            model=f"local/{base}+{run.model}" if built.adapts else f"local/{run.model}",
-            kind="adapter" if built.adapts else "full",
+            model=_called(run, built, base),
+            kind="file" if built.file else "adapter" if built.adapts else "full",
             steps=config.max_steps,
             loss_before=losses[0] if losses else None,
             loss_after=losses[-1] if losses else None,
@@ -148,7 +167,13 @@ def _trained(run: TrainingRun, built: Built, checkpoint: Path | None) -> Trained
     )
 
 
-def _eval_loss(trainer: Trainer) -> float:
+def _called(run: TrainingRun, built: Built, base: str) -> str:
+    if built.file:
+        return str(run.model / built.file)
+    return f"local/{base}+{run.model}" if built.adapts else f"local/{run.model}"
+
+
+def _eval_loss(trainer: Trainer | Fitted) -> float:
     return float(trainer.evaluate()["eval_loss"])
 
 

@@ -24,11 +24,11 @@ _PACKAGES: Final = ("litrag", "torch", "transformers", "peft", "trl", "accelerat
 
 
 class Trained(Record):
-    """training.json: what came out. `model` is the string that every role takes; `facts` are the recipe's own counts."""
+    """training.json: what came out. `model` is the string that every role takes, or the path of a file; `facts` are the recipe's own counts."""
 
     recipe: str
     model: str
-    kind: Literal["adapter", "full"]
+    kind: Literal["adapter", "full", "file"]
     steps: int
     loss_before: float | None
     loss_after: float | None

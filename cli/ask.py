@@ -1,0 +1,79 @@
+"""`litrag ask`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from litrag.cli.context import progress, settings, show, tell
+from litrag.cli.options import ApiBase, MaxCost, Model, RewriteModel, WriteModel
+
+__all__ = ["register"]
+
+_WHAT, _HOW = "Sources", "Method"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(ask)
+
+
+def ask(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="A question that documents can answer.")],
+    library: Annotated[
+        list[str] | None, typer.Option(help="Library name, file or folder; repeatable [all].", rich_help_panel=_WHAT)
+    ] = None,
+    sources: Annotated[
+        list[str] | None,
+        typer.Option("--source", help="Scholarly source: arxiv, ...; repeatable.", rich_help_panel=_WHAT),
+    ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of the turns before: question, answer, question, ..., a line each.", rich_help_panel=_WHAT
+        ),
+    ] = None,
+    agent: Annotated[str, typer.Option(help="entity, frugal or none.", rich_help_panel=_HOW)] = "entity",
+    controller: Annotated[
+        Path | None, typer.Option(help="Stop classifier of agent frugal.", rich_help_panel=_HOW)
+    ] = None,
+    max_searches: Annotated[int, typer.Option(min=1, help="Most searches.", rich_help_panel=_HOW)] = 4,
+    k: Annotated[int, typer.Option("-k", min=1, help="Documents to read a search.", rich_help_panel=_HOW)] = 3,
+    model: Model = None,
+    rewrite_model: RewriteModel = None,
+    write_model: WriteModel = None,
+    api_base: ApiBase = None,
+    max_cost: MaxCost = None,
+) -> None:
+    """Answer a question in several searches, with the sentences that the answer rests on."""
+    from litrag.core.errors import BadInput
+    from litrag.pipelines.answer import AskOptions
+    from litrag.pipelines.answer import ask as answered
+    from litrag.pipelines.rewriting import read_history
+
+    if controller is not None and not controller.expanduser().is_file():
+        raise BadInput(f"{controller}: no such file; `litrag train frugal` writes one")
+    turns = read_history(history) if history else ()
+    options = AskOptions(agent, max_searches, k, str(controller or ""), turns)
+    values = settings(
+        model=model,
+        rewrite_model=rewrite_model,
+        write_model=write_model,
+        api_base=api_base,
+        max_cost=max_cost,
+        sources=tuple(sources) if sources else None,
+    )
+    with progress() as listen:
+        found = answered(
+            question, options=options, library=library or (), listen=listen, **values.model_dump(mode="json")
+        )
+    for warning in found.warnings:
+        tell(f"warning: {warning}")
+    lines = [found.answer.text or "not found in what was read", ""]
+    lines += [f'  "{support.quote}" ({support.title} [{support.id}])' for support in found.answer.supports]
+    lines += ["", f"{found.trajectory.stop_reason}; {found.documents} documents read"]
+    lines += [f"  {number}. {hop.query}" for number, hop in enumerate(found.trajectory.hops, start=1)]
+    tell(found.spent)
+    show(found.record(), "\n".join(lines))

@@ -1,0 +1,212 @@
+"""A question answered from libraries and sources: rewrite with the turns before it, search in hops under a bound, answer with quotes. A LangGraph
+of three nodes over plain parts (`agents`); `litrag ask` is this."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, TypedDict
+
+from litrag.agents.answerer import Answer, Answerer, ExtractiveAnswerer, ModelAnswerer
+from litrag.agents.entities import WordWeights
+from litrag.agents.hops import EntityHops
+from litrag.agents.loop import Hops, Next, Notes, SearchAgent, Searched, Step, Stops
+from litrag.agents.stops import Controller
+from litrag.core import sync
+from litrag.core.errors import BadInput, BudgetSpent, UnknownName
+from litrag.core.events import Event, Listener, silent
+from litrag.core.protocols import Generates
+from litrag.core.settings import load_settings
+from litrag.core.types import Query, Trajectory
+from litrag.models.request import Backend
+from litrag.pipelines.api import absolute
+from litrag.pipelines.finding import FirstSearch
+from litrag.pipelines.runs import new_run
+from litrag.pipelines.state import ReviewRequest
+from litrag.pipelines.workshop import Workshop, open_workshop
+from litrag.rewriters.conversational import SelfContained
+
+__all__ = ["AGENTS", "Answered", "AskOptions", "ask", "ask_async"]
+
+AGENTS: Final = ("entity", "frugal", "none")
+_POOL: Final = 100  # documents of the first search that words are weighted by
+
+
+@dataclass(frozen=True, slots=True)
+class AskOptions:
+    """`agent`: entity follows names, frugal does so until the classifier in the file `controller` ends it, none searches once. `k` documents are
+    read a search, at most `max_searches` searches are made; `history` holds the turns before: question, answer, ..."""
+
+    agent: str = "entity"
+    max_searches: int = 4
+    k: int = 3
+    controller: str = ""
+    history: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.agent not in AGENTS:
+            raise UnknownName("agent", self.agent, AGENTS)
+        if (self.agent == "frugal") != bool(self.controller):
+            raise BadInput(
+                "agent frugal needs the file of its stop classifier (--controller), and no other agent takes one"
+            )
+        if self.max_searches < 1 or self.k < 1:
+            raise BadInput(f"max_searches {self.max_searches}, k {self.k}: each at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer with what it rests on, how it was searched for, and what that took. `asked` is the question that was searched with."""
+
+    question: str
+    asked: str
+    answer: Answer
+    trajectory: Trajectory
+    documents: int
+    spent: str
+    warnings: tuple[str, ...] = ()
+
+    def record(self) -> dict[str, Any]:
+        """One JSON object."""
+        return {
+            "question": self.question,
+            "asked": self.asked,
+            "answer": self.answer.text,
+            "supports": [{"id": s.id, "title": s.title, "quote": s.quote} for s in self.answer.supports],
+            "wrong_quotes": self.answer.wrong_quotes,
+            "stop_reason": self.trajectory.stop_reason,
+            "searches": [
+                {"query": hop.query, "thought": hop.thought, "new": list(hop.new_ids)} for hop in self.trajectory.hops
+            ],
+            "documents": self.documents,
+        }
+
+
+def ask(question: str, **options: Any) -> Answered:
+    """Answers; see `ask_async`."""
+    return sync.run(ask_async(question, **options))
+
+
+async def ask_async(
+    question: str,
+    *,
+    options: AskOptions | None = None,
+    library: str | Path | Sequence[str | Path] = (),
+    backend: Backend | None = None,
+    listen: Listener = silent,
+    **settings: Any,
+) -> Answered:
+    """Answers a question over libraries (all added ones by default) and the sources in the settings; with a write model by that, else by the sentences
+    that say most of it. Raises LitragError, NothingToSearch among it."""
+    if not question.strip():
+        raise BadInput("nothing to answer: give a question")
+    chosen = options or AskOptions()
+    request = ReviewRequest(
+        name="ask",
+        title="",
+        abstract=question,
+        out="",
+        libraries=absolute([library] if isinstance(library, str | Path) else library),
+        before=None,
+        settings=load_settings(**{"rewriter": "none", "reranker": "none", **settings}).model_dump(mode="json"),
+        own=False,
+    )
+    with tempfile.TemporaryDirectory(prefix="litrag-ask-") as folder:
+        shop = await open_workshop(new_run(request, parent=Path(folder)), listen=listen, backend=backend)
+        try:
+            return await _answered(shop, question, chosen)
+        finally:
+            shop.close()
+
+
+class _State(TypedDict, total=False):
+    query: Query
+    searched: Searched
+    answer: Answer
+    warnings: list[str]
+
+
+async def _answered(shop: Workshop, question: str, chosen: AskOptions) -> Answered:
+    state: _State = await _graph(shop, chosen).ainvoke(
+        {"query": Query(question, history=chosen.history), "warnings": []}
+    )
+    totals = shop.gateway.ledger.totals()
+    searched = state["searched"]
+    tokens = totals.prompt_tokens + totals.completion_tokens
+    spent = f"{searched.searches} searches, {totals.calls} model calls, {tokens:,} tokens, ${totals.usd:.4f}"
+    return Answered(
+        question=question,
+        asked=searched.notes.question.text,
+        answer=state["answer"],
+        trajectory=searched.trajectory,
+        documents=len(searched.notes.documents),
+        spent=spent,
+        warnings=(*shop.start_warnings, *state["warnings"]),
+    )
+
+
+def _graph(shop: Workshop, chosen: AskOptions) -> Any:
+    from langgraph.graph import END, START, StateGraph
+
+    async def rewrite(state: _State) -> _State:
+        query, warnings = state["query"], state["warnings"]
+        if not query.history:
+            return {}
+        if not shop.gateway.has("rewrite"):
+            return {"warnings": [*warnings, "no model to rewrite the question with its history: searched as it is"]}
+        found = await SelfContained(shop.gateway.resolve("rewrite", needs=Generates)).rewrite(query)
+        return {"query": replace(query, text=found[-1].text)}
+
+    async def search(state: _State) -> _State:
+        query = replace(state["query"], history=())
+        first = FirstSearch(shop)
+        (pool,) = await first.retrieve([query], _POOL)  # the agent's own first search is this one: it is not made twice
+        weights = WordWeights.of(hit.document.text for hit in pool.hits)
+        hops, stops = _decides(chosen, weights)
+        agent = SearchAgent(
+            first, hops, stops, chosen.max_searches, chosen.k, tell=lambda step: shop.listen(_told(step))
+        )
+        return {"searched": await agent.run(query)}
+
+    async def answer(state: _State) -> _State:
+        searched = state["searched"]
+        documents = searched.notes.documents
+        weights = WordWeights.of(document.text for document in documents)
+        extractive = ExtractiveAnswerer(weights)
+        writer: Answerer = extractive
+        if shop.gateway.has("write"):
+            writer = ModelAnswerer(shop.gateway.resolve("write", needs=Generates))
+        try:
+            return {"answer": await writer.answer(searched.notes.question, documents)}
+        except BudgetSpent as error:
+            found = await extractive.answer(searched.notes.question, documents)
+            return {"answer": found, "warnings": [*state["warnings"], f"{error}: answered by a sentence"]}
+
+    graph = StateGraph(_State)
+    names: tuple[tuple[str, Callable[..., Any]], ...] = (("rewrite", rewrite), ("search", search), ("answer", answer))
+    before: str = START
+    for name, node in names:
+        graph.add_node(name, node)
+        graph.add_edge(before, name)
+        before = name
+    graph.add_edge(before, END)
+    return graph.compile()
+
+
+class _Once:
+    async def next(self, notes: Notes) -> Next:
+        return Next(reason="one search")
+
+
+def _decides(chosen: AskOptions, weights: WordWeights) -> tuple[Hops, tuple[Stops, ...]]:
+    if chosen.agent == "none":
+        return _Once(), ()
+    stops = (Controller.load(Path(chosen.controller), weights),) if chosen.controller else ()
+    return EntityHops(weights), stops
+
+
+def _told(step: Step) -> Event:
+    titles = "; ".join(hit.document.title for hit in step.read)
+    return Event("search", f"{step.query.text} -> {titles or 'nothing new'}")
