@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from litrag.cli.context import progress, settings, show, tell
-from litrag.cli.options import ApiBase, MaxCost, Model, RewriteModel, WriteModel
+from litrag.cli.options import AnswerModel, ApiBase, MaxCost, Model, ReactModel, RewriteModel
 
 __all__ = ["register"]
 
@@ -35,7 +35,7 @@ def ask(
             help="File of the turns before: question, answer, question, ..., a line each.", rich_help_panel=_WHAT
         ),
     ] = None,
-    agent: Annotated[str, typer.Option(help="entity, frugal or none.", rich_help_panel=_HOW)] = "entity",
+    agent: Annotated[str, typer.Option(help="entity, frugal, react or none.", rich_help_panel=_HOW)] = "entity",
     controller: Annotated[
         Path | None, typer.Option(help="Stop classifier of agent frugal.", rich_help_panel=_HOW)
     ] = None,
@@ -43,7 +43,8 @@ def ask(
     k: Annotated[int, typer.Option("-k", min=1, help="Documents to read a search.", rich_help_panel=_HOW)] = 3,
     model: Model = None,
     rewrite_model: RewriteModel = None,
-    write_model: WriteModel = None,
+    react_model: ReactModel = None,
+    answer_model: AnswerModel = None,
     api_base: ApiBase = None,
     max_cost: MaxCost = None,
 ) -> None:
@@ -60,7 +61,8 @@ def ask(
     values = settings(
         model=model,
         rewrite_model=rewrite_model,
-        write_model=write_model,
+        react_model=react_model,
+        answer_model=answer_model,
         api_base=api_base,
         max_cost=max_cost,
         sources=tuple(sources) if sources else None,

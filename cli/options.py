@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 
 __all__ = [
+    "AnswerModel",
     "ApiBase",
     "EmbedModel",
     "MaxCalls",
@@ -16,6 +17,7 @@ __all__ = [
     "MaxTokens",
     "Model",
     "PlanModel",
+    "ReactModel",
     "RerankModel",
     "RewriteModel",
     "VerifyModel",
@@ -46,6 +48,8 @@ RewriteModel = Annotated[str | None, _model("rewrite", "Model that writes search
 RerankModel = Annotated[str | None, _model("rerank", "Model that reranks papers.")]
 PlanModel = Annotated[str | None, _model("plan", "Model that plans the review.")]
 WriteModel = Annotated[str | None, _model("write", "Model that writes the review.")]
+AnswerModel = Annotated[str | None, _model("answer", "Model that answers questions.")]
+ReactModel = Annotated[str | None, _model("react", "Model that thinks, searches and finishes.")]
 VerifyModel = Annotated[str | None, _model("verify", "Model that checks citations.")]
 EmbedModel = Annotated[str | None, _model("embed", "Embedding model.")]
 

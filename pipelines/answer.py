@@ -17,6 +17,7 @@ from litrag.agents.stops import Controller
 from litrag.core import sync
 from litrag.core.errors import BadInput, BudgetSpent, UnknownName
 from litrag.core.events import Event, Listener, silent
+from litrag.core.lengths import measure_of
 from litrag.core.protocols import Generates
 from litrag.core.settings import load_settings
 from litrag.core.types import Query, Trajectory
@@ -30,13 +31,13 @@ from litrag.rewriters.conversational import SelfContained
 
 __all__ = ["AGENTS", "Answered", "AskOptions", "ask", "ask_async"]
 
-AGENTS: Final = ("entity", "frugal", "none")
+AGENTS: Final = ("entity", "frugal", "react", "none")
 _POOL: Final = 100  # documents of the first search that words are weighted by
 
 
 @dataclass(frozen=True, slots=True)
 class AskOptions:
-    """`agent`: entity follows names, frugal does so until the classifier in the file `controller` ends it, none searches once. `k` documents are
+    """`agent`: entity follows names, frugal does so until the classifier in the file `controller` ends it, react lets the react model decide, none searches once. `k` documents are
     read a search, at most `max_searches` searches are made; `history` holds the turns before: question, answer, ..."""
 
     agent: str = "entity"
@@ -98,7 +99,7 @@ async def ask_async(
     listen: Listener = silent,
     **settings: Any,
 ) -> Answered:
-    """Answers a question over libraries (all added ones by default) and the sources in the settings; with a write model by that, else by the sentences
+    """Answers a question over libraries (all added ones by default) and the sources in the settings; with an answer model by that, else by the sentences
     that say most of it. Raises LitragError, NothingToSearch among it."""
     if not question.strip():
         raise BadInput("nothing to answer: give a question")
@@ -164,7 +165,7 @@ def _graph(shop: Workshop, chosen: AskOptions) -> Any:
         first = FirstSearch(shop)
         (pool,) = await first.retrieve([query], _POOL)  # the agent's own first search is this one: it is not made twice
         weights = WordWeights.of(hit.document.text for hit in pool.hits)
-        hops, stops = _decides(chosen, weights)
+        hops, stops = _decides(shop, chosen, weights)
         agent = SearchAgent(
             first, hops, stops, chosen.max_searches, chosen.k, tell=lambda step: shop.listen(_told(step))
         )
@@ -176,8 +177,8 @@ def _graph(shop: Workshop, chosen: AskOptions) -> Any:
         weights = WordWeights.of(document.text for document in documents)
         extractive = ExtractiveAnswerer(weights)
         writer: Answerer = extractive
-        if shop.gateway.has("write"):
-            writer = ModelAnswerer(shop.gateway.resolve("write", needs=Generates))
+        if shop.gateway.has("answer"):
+            writer = ModelAnswerer(shop.gateway.resolve("answer", needs=Generates))
         try:
             return {"answer": await writer.answer(searched.notes.question, documents)}
         except BudgetSpent as error:
@@ -200,9 +201,15 @@ class _Once:
         return Next(reason="one search")
 
 
-def _decides(chosen: AskOptions, weights: WordWeights) -> tuple[Hops, tuple[Stops, ...]]:
+def _decides(shop: Workshop, chosen: AskOptions, weights: WordWeights) -> tuple[Hops, tuple[Stops, ...]]:
     if chosen.agent == "none":
         return _Once(), ()
+    if chosen.agent == "react":
+        from litrag.agents.react import ReAct
+        from litrag.models.dspy_lm import GatewayLM
+
+        model = shop.gateway.resolve("react", needs=Generates)
+        return ReAct(GatewayLM(shop.gateway, "react", max_tokens=200), measure_of(model)), ()
     stops = (Controller.load(Path(chosen.controller), weights),) if chosen.controller else ()
     return EntityHops(weights), stops
 

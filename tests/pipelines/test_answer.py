@@ -59,12 +59,33 @@ def test_a_model_answers_and_a_quote_that_stands_nowhere_is_counted(library: Pat
     for quote, wrong in (("Tidal Maps is an album by the band Low Harbour.", 0), ("It lies in the east.", 1)):
         backend = ScriptedBackend(answer=replies(quote))
         found = ask(
-            QUESTION, library=library, options=AskOptions(k=1), backend=backend, write_model=f"scripted/{wrong}"
+            QUESTION, library=library, options=AskOptions(k=1), backend=backend, answer_model=f"scripted/{wrong}"
         )
         assert found.answer.text == "the west coast"
         assert found.answer.wrong_quotes == wrong
         assert [support.id for support in found.answer.supports] == ["Tidal Maps"] * (1 - wrong)
         assert "1 model calls" in found.spent
+
+
+def test_a_model_may_decide_the_hops(library: Path) -> None:
+    pytest.importorskip("dspy")
+
+    def answer(request: ModelRequest) -> str:
+        if "JSON" in request.messages[-1].content and "passages" in request.messages[-1].content:
+            return '{"answer": "the west coast", "quotes": []}'
+        fields = {"thought": "which band?", "action": "search", "query": "Low Harbour"}
+        if "from Esbjerg" in request.messages[-1].content:
+            fields = {"thought": "told", "action": "finish", "query": ""}
+        return "\n\n".join(f"[[ ## {name} ## ]]\n{text}" for name, text in fields.items())
+
+    backend = ScriptedBackend(answer=answer)
+    options = AskOptions("react", k=1)
+    found = ask(QUESTION, library=library, options=options, backend=backend, model="scripted/m")
+    assert [hop.query for hop in found.trajectory.hops] == [QUESTION, "Low Harbour"]
+    assert found.trajectory.stop_reason == "finish"
+    assert found.answer.text == "the west coast"
+    with pytest.raises(BadInput, match="react"):
+        ask(QUESTION, library=library, options=options)
 
 
 def test_history_makes_the_question_one_that_stands_alone(library: Path) -> None:

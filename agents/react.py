@@ -1,0 +1,144 @@
+"""ReAct with a language model (arXiv 2210.03629) in FrugalRAG's loop (arXiv 2507.07634, section 3.1): after each observation a thought, then `search`
+or `finish`, by a DSPy signature.
+
+Prompts grow by appending: each hop is a turn of the conversation, so a server may reuse what it has computed. Where the conversation would pass
+`tokens`, the oldest observations are shortened to their titles; instructions, thoughts and queries never are. A reply that is no action is asked again
+`retries` times, then counted, and the hop falls back to a finish: a bad reply costs a question its later hops, never its run."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from litrag.agents.loop import Next, Notes, Step
+from litrag.core.errors import LitragError
+from litrag.core.lengths import TextMeasure
+from litrag.core.prompt import neutralised
+
+__all__ = ["ReAct", "Replies", "observation", "parse_action", "signature"]
+
+_INSTRUCTIONS: Final = """Decide the next step of a search for documents that answer the question. Each observation lists documents that a search found and that you have
+not seen before. If they, together with the earlier ones, hold what is needed, finish. Otherwise search for what is still missing: name the person, work, place or
+thing that you need to know about, as the documents call it. Never ask the same query twice, and never answer the question yourself."""
+_SHOWN: Final = 80  # words of a document in an observation
+_TRIES: Final = 2
+_AGAIN: Final = 0.7  # temperature of a second try
+
+
+@dataclass(slots=True)
+class Replies:
+    """What became of a model's replies: well-formed ones, those asked again, those given up."""
+
+    good: int = 0
+    repaired: int = 0
+    malformed: int = 0
+
+
+@functools.cache
+def signature() -> Any:
+    """The DSPy signature: history and observation in, thought, action and query out."""
+    import dspy
+
+    given = {
+        "history": (dspy.History, dspy.InputField()),
+        "observation": (str, dspy.InputField(desc="the question, or documents found")),
+    }
+    decided = {
+        "thought": (str, dspy.OutputField(desc="what is known and what is missing, one sentence")),
+        "action": (str, dspy.OutputField(desc="search or finish")),
+        "query": (str, dspy.OutputField(desc="for search: a few words; for finish: empty")),
+    }
+    return dspy.Signature({**given, **decided}, _INSTRUCTIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class ReAct:
+    """Hops by a language model. `lm` is a DSPy language model (`models.dspy_lm.GatewayLM`), `program` a predictor of `signature` (one that DSPy has
+    optimised, with demonstrations, or the plain one). `replies` counts over all questions."""
+
+    lm: Any
+    measure: TextMeasure
+    program: Any = None
+    tokens: int = 3000
+    retries: int = _TRIES
+    replies: Replies = field(default_factory=Replies)
+
+    async def next(self, notes: Notes) -> Next:
+        """The model's action; a finish where no reply was one. Raises BudgetSpent, ModelUnavailable."""
+        history, last = self._turns(notes)
+        for attempt in range(self.retries + 1):
+            found = await self._asked(history, last, attempt)
+            if found is not None:
+                if attempt:
+                    self.replies.repaired += 1
+                else:
+                    self.replies.good += 1
+                return found
+        self.replies.malformed += 1
+        return Next(reason="no action in the model's reply")
+
+    async def _asked(self, history: list[dict[str, str]], last: str, attempt: int) -> Next | None:
+        import dspy
+
+        predict = self.program or dspy.Predict(signature())
+        try:
+            adapter = dspy.ChatAdapter(use_json_adapter_fallback=False)  # a bad reply is asked again here, and counted
+            config = {"rollout_id": attempt, "temperature": _AGAIN} if attempt else {}
+            with dspy.context(lm=self.lm, adapter=adapter):
+                reply = await predict.acall(history=dspy.History(messages=history), observation=last, config=config)
+        except LitragError:
+            raise
+        except Exception:  # DSPy raises its adapters' own errors for a reply that it cannot parse
+            return None
+        return parse_action(str(reply.thought or ""), str(reply.action or ""), str(reply.query or ""))
+
+    def _turns(self, notes: Notes) -> tuple[list[dict[str, str]], str]:
+        """Earlier observations with what was decided on them, and the last observation."""
+        shown = [observation(notes, place) for place in range(len(notes.steps))]
+        room = self.tokens - sum(self.measure.count(text) for text in shown)
+        for place in range(len(shown) - 1):
+            if room >= 0:
+                break
+            short = observation(notes, place, titles=True)
+            room += self.measure.count(shown[place]) - self.measure.count(short)
+            shown[place] = short
+        turns = []
+        for place, step in enumerate(notes.steps[1:]):
+            turns.append(
+                {
+                    "observation": shown[place],
+                    "thought": step.thought,
+                    "action": "search",
+                    "query": step.query.text,
+                }
+            )
+        return turns, shown[-1]
+
+
+def observation(notes: Notes, place: int, *, titles: bool = False) -> str:
+    """What a hop saw: before the first documents the question; documents by title and their first words, or titles alone."""
+    step: Step = notes.steps[place]
+    lines = [f"Question: {neutralised(notes.question.text)}"] if place == 0 else []
+    for hit in step.read:
+        body = hit.document.text.removeprefix(hit.document.title).strip()
+        words = "" if titles else " ".join(body.split()[:_SHOWN])
+        lines.append(neutralised(f"{hit.document.title}: {words}" if words else hit.document.title))
+    return "\n".join(lines) or "nothing new"
+
+
+def parse_action(thought: str, action: str, query: str) -> Next | None:
+    """None for what is no action: neither search nor finish, or a search for nothing."""
+    name = "".join(c for c in action.casefold() if c.isalpha() or c.isspace()).split()[:1]
+    text = " ".join(query.replace('"', " ").split())
+    short = " ".join(thought.split())[:500]
+    if name == ["finish"]:
+        return Next(thought=short, reason="finish")
+    if name == ["search"] and _words(text):
+        return Next(text[:300], short)
+    return None
+
+
+def _words(text: str) -> Sequence[str]:
+    return [word for word in text.split() if any(c.isalpha() for c in word)]
