@@ -17,7 +17,7 @@ from litrag.core.replies import TEXT, list_of, read_json, record
 from litrag.core.sentences import sentences
 from litrag.core.types import Document, Message, Query
 
-__all__ = ["ANSWER", "Answer", "Answerer", "ExtractiveAnswerer", "ModelAnswerer", "Support"]
+__all__ = ["ANSWER", "Answer", "Answerer", "ExtractiveAnswerer", "ModelAnswerer", "Support", "parse_answer"]
 
 ANSWER: Final = Prompt("""Answer the question from the passages alone, in as few words as it takes: a name, a date, a number, yes or no. Give the sentences that
 the answer rests on, copied word by word, each with its passage's number. If the passages do not tell, answer "unknown" and quote nothing.

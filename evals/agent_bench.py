@@ -32,7 +32,7 @@ from litrag.training.frugal import (
     trails_of,
 )
 
-__all__ = ["FOLDS", "AgentBench", "folds"]
+__all__ = ["FOLDS", "AgentBench", "folds", "gold_sentences"]
 
 FOLDS = 5
 

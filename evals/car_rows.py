@@ -15,7 +15,7 @@ from litrag.evals.runner import System
 from litrag.evals.trainings import trained
 from litrag.retrievers.dense import Dense
 
-__all__ = ["VARIANTS", "car", "car_alone", "car_originals", "car_random", "car_terms", "car_written"]
+__all__ = ["VARIANTS", "car", "car_alone", "car_originals", "car_random", "car_terms", "car_written", "row"]
 
 SEEDS: Final = (0, 1, 2)
 # name -> what differs from the recipe's defaults

@@ -10,7 +10,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["LEVEL", "Difference", "Interval", "bootstrap_interval", "holm", "paired_difference", "permutation_p"]
+__all__ = [
+    "LEVEL",
+    "Difference",
+    "Interval",
+    "bootstrap_interval",
+    "holm",
+    "paired_difference",
+    "paired_differences",
+    "permutation_p",
+]
 
 LEVEL: Final = (
     0.01  # what tables mark: every table is one of many, so a twentieth of them would be marked for nothing at .05

@@ -19,6 +19,7 @@ FOLDERS = [ROOT / package.removeprefix("litrag").lstrip(".").replace(".", "/") f
 MODULES = sorted(module for folder in FOLDERS for module in folder.glob("*.py"))
 # A command's options are its parameters, and the Python call takes the same settings by keyword.
 MANY_PARAMETERS = {
+    "cli/ask.py:ask",
     "cli/review.py:review",
     "cli/evals.py:evaluate",
     "cli/rerank.py:rerank",
@@ -91,7 +92,8 @@ def test_the_wheel_holds_the_tree_and_nothing_else(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         inside = {name for name in archive.namelist() if ".dist-info/" not in name}
-    assert inside == {f"litrag/{name}" for name in names(MODULES)} | {"litrag/py.typed"}
+    data = {"py.typed", *(f"evals/labels/{path.name}" for path in (ROOT / "evals" / "labels").glob("*.json"))}
+    assert inside == {f"litrag/{name}" for name in (*names(MODULES), *data)}
 
 
 @pytest.mark.parametrize(
