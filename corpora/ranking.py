@@ -18,7 +18,7 @@ from litrag.corpora.parts import file_in, taken
 from litrag.corpora.trec import read_qrels
 from litrag.corpora.types import Dataset, Topic
 
-__all__ = ["acl", "acl_keyphrases", "acl_topics", "scifact", "trec_dl", "trec_dl19", "trec_dl20"]
+__all__ = ["acl", "acl_keyphrases", "acl_topics", "as_keyphrase", "scifact", "trec_dl", "trec_dl19", "trec_dl20"]
 
 _ACL_TEST_YEAR: Final = 2019
 _OTHERS: Final = 0.25  # share of papers that nobody cites, in the pool of keyphrases
@@ -86,16 +86,19 @@ def acl_keyphrases(folder: Path, split: str) -> Dataset:
     whole = acl(folder, split)
     path = file_in(folder, "papers.jsonl")
     cited = {name for row in rows(file_in(folder, "citations.jsonl")) for name in row["cites"]}
-    topics = []
-    for topic in whole.topics:
-        text = topic.query.text.replace("\n", ". ", 1)  # no phrase reaches from the title into the abstract
-        if phrase := next(iter(keyphrases(text, 1)), ""):
-            topics.append(replace(topic, query=replace(topic.query, text=phrase)))
+    topics = tuple(as_keyphrase(topic) for topic in whole.topics)
 
     def corpus() -> Iterator[Document]:
         return (d for d in _papers(path) if d.id in cited or place_of(d.id) < _OTHERS)
 
-    return Dataset("acl-keyphrases", whole.split, tuple(topics), corpus)
+    return Dataset("acl-keyphrases", whole.split, topics, corpus)
+
+
+def as_keyphrase(topic: Topic) -> Topic:
+    """The topic with the best keyphrase of its title and abstract as its query; the title where there is none."""
+    title, _, abstract = topic.query.text.partition("\n")
+    text = f"{title}. {abstract}"  # no phrase reaches from the title into the abstract
+    return replace(topic, query=replace(topic.query, text=next(iter(keyphrases(text, 1)), title)))
 
 
 def trec_dl19(folder: Path, split: str) -> Dataset:

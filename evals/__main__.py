@@ -70,7 +70,7 @@ TABLES: Final = {
     "rewrite-canard-given": ("rewrite", EvalOptions("canard-unanswered:test", ("history", "context", "human"))),
     "rewrite-canard-windows-given": ("rewrite", EvalOptions("canard-windows:test", ("history", "context", "human"))),
     "rewrite-acl": ("rewrite", EvalOptions("acl:test", ("statistical", "statistical-fused"))),
-    "ambiguity": ("ambiguity", EvalOptions(methods=("rules", "few-words", "leans"))),
+    "ambiguity": ("ambiguity", EvalOptions("ambiguous", methods=("rules", "few-words", "leans"))),
     "coherence-acl": ("coherence", EvalOptions("acl", n=200)),
 }
 _BLOCK: Final = re.compile(r"(<!-- results: ([\w-]+)(?: ([\w@, ()=-]+))? -->\n).*?(<!-- end -->)", re.DOTALL)
