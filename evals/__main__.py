@@ -66,6 +66,10 @@ TABLES: Final = {
     "rerank-trec-dl": ("rerank", EvalOptions("trec-dl", _UNLEARNED)),
     "rerank-trec-dl19": ("rerank", EvalOptions("trec-dl19", _UNLEARNED)),
     "rerank-trec-dl20": ("rerank", EvalOptions("trec-dl20", _UNLEARNED)),
+    "rerank-trec-dl19-trained": (
+        "rerank",
+        EvalOptions("trec-dl19", (*_UNLEARNED, "trained-likelihood", "trained-likelihood-fused")),
+    ),
     "rerank-trec-dl-encoders": ("rerank", EvalOptions("trec-dl", ("bm25", "similarity"))),
     "rewrite-canard-given": ("rewrite", EvalOptions("canard-unanswered:test", ("history", "context", "human"))),
     "rewrite-canard-windows-given": ("rewrite", EvalOptions("canard-windows:test", ("history", "context", "human"))),
