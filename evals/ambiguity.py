@@ -17,6 +17,7 @@ from litrag.core.protocols import NextTokenLogprobs
 from litrag.core.settings import load_settings
 from litrag.core.store import RequestCache
 from litrag.corpora import load
+from litrag.corpora.ranking import as_keyphrase
 from litrag.corpora.types import Dataset, Topic
 from litrag.evals.journal import Answer
 from litrag.evals.rewrite_bench import BASE
@@ -39,10 +40,9 @@ def labelled() -> Dataset:
         known = {topic.id: topic for topic in load(spec.replace("acl-keyphrases", "acl") if short else spec).topics}
         if lacking := sorted(set(labels) - set(known)):
             raise BadInput(f"{spec} lacks {lacking[0]}, which {LABELS.name} labels; is the data set whole?")
-        topics += [
-            replace(known[name], id=f"{spec}/{name}", facts={"ambiguous": bool(label)})
-            for name, label in labels.items()
-        ]
+        for name, label in labels.items():
+            topic = as_keyphrase(known[name]) if short else known[name]
+            topics.append(replace(topic, id=f"{spec}/{name}", facts={"ambiguous": bool(label)}))
     return Dataset("ambiguous", "all", tuple(topics), lambda: iter(()))
 
 

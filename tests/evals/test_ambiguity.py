@@ -15,6 +15,9 @@ from litrag.evals.tasks import EvalOptions
 @pytest.mark.data
 async def test_the_labels_are_of_queries_that_are_there(tmp_path: Path) -> None:
     assert len(labelled().topics) == 50
+    phrases = [topic.query.text for topic in labelled().topics if topic.id.startswith("acl-keyphrases")]
+    assert len(phrases) == 20
+    assert all(len(phrase.split()) <= 3 for phrase in phrases), "what was labelled is the keyphrase, not the abstract"
     evaluation = AMBIGUITY.evaluation(EvalOptions(methods=("rules", "leans")))
     results = await evaluate(evaluation, tmp_path / "out")
     always, rules, _ = results.systems
