@@ -20,9 +20,9 @@ from litrag.corpora import load
 from litrag.corpora.ranking import as_keyphrase
 from litrag.corpora.types import Dataset, Topic
 from litrag.evals.journal import Answer
-from litrag.evals.rewrite_bench import BASE
 from litrag.evals.runner import Evaluation, System
 from litrag.evals.tasks import EvalOptions
+from litrag.evals.trainings import BASE
 from litrag.models.gateway import Gateway
 from litrag.rewriters.ambiguity import AmbiguityModel, ambiguous, leans, said
 

@@ -12,12 +12,11 @@ from litrag.core.protocols import Retriever
 from litrag.corpora import split_of
 from litrag.evals.retrieval_bench import Bench
 from litrag.evals.runner import System
-from litrag.evals.trainings import trained
+from litrag.evals.trainings import SEEDS, trained
 from litrag.retrievers.dense import Dense
 
 __all__ = ["VARIANTS", "car", "car_alone", "car_originals", "car_random", "car_terms", "car_written", "row"]
 
-SEEDS: Final = (0, 1, 2)
 # name -> what differs from the recipe's defaults
 VARIANTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "car": {},

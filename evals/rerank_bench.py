@@ -19,16 +19,15 @@ from litrag.evals.journal import Answer
 from litrag.evals.metrics import measures_of
 from litrag.evals.runner import System
 from litrag.evals.tasks import EvalOptions
-from litrag.evals.trainings import trained
+from litrag.evals.trainings import BASE, trained
 from litrag.models.chat import ChatModel
 from litrag.models.counting import Tally
 from litrag.models.gateway import Gateway
 from litrag.models.request import Backend
 from litrag.training.judged import DEPTH, candidates
 
-__all__ = ["BASE", "Maker", "RerankBench", "Row"]
+__all__ = ["Maker", "RerankBench", "Row"]
 
-BASE: Final = "local/SmolLM2-135M-Instruct"
 # a reranker from the model that its row asks, counted
 Maker: TypeAlias = Callable[[ChatModel], Reranker]
 # what a topic's year may be ranked by: what was trained on the other year

@@ -15,6 +15,7 @@ from litrag.corpora.types import Topic
 from litrag.evals.journal import Answer
 from litrag.evals.rerank_bench import RerankBench, Row
 from litrag.evals.runner import System
+from litrag.evals.trainings import SEEDS
 from litrag.pipelines.methods import token_store
 from litrag.rerankers.combined import Fused, SelfConsistent
 from litrag.rerankers.debate import Debate
@@ -33,7 +34,6 @@ __all__ = ["ROWS", "bm25", "maxsim", "row", "similarity"]
 
 ARGUED: Final = 10  # candidates of the methods that write reasons for each
 LISTED: Final = 20  # candidates of the methods that write an order
-SEEDS: Final = (0, 1, 2)
 
 
 def bm25(bench: RerankBench) -> System:

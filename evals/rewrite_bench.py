@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from litrag.core.errors import BadInput
 from litrag.core.paths import cache_file
@@ -21,7 +21,7 @@ from litrag.evals.journal import Answer
 from litrag.evals.metrics import measures_of
 from litrag.evals.runner import System
 from litrag.evals.tasks import EvalOptions
-from litrag.evals.trainings import trained
+from litrag.evals.trainings import BASE, trained
 from litrag.models.chat import ChatModel
 from litrag.models.counting import Tally
 from litrag.models.gateway import Gateway
@@ -29,10 +29,8 @@ from litrag.models.request import Backend
 from litrag.retrievers.bm25 import bm25_over
 from litrag.retrievers.fusion import MultiQueryFusion
 
-__all__ = ["BASE", "SEEDS", "Ask", "RewriteBench", "Row"]
+__all__ = ["Ask", "RewriteBench", "Row"]
 
-BASE: Final = "local/SmolLM2-135M-Instruct"
-SEEDS: Final = (0, 1, 2)
 # a topic -> the queries that stand for it, the tally counting what that took
 Ask: TypeAlias = Callable[[Topic, Tally], Awaitable[Sequence[Query]]]
 

@@ -14,7 +14,8 @@ from litrag.core import registry
 from litrag.core.protocols import ForcedScoring, Generates
 from litrag.core.types import Query
 from litrag.corpora.types import Topic
-from litrag.evals.rewrite_bench import SEEDS, Ask, RewriteBench, Row
+from litrag.evals.rewrite_bench import Ask, RewriteBench, Row
+from litrag.evals.trainings import SEEDS
 from litrag.models.chat import ChatModel
 from litrag.models.counting import Tally
 from litrag.rewriters import REWRITERS

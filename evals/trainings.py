@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from litrag.core.paths import home
 from litrag.core.store import digest
@@ -13,7 +13,10 @@ from litrag.training import defaults_of
 from litrag.training.config import TrainConfig
 from litrag.training.kit import train
 
-__all__ = ["trained"]
+__all__ = ["BASE", "SEEDS", "trained"]
+
+BASE: Final = "local/SmolLM2-135M-Instruct"  # what rows ask where no model is set, and what they train
+SEEDS: Final = (0, 1, 2)
 
 
 def trained(recipe: str, dataset: str, base: str, settings: Mapping[str, Any]) -> tuple[str, Path]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from fakes.beir import write_beir
+from fakes.talks import write_talks
 
 from litrag.core.errors import BadInput, UnknownName
 from litrag.core.settings import Settings
@@ -16,9 +17,10 @@ from litrag.corpora import load
 from litrag.evals.results import Results
 from litrag.evals.rewrite import REWRITE
 from litrag.evals.rewrite_bench import RewriteBench
-from litrag.evals.rewrite_rows import ROWS, SEEDS
+from litrag.evals.rewrite_rows import ROWS
 from litrag.evals.runner import Evaluation, evaluate
 from litrag.evals.tasks import EvalOptions
+from litrag.evals.trainings import SEEDS
 from litrag.models.request import ModelRequest
 from litrag.models.scripted import ScriptedBackend
 
@@ -28,22 +30,7 @@ PLACES = ("bay", "forest", "delta", "ridge")
 @pytest.fixture
 def talks(tmp_path: Path) -> str:
     """Four pages, a dialogue of four turns each, in CANARD's form."""
-    folder = tmp_path / "talks"
-    folder.mkdir()
-    rows = []
-    for place in PLACES:
-        said = [f"The {place}", "Survey"]
-        turns = (
-            ("Who surveyed it?", f"Who surveyed the {place}?", f"Ada mapped the {place}."),
-            ("When?", f"When was the {place} mapped?", f"In spring the {place} was mapped."),
-            ("What did she find?", f"What did Ada find at the {place}?", f"Snails and tides at the {place}."),
-            ("Why?", f"Why did storms move the {place}?", f"Storms had moved the {place}."),
-        )
-        for number, (question, rewrite, answer) in enumerate(turns, start=1):
-            row = {"QuAC_dialog_id": place, "Question": question, "Question_no": number, "Rewrite": rewrite}
-            rows.append({"History": list(said), **row})
-            said += [question, answer]
-    (folder / "dev.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    folder = write_talks(tmp_path / "talks", PLACES)
     return f"canard-windows={folder}:all"
 
 

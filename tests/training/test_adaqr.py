@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes.talks import write_talks
 
 from litrag.core.errors import BadInput
 from litrag.corpora import load
@@ -24,30 +25,8 @@ PLACES = ("bay", "forest", "delta", "ridge", "pond", "field")
 
 
 def talks(folder: Path) -> Path:
-    """Six pages, a dialogue of four turns each, in CANARD's form."""
-    folder.mkdir()
-    rows = []
-    for place in PLACES:
-        said = [f"The {place}", "Survey"]
-        turns = (
-            ("Who surveyed it?", f"Who surveyed the {place}?", f"Ada mapped the {place}."),
-            ("When?", f"When did Ada map the {place}?", f"In spring the {place} was mapped."),
-            ("What did she find?", f"What did Ada find at the {place}?", f"Snails and tides at the {place}."),
-            ("Why?", f"Why did Ada survey the {place}?", f"Storms had moved the {place}."),
-        )
-        for number, (question, rewrite, answer) in enumerate(turns, start=1):
-            rows.append(
-                {
-                    "History": list(said),
-                    "QuAC_dialog_id": place,
-                    "Question": question,
-                    "Question_no": number,
-                    "Rewrite": rewrite,
-                }
-            )
-            said += [question, answer]
-    (folder / "dev.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return folder
+    """Six pages, a dialogue of four turns each."""
+    return write_talks(folder, PLACES)
 
 
 @pytest.fixture
