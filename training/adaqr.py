@@ -15,12 +15,11 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from litrag.core.errors import BadInput
-from litrag.core.events import Event
 from litrag.core.paths import cache_file
 from litrag.core.protocols import ForcedScoring, Generates, Retriever
 from litrag.core.settings import load_settings
 from litrag.core.store import RequestCache, digest, place_of
-from litrag.core.sync import all_or_first_error, run
+from litrag.core.sync import run
 from litrag.core.types import Query
 from litrag.corpora import load
 from litrag.corpora.types import Dataset, Topic
@@ -36,11 +35,11 @@ from litrag.training.config import TrainConfig
 from litrag.training.kit import Built, Job, train
 from litrag.training.preferences import dpo
 from litrag.training.scoring import pairwise_weights
+from litrag.training.stages import each
 
 __all__ = ["AdaqrSettings", "adaqr", "conversations", "reciprocal_ranks"]
 
 _OFFERED: Final = 2  # times as many human rewrites as are learned, where they are chosen
-_AT_ONCE: Final = 16  # turns whose candidates or rewards are in the making
 
 
 class AdaqrSettings(Record):
@@ -156,7 +155,7 @@ async def _candidates(job: Job, model: str, turns: Sequence[Topic], own: AdaqrSe
     async def one(topic: Topic) -> dict[str, Any]:
         return {"id": topic.id, "texts": await sampled(writer, _shown(topic, own), k=own.k, temperature=own.sampling)}
 
-    return await _each(job, "candidates", turns, one, gateway)
+    return await each(job, "candidates", turns, one, gateway)
 
 
 async def _rewards(
@@ -190,7 +189,7 @@ async def _rewards(
             values = await reward.of(topic.query, texts[topic.id], topic.answers[0]) if texts[topic.id] else ()
         return {"id": topic.id, "rewards": [max(value, -1e9) for value in values]}
 
-    return await _each(job, "rewards", turns, one, gateway)
+    return await each(job, "rewards", turns, one, gateway)
 
 
 async def reciprocal_ranks(retriever: Retriever, topic: Topic, texts: Sequence[str], k: int = 100) -> tuple[float, ...]:
@@ -232,20 +231,6 @@ def _scorer(
         gaps += [[a - b for a, b in zip(rows[p.chosen], rows[p.rejected], strict=True)] for p in pairs]
     if gaps:
         job.run.write("scorer.json", json.dumps(pairwise_weights(gaps, FEATURES), indent=1) + "\n")
-
-
-async def _each(
-    job: Job, stage: str, turns: Sequence[Topic], one: Callable[[Topic], Any], gateway: Gateway
-) -> list[dict[str, Any]]:
-    """The rows of a stage, some turns at a time; what was answered before a kill comes from the request cache."""
-    rows: list[dict[str, Any]] = []
-    try:
-        for start in range(0, len(turns), _AT_ONCE):
-            rows += await all_or_first_error([one(topic) for topic in turns[start : start + _AT_ONCE]])
-            job.listen(Event(stage, done=len(rows), total=len(turns)))
-    finally:
-        gateway.cache.close()
-    return rows
 
 
 def _gateway(model: str, seed: int) -> Gateway:

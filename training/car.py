@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -20,7 +20,7 @@ from litrag.core.paths import cache_file
 from litrag.core.protocols import ForcedScoring, Generates
 from litrag.core.settings import load_settings
 from litrag.core.store import RequestCache, digest
-from litrag.core.sync import all_or_first_error, run
+from litrag.core.sync import run
 from litrag.core.types import Document
 from litrag.corpora import load
 from litrag.corpora.types import Dataset, Topic
@@ -30,10 +30,10 @@ from litrag.rewriters.ambiguity import ambiguous, said
 from litrag.rewriters.contextual import chosen_phrase, rare_terms, written
 from litrag.training.kit import Built, Job
 from litrag.training.retriever import retriever
+from litrag.training.stages import each
 
 __all__ = ["CarSettings", "car"]
 
-_AT_ONCE: Final = 16
 _Rewrite: TypeAlias = Callable[[str, str], Awaitable[str]]
 
 
@@ -77,20 +77,15 @@ async def _rewrites(job: Job, data: Dataset, own: CarSettings) -> list[dict[str,
     gateway = Gateway(load_settings(rewrite_model=own.model, seed=job.config.seed), cache=RequestCache(cache_file()))
     rewrite = _rewriter(gateway, corpus, own)
 
-    async def one(topic: Topic, document: Document) -> dict[str, Any]:
+    async def one(pair: tuple[Topic, Document]) -> dict[str, Any]:
+        topic, document = pair
         shown = document
         if own.document == "random":
             shown = corpus[others[int(digest([topic.id, document.id, job.config.seed])[:12], 16) % len(others)]]
         text = await rewrite(topic.query.text, "" if own.document == "none" else shown.text)
         return {"id": topic.id, "document": document.id, "text": text}
 
-    found: list[dict[str, Any]] = []
-    try:
-        for start in range(0, len(pairs), _AT_ONCE):
-            found += await all_or_first_error([one(*pair) for pair in pairs[start : start + _AT_ONCE]])
-            job.listen(Event("rewrites", done=len(found), total=len(pairs)))
-    finally:
-        gateway.cache.close()
+    found = await each(job, "rewrites", pairs, one, gateway)
     kept = [row for row in found if row["text"]]
     job.listen(Event("rewrites", f"{len(topics)} of {len(data.topics)} queries ambiguous, {len(kept)} rewrites"))
     return kept

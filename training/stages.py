@@ -1,0 +1,30 @@
+"""What recipes in stages share: the rows of a stage, made some at a time by models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, TypeVar
+
+from litrag.core.events import Event
+from litrag.core.sync import all_or_first_error
+from litrag.models.gateway import Gateway
+from litrag.training.kit import Job
+
+__all__ = ["each"]
+
+T = TypeVar("T")
+_AT_ONCE: Final = 16  # rows in the making
+
+
+async def each(
+    job: Job, stage: str, items: Sequence[T], one: Callable[[T], Coroutine[Any, Any, dict[str, Any]]], gateway: Gateway
+) -> list[dict[str, Any]]:
+    """A row an item, in order; what was answered before a kill comes from the request cache, which is closed at the end."""
+    rows: list[dict[str, Any]] = []
+    try:
+        for start in range(0, len(items), _AT_ONCE):
+            rows += await all_or_first_error([one(item) for item in items[start : start + _AT_ONCE]])
+            job.listen(Event(stage, done=len(rows), total=len(items)))
+    finally:
+        gateway.cache.close()
+    return rows
