@@ -70,6 +70,10 @@ TABLES: Final = {
         "rerank",
         EvalOptions("trec-dl19", (*_UNLEARNED, "trained-likelihood", "trained-likelihood-fused")),
     ),
+    "rerank-trec-dl-trained": (
+        "rerank",
+        EvalOptions("trec-dl", (*_UNLEARNED, "trained-likelihood", "trained-likelihood-fused")),
+    ),
     "rerank-trec-dl-encoders": ("rerank", EvalOptions("trec-dl", ("bm25", "similarity"))),
     "rewrite-canard-given": ("rewrite", EvalOptions("canard-unanswered:test", ("history", "context", "human"))),
     "rewrite-canard-windows-given": ("rewrite", EvalOptions("canard-windows:test", ("history", "context", "human"))),

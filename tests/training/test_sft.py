@@ -187,7 +187,7 @@ def test_what_cannot_be_trained_is_one_line(
         train(config(tiny_chat, examples, lora_targets=("wq",)), tmp_path / "d")
     with pytest.raises(BadInput, match="training option max_steps: Input should be greater"):
         config(tiny_chat, examples, max_steps=0)
-    with pytest.raises(UnknownName, match="no recipe named 'sftt'; there is: adaqr, dpo, reranker, retriever, sft"):
+    with pytest.raises(UnknownName, match="no recipe named 'sftt'; there is: .*dpo, .*sft"):
         train(config(tiny_chat, examples, recipe="sftt"), tmp_path / "e")
 
 
