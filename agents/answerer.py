@@ -1,9 +1,10 @@
 """From what was read to a short answer with titles and quotes; whoever searched does not answer (FrugalRAG's separate answerer).
 
-`ModelAnswerer` asks a model and checks its quotes; `ExtractiveAnswerer` needs none and gives the sentences that say most of what was asked."""
+`ModelAnswerer` asks a model and checks its quotes; a model that cannot keep to the form is asked again for the answer alone; `ExtractiveAnswerer` needs none and gives the sentences that say most of what was asked."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Protocol
@@ -13,11 +14,21 @@ from litrag.core.lengths import measure_of
 from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import Generates, JsonSchema
 from litrag.core.quotes import find_quote
-from litrag.core.replies import TEXT, list_of, read_json, record
+from litrag.core.replies import TEXT, list_of, one_line, read_json, record, without_reasoning
 from litrag.core.sentences import sentences
 from litrag.core.types import Document, Message, Query
 
-__all__ = ["ANSWER", "Answer", "Answerer", "ExtractiveAnswerer", "ModelAnswerer", "Support", "parse_answer"]
+__all__ = [
+    "ANSWER",
+    "PLAIN",
+    "Answer",
+    "Answerer",
+    "ExtractiveAnswerer",
+    "ModelAnswerer",
+    "Support",
+    "found_answer",
+    "parse_answer",
+]
 
 ANSWER: Final = Prompt("""Answer the question from the passages alone, in as few words as it takes: a name, a date, a number, yes or no. Give the sentences that
 the answer rests on, copied word by word, each with its passage's number. If the passages do not tell, answer "unknown" and quote nothing.
@@ -30,8 +41,13 @@ $question
 </question>
 
 Reply with JSON only: {"answer": "...", "quotes": [{"passage": 1, "quote": "..."}]}""")
+PLAIN: Final = Prompt("""$passages
+
+Question: $question
+The answer, a few words of the passages above, or yes or no, or unknown:""")
 _SCHEMA: Final[JsonSchema] = record(answer=TEXT, quotes=list_of(record(passage={"type": "integer"}, quote=TEXT)))
 _UNKNOWN: Final = "unknown"
+_LONGEST: Final = 20  # words of an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +77,31 @@ class Answerer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswerer:
-    """By a model; each document is shown up to `tokens` tokens."""
+    """By a model; each document is shown up to `tokens` tokens. `plain` asks for the answer alone and never for quotes: for models that cannot write JSON."""
 
     needs: ClassVar = Generates
     prompt: ClassVar = ANSWER
 
     model: Generates
     tokens: int = 250
+    plain: bool = False
 
     async def answer(self, question: Query, documents: Sequence[Document]) -> Answer:
-        """The model's answer with the quotes that stand where it says. A reply that is no JSON is no answer."""
+        """The model's answer with the quotes that stand where it says. After a reply that is no JSON it is asked for the answer alone; the first sentence
+        that holds it is the quote then."""
         if not documents:
             return Answer("")
         measure = measure_of(self.model)
         shown = [measure.cut(neutralised(document.text), self.tokens) for document in documents]
         passages = "\n\n".join(f"[{number}] {text}" for number, text in enumerate(shown, start=1))
         prompt = ANSWER.fill(passages=passages, question=neutralised(question.text))
-        reply = await self.model.generate([Message("user", prompt)], schema=_SCHEMA, max_tokens=300)
-        return parse_answer(reply.text, documents)
+        if not self.plain:
+            reply = await self.model.generate([Message("user", prompt)], schema=_SCHEMA, max_tokens=300)
+            if isinstance(read_json(reply.text), dict):
+                return parse_answer(reply.text, documents)
+        short = PLAIN.fill(passages=passages, question=neutralised(question.text))
+        reply = await self.model.generate([Message("user", short)], max_tokens=30)
+        return found_answer(reply.text, documents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +144,23 @@ def parse_answer(reply: str, documents: Sequence[Document]) -> Answer:
         else:
             found.setdefault((support.id, support.quote), support)
     return Answer(text, tuple(found.values()), wrong)
+
+
+def found_answer(reply: str, documents: Sequence[Document]) -> Answer:
+    """The first line of a reply, with the first sentence that holds it word by word."""
+    text = one_line(without_reasoning(reply).strip().removeprefix("Answer:"), longest=_LONGEST).rstrip(".")
+    if not text or text.casefold() == _UNKNOWN or PLAIN.echoed(text):
+        return Answer("")
+    wanted = f" {_words(text)} "
+    for document in documents if len(wanted) > 3 and text.casefold() not in ("yes", "no") else ():
+        for span in sentences(document.text.removeprefix(document.title).strip()):
+            if wanted in f" {_words(span.text)} ":
+                return Answer(text, (Support(document.id, document.title, span.text),))
+    return Answer(text)
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 def _support(item: object, documents: Sequence[Document]) -> Support | None:

@@ -1,7 +1,7 @@
 """Searching in several hops under a hard budget: hop 0 asks the question as it is, a `Hops` makes each further query of what was read, a
 `Stops` ends it early. The loop of FrugalRAG (arXiv 2507.07634, section 3) without its model: whatever decides, it runs here.
 
-A hop reads documents that were not read before: the search goes as deep as it must to find `k` of them."""
+A hop reads documents that were not read before: the search goes as deep as it must to find as many of them as it may read."""
 
 from __future__ import annotations
 
@@ -98,20 +98,22 @@ class Searched:
 
 @dataclass(frozen=True, slots=True)
 class SearchAgent:
-    """At most `max_searches` searches a question, `k` unread documents each; `budget` bounds all questions together. Raises ValueError for bounds
-    below 1."""
+    """At most `max_searches` searches a question: the first reads `k` documents, each later one `further` unread ones (None: `k`, as in the paper). A
+    later query names what is missing, so that one document of it is often enough. `budget` bounds all questions together. Raises ValueError for
+    bounds below 1."""
 
     retriever: Retriever
     hops: Hops
     stops: Sequence[Stops] = ()
     max_searches: int = 4
     k: int = 3
+    further: int | None = None
     budget: Budget = field(default_factory=Budget)
     tell: Callable[[Step], None] = lambda step: None
 
     def __post_init__(self) -> None:
-        if self.max_searches < 1 or self.k < 1:
-            raise ValueError(f"max_searches {self.max_searches}, k {self.k}: each at least 1")
+        if self.max_searches < 1 or self.k < 1 or (self.further is not None and self.further < 1):
+            raise ValueError(f"max_searches {self.max_searches}, k {self.k}, further {self.further}: each at least 1")
 
     async def run(self, question: Query) -> Searched:
         """Searches until something stops it; what was read stays whatever that is. Raises what the retriever raises, ModelFault."""
@@ -138,15 +140,16 @@ class SearchAgent:
         text = decided.text.strip()
         query = notes.question if not notes.steps else replace(notes.question, text=text, parent=notes.question.text)
         seen = {document.id for document in notes.documents}
+        most = self.k if not notes.steps or self.further is None else self.further
         reservation = self.budget.reserve(Spend(searches=1))
         try:
-            (found,) = await self.retriever.retrieve([query], self.k + len(seen))
+            (found,) = await self.retriever.retrieve([query], most + len(seen))
         finally:
             reservation.settle(Spend(searches=1))
         unread: dict[str, Hit] = {}
         for hit in found.hits:
             if hit.document.id not in seen:
                 unread.setdefault(hit.document.id, hit)
-        step = Step(query, found, tuple(unread.values())[: self.k], decided.thought)
+        step = Step(query, found, tuple(unread.values())[:most], decided.thought)
         self.tell(step)
         return Notes(notes.question, (*notes.steps, step))

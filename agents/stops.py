@@ -11,10 +11,10 @@ from typing import Final, Self
 
 from litrag.agents.entities import WordWeights, content_words, names_in
 from litrag.agents.hops import bridges, open_names, uncovered
-from litrag.agents.loop import Notes, Step
+from litrag.agents.loop import Notes, Step, Stops
 from litrag.core.errors import BadInput
 
-__all__ = ["FEATURES", "Controller", "Covered", "NothingNew", "ScoreDrop", "features"]
+__all__ = ["FEATURES", "RULES", "Controller", "Covered", "NothingNew", "ScoreDrop", "features"]
 
 FEATURES: Final = (
     "hops",
@@ -127,6 +127,13 @@ class Controller:
     def stop(self, notes: Notes) -> str:
         """From the first hop on."""
         return "controller" if self.chance(notes) >= self.threshold else ""
+
+
+RULES: Final[Mapping[str, Stops]] = {
+    "score-drop": ScoreDrop(),
+    "nothing-new": NothingNew(),
+    "covered": Covered(),
+}
 
 
 def features(notes: Notes, idf: WordWeights) -> tuple[float, ...]:

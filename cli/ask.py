@@ -35,12 +35,24 @@ def ask(
             help="File of the turns before: question, answer, question, ..., a line each.", rich_help_panel=_WHAT
         ),
     ] = None,
-    agent: Annotated[str, typer.Option(help="entity, frugal, react or none.", rich_help_panel=_HOW)] = "entity",
+    agent: Annotated[
+        str, typer.Option(help="entity, frugal, react, self-ask, ircot or none.", rich_help_panel=_HOW)
+    ] = "entity",
     controller: Annotated[
         Path | None, typer.Option(help="Stop classifier of agent frugal.", rich_help_panel=_HOW)
     ] = None,
+    stop: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="End early: score-drop, nothing-new, covered or agreement (of answers); repeatable.",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
     max_searches: Annotated[int, typer.Option(min=1, help="Most searches.", rich_help_panel=_HOW)] = 4,
-    k: Annotated[int, typer.Option("-k", min=1, help="Documents to read a search.", rich_help_panel=_HOW)] = 3,
+    k: Annotated[
+        int, typer.Option("-k", min=1, help="Documents to read of the first search.", rich_help_panel=_HOW)
+    ] = 6,
+    further: Annotated[int, typer.Option(min=1, help="Documents to read of each later one.", rich_help_panel=_HOW)] = 1,
     model: Model = None,
     rewrite_model: RewriteModel = None,
     react_model: ReactModel = None,
@@ -57,7 +69,7 @@ def ask(
     if controller is not None and not controller.expanduser().is_file():
         raise BadInput(f"{controller}: no such file; `litrag train frugal` writes one")
     turns = read_history(history) if history else ()
-    options = AskOptions(agent, max_searches, k, str(controller or ""), turns)
+    options = AskOptions(agent, max_searches, k, further, str(controller or ""), tuple(stop or ()), turns)
     values = settings(
         model=model,
         rewrite_model=rewrite_model,

@@ -23,7 +23,8 @@ def evaluate(
     task: Annotated[
         str,
         typer.Argument(
-            metavar="TASK", help="What to measure: retrieval, rerank, rewrite, ambiguity, hotpotqa, musique, coherence."
+            metavar="TASK",
+            help="What to measure: retrieval, rerank, rewrite, ambiguity, hotpotqa, musique, 2wiki, coherence.",
         ),
     ],
     dataset: Annotated[

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from litrag.core.store import digest
 from litrag.core.types import Document, Query
-from litrag.corpora.files import rows
+from litrag.corpora.files import found, rows
 from litrag.corpora.parts import distinct, file_in, halves
 from litrag.corpora.types import Dataset, Topic
+from litrag.corpora.wiki import question_file, wiki_document, wiki_id
 
 __all__ = ["hotpotqa", "musique", "scholarqa_multi"]
 
@@ -21,12 +22,14 @@ _TYPES: Final = ("bridge", "comparison")
 def hotpotqa(folder: Path, split: str) -> Dataset:
     """HotPotQA (Yang et al., EMNLP 2018), questions over the pool of their distractor paragraphs; relevant are the paragraphs of the
     supporting facts. `facts`: type, level, supporting_facts [[title, sentence]]. Splits are halves by question, and bridge and comparison, the
-    questions of that type."""
+    questions of that type. A folder without questions.jsonl may hold the file that the authors released."""
+    if found(folder, "questions.jsonl") is None and folder.is_dir():
+        return question_file("hotpotqa", folder, split)
     topics = [
         Topic(
             row["_id"],
             Query(row["question"]),
-            dict.fromkeys((_wiki_id(title) for title, _ in row["supporting_facts"]), 1),
+            dict.fromkeys((wiki_id(title) for title, _ in row["supporting_facts"]), 1),
             (row["answer"],),
             group=row["_id"],
             facts={name: row[name] for name in ("type", "level", "supporting_facts")},
@@ -76,20 +79,12 @@ def scholarqa_multi(folder: Path, split: str) -> Dataset:
 
 def _paragraphs(path: Path) -> Iterator[Document]:
     for row in rows(path):
-        lines = "\n".join(
-            " ".join(text.split()) for text in row["sentences"]
-        )  # a sentence a line: facts are numbers of them
-        yield Document(_wiki_id(row["title"]), row["title"], f"{row['title']}\n{lines}")
-
-
-def _wiki_id(title: str) -> str:
-    """A title as Wikipedia's addresses have it: TREC's files know no blanks."""
-    return "_".join(title.split())
+        yield wiki_document(row["title"], row["sentences"])
 
 
 def _musique_paragraph(paragraph: Mapping[str, Any]) -> Document:
     title, text = paragraph["title"], paragraph["paragraph_text"]
-    return Document(f"{_wiki_id(title)}#{digest(text)[:8]}", title, f"{title}\n{text}")
+    return Document(f"{wiki_id(title)}#{digest(text)[:8]}", title, f"{title}\n{text}")
 
 
 def _musique_corpus(path: Path) -> Iterator[Document]:

@@ -13,5 +13,6 @@ EVALS: Final = {
     "ambiguity": "litrag.evals.ambiguity:AMBIGUITY",
     "hotpotqa": "litrag.evals.questions:HOTPOTQA",
     "musique": "litrag.evals.questions:MUSIQUE",
+    "2wiki": "litrag.evals.questions:TWOWIKI",
     "coherence": "litrag.evals.coherence:COHERENCE",
 }

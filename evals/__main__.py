@@ -37,6 +37,31 @@ _UNTRAINED: Final = (
 )
 _CITED: Final = ("popularity", "bm25-popularity", "fields-popularity", "citing", "trained-citing")
 _KINDS: Final = ("trained", "hard-negatives", "consistency", "margin", "pruned", "lexical", "sufficiency")
+_HOPS: Final = (
+    *(f"{name}-{n}" for name in ("bm25", "dense") for n in (3, 6, 18)),
+    *(f"hybrid-{n}" for n in (3, 6, 9, 12, 18)),
+    "feedback-2",
+    "feedback-6",
+    *(f"fixed-{n}" for n in range(1, 7)),
+    *(f"fixed-hybrid-{n}" for n in (2, 4, 6)),
+    *(f"narrow-{n}" for n in range(1, 7)),
+    "hybrid-equal-fixed-6",
+    *(f"hybrid-equal-narrow-{n}" for n in (2, 4, 6)),
+    *(f"narrow-stop-{rule}" for rule in ("score-drop", "nothing-new", "covered")),
+    *(
+        f"{way}-{end}"
+        for way in ("fixed", "narrow")
+        for end in ("controller", "interpolated", "random-stop", "oracle-stop")
+    ),
+)
+_HOPS_SHORT: Final = (
+    *(f"narrow-{n}" for n in (1, 2, 4, 6)),
+    *(f"hybrid-equal-narrow-{n}" for n in (2, 4, 6)),
+    "fixed-6",
+    "narrow-controller",
+    "narrow-interpolated",
+)
+_ASKED: Final = ("hybrid-6", "narrow-4", "hybrid-equal-narrow-4", "react", "self-ask", "ircot", "narrow-stop-agreement")
 _UNLEARNED: Final = ("bm25", "query-likelihood", "query-likelihood-fused")
 TABLES: Final = {
     "retrieval-scifact": (
@@ -79,6 +104,12 @@ TABLES: Final = {
     "rewrite-canard-windows-given": ("rewrite", EvalOptions("canard-windows:test", ("history", "context", "human"))),
     "rewrite-acl": ("rewrite", EvalOptions("acl:test", ("statistical", "statistical-fused"))),
     "ambiguity": ("ambiguity", EvalOptions("ambiguous", methods=("rules", "few-words", "leans"))),
+    "hotpotqa": ("hotpotqa", EvalOptions("hotpotqa", _HOPS)),
+    "hotpotqa-test": ("hotpotqa", EvalOptions("hotpotqa:test", _HOPS_SHORT)),
+    "hotpotqa-bridge": ("hotpotqa", EvalOptions("hotpotqa:bridge", _HOPS_SHORT)),
+    "hotpotqa-comparison": ("hotpotqa", EvalOptions("hotpotqa:comparison", _HOPS_SHORT)),
+    "musique": ("musique", EvalOptions("musique", _HOPS_SHORT)),
+    "hotpotqa-model": ("hotpotqa", EvalOptions("hotpotqa", tuple(f"{name}+answer" for name in _ASKED), n=60)),
     "coherence-acl": ("coherence", EvalOptions("acl", n=200)),
 }
 _BLOCK: Final = re.compile(r"(<!-- results: ([\w-]+)(?: ([\w@, ()=-]+))? -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -1,25 +1,33 @@
-"""What the rows of a table of agents share: retrievers, trajectories with the whole budget, what stopping earlier would have read."""
+"""What the rows of a table of agents share: retrievers, trajectories with the whole budget, what stopping earlier would have read, models."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Final, TypeAlias
 
+from litrag.agents.answerer import ModelAnswerer
 from litrag.agents.entities import WordWeights
 from litrag.agents.hops import EntityHops, Feedback
 from litrag.agents.loop import Hops, Notes, SearchAgent
-from litrag.core.protocols import Retriever
-from litrag.core.store import place_of
+from litrag.core.paths import cache_file
+from litrag.core.protocols import Generates, Retriever
+from litrag.core.settings import Role, Settings, load_settings
+from litrag.core.store import RequestCache, place_of
 from litrag.core.sync import run
 from litrag.core.types import Document
 from litrag.corpora.types import Dataset, Topic
-from litrag.evals.answers import support_token_recall
+from litrag.evals.answers import PRF, Fact, answer_f1, joint, matched, support_token_recall, supporting_facts
 from litrag.evals.journal import Answer
 from litrag.evals.retrieval_bench import Bench
 from litrag.evals.runner import System
 from litrag.evals.tasks import EvalOptions
+from litrag.evals.trainings import BASE
+from litrag.models.chat import ChatModel
+from litrag.models.counting import Tally
+from litrag.models.gateway import Gateway
+from litrag.models.request import Backend
 from litrag.retrievers.dense import Dense
 from litrag.retrievers.fusion import Hybrid
 from litrag.training.frugal import (
@@ -32,22 +40,54 @@ from litrag.training.frugal import (
     trails_of,
 )
 
-__all__ = ["FOLDS", "AgentBench", "folds", "gold_sentences"]
+__all__ = ["FOLDS", "WAYS", "AgentBench", "Ended", "Read", "Row", "Way", "folds", "gold_sentences", "lines_of"]
 
-FOLDS = 5
+FOLDS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a trajectory comes about: what makes its queries and answers them, and how many documents are read, first and then."""
+
+    hops: str
+    retriever: str
+    k: int = 3
+    further: int | None = None
+
+
+WAYS: Final[Mapping[str, Way]] = {
+    "fixed": Way("entity", "bm25"),
+    "fixed-hybrid": Way("entity", "hybrid"),
+    "narrow": Way("entity", "hybrid", 6, 1),
+    "feedback": Way("feedback", "bm25"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a system read for a topic; `searches` is what the metric counts, `more` are metrics of its own."""
+
+    notes: Notes
+    searches: float
+    more: Mapping[str, float] = field(default_factory=dict)
+
+
+Ended: TypeAlias = Callable[[Topic, Tally], Awaitable[Read]]
 
 
 @dataclass
 class AgentBench:
-    """The data of one table. `k` documents a hop, at most `searches` of them."""
+    """The data of one table. A trajectory has at most `searches` searches, those of models `model_searches`; `backend` answers in the place of the
+    models' own."""
 
     dataset: Dataset
     options: EvalOptions = field(default_factory=EvalOptions)
-    k: int = 3
     searches: int = 6
+    model_searches: int = 4
     target: float = 0.98
+    backend: Backend | None = None
     _trails: dict[str, dict[str, Trail]] = field(default_factory=dict)
-    _ends: dict[str, int] = field(default_factory=dict)
+    _ends: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @cached_property
     def bench(self) -> Bench:
@@ -79,64 +119,127 @@ class AgentBench:
         """Both, by RRF, weights 1:1."""
         return Hybrid((self.words, self.dense), weights=(1.0, 1.0), depth=100)
 
-    @cached_property
-    def entity(self) -> Hops:
-        """Hops along names."""
-        return EntityHops(self.idf)
+    def retriever(self, name: str) -> Retriever:
+        """bm25, dense or hybrid."""
+        if name == "bm25":
+            return self.words
+        return self.dense if name == "dense" else self.hybrid
 
-    @cached_property
-    def feedback(self) -> Hops:
-        """The naive hop."""
-        return Feedback()
+    def agent(self, way: Way, hops: Hops | None = None, searches: int = 0) -> SearchAgent:
+        """An agent that goes a way, its own hops replaced where others are given."""
+        own: Hops = EntityHops(self.idf) if way.hops == "entity" else Feedback()
+        most = searches or self.searches
+        return SearchAgent(self.retriever(way.retriever), hops or own, max_searches=most, k=way.k, further=way.further)
 
-    def trails(self, name: str, hops: Hops, retriever: Retriever) -> Mapping[str, Trail]:
-        """Topic id -> its trajectory with the whole budget, made once."""
+    def trails(self, name: str) -> Mapping[str, Trail]:
+        """Topic id -> its trajectory by a way of WAYS with the whole budget, made once."""
         if name not in self._trails:
-            agent = SearchAgent(retriever, hops, max_searches=self.searches, k=self.k)
+            agent = self.agent(WAYS[name])
             topics, groups = self.dataset.topics, components(self.dataset.topics)
             found = run(trails_of(agent, topics, groups, self.idf))
             self._trails[name] = {topic.id: trail for topic, trail in zip(topics, found, strict=True)}
         return self._trails[name]
 
-    def controlled(self, trails: Mapping[str, Trail]) -> Mapping[str, int]:
-        """Topic id -> after how many searches a controller stops that was fitted to the other folds."""
-        if self._ends:
-            return self._ends
+    def controlled(self, name: str) -> Mapping[str, int]:
+        """Topic id -> after how many searches of a way a controller stops that was fitted to the other folds."""
+        if name in self._ends:
+            return self._ends[name]
+        trails = self.trails(name)
         parts = folds(trails)
         found: dict[str, int] = {}
         for fold in range(FOLDS):
             others = [trail for name, trail in trails.items() if parts[name] != fold]
             controller = fitted_controller(others, target=self.target)
             found |= {name: stopped_at(controller, trail) for name, trail in trails.items() if parts[name] == fold}
-        self._ends.update({topic.id: found[topic.id] for topic in self.dataset.topics})
-        return self._ends
+        self._ends[name] = {topic.id: found[topic.id] for topic in self.dataset.topics}
+        return self._ends[name]
 
-    def system(self, name: str, ready: Callable[[], Callable[[Topic], tuple[Notes, int]]], **settings: Any) -> System:
-        """A row from what gives a topic's notes and the number of searches that are counted."""
-        return System(name, lambda: _Row(self, ready()), {"k": self.k, **settings})
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings in force, with the embedded language model where none is set."""
+        found = self.options.settings or load_settings()
+        return found if found.model else found.model_copy(update={"model": BASE})
 
-    def answered(self, topic: Topic, notes: Notes, searches: float) -> Answer:
+    @cached_property
+    def gateway(self) -> Gateway:
+        """Models by role, on the user's cache."""
+        return Gateway(self.settings, cache=RequestCache(cache_file()), backend=self.backend)
+
+    def model(self, role: Role, tally: Tally) -> ChatModel:
+        """The model of a role, counted."""
+        return self.gateway.resolve(role, needs=Generates).through(tally.around)
+
+    def system(self, name: str, ready: Callable[[], Ended], **settings: Any) -> System:
+        """A row from what reads for a topic."""
+        return System(name, lambda: Row(self, ready()), settings)
+
+    def measured(self, topic: Topic, notes: Notes, searches: float) -> dict[str, float]:
         """The metrics of what was read."""
         documents = notes.documents
-        metrics = {
+        return {
             "title_recall": title_recall(topic, notes),
             "all_titles": float(title_recall(topic, notes) == 1.0),
-            "support_token_recall": support_token_recall(gold_sentences(topic, self.documents), _lines(documents)),
+            "support_token_recall": support_token_recall(gold_sentences(topic, self.documents), lines_of(documents)),
             "documents": float(len(documents)),
             "searches": float(searches),
         }
-        asked = [step.query.text for step in notes.steps]
-        return Answer(metrics, {"searches": len(notes.steps)}, {"ids": [d.id for d in documents], "queries": asked})
+
+    async def written(self, topic: Topic, notes: Notes, tally: Tally) -> tuple[str, dict[str, float]]:
+        """The answer of the model of the role `answer` to what was read, with the measures of it and of the sentences that it quotes."""
+        writer = ModelAnswerer(self.model("answer", tally), tokens=150, plain=self._plain)
+        found = await writer.answer(topic.query, notes.documents)
+        best = max((answer_f1(found.text, gold) for gold in topic.answers), key=lambda each: each.f1, default=PRF())
+        metrics = {"em": best.em, "f1": best.f1, "match": matched(found.text, topic.answers)}
+        if gold := topic.facts.get("supporting_facts"):
+            wanted = {(str(title), int(index)) for title, index in gold}
+            facts = supporting_facts({fact for s in found.supports for fact in self._facts(s.id, s.quote)}, wanted)
+            metrics |= {"sp_em": facts.em, "sp_f1": facts.f1, "joint_f1": joint(best, facts).f1}
+        return found.text, metrics
+
+    @property
+    def _plain(self) -> bool:
+        """The embedded model cannot write JSON; what it cannot do is not paid for."""
+        return self.settings.role_model("answer") == BASE
+
+    def _facts(self, name: str, quote: str) -> list[Fact]:
+        """The sentences of a document that a quote covers or stands in."""
+        lines = lines_of([self.documents[name]])
+        title = self.documents[name].title
+        return [(title, i) for i, line in enumerate(lines) if line.strip() and (line.strip() in quote or quote in line)]
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
+    """A system over a bench; `answers` adds an answer by a model."""
+
     bench: AgentBench
-    ended: Callable[[Topic], tuple[Notes, int]]
+    ended: Ended
+    answers: bool = False
 
     async def answer(self, topic: Topic) -> Answer:
-        notes, searches = self.ended(topic)
-        return self.bench.answered(topic, notes, searches)
+        """What was read, measured."""
+        tally = Tally()
+        read = await self.ended(topic, tally)
+        notes = read.notes
+        metrics = {**self.bench.measured(topic, notes, read.searches), **read.more}
+        details: dict[str, Any] = {
+            "ids": [document.id for document in notes.documents],
+            "queries": [step.query.text for step in notes.steps],
+        }
+        if self.answers:
+            details["answer"], more = await self.bench.written(topic, notes, tally)
+            metrics |= more
+        counts = {
+            "searches": len(notes.steps),
+            "calls": tally.calls,
+            "prompt_tokens": tally.prompt_tokens,
+            "completion_tokens": tally.completion_tokens,
+        }
+        return Answer(metrics, counts, details)
+
+    def answering(self) -> Row:
+        """The same with answers."""
+        return replace(self, answers=True)
 
 
 def gold_sentences(topic: Topic, documents: Mapping[str, Document]) -> list[str]:
@@ -148,13 +251,13 @@ def gold_sentences(topic: Topic, documents: Mapping[str, Document]) -> list[str]
     for title, index in facts:
         name = "_".join(str(title).split())
         if name in documents:
-            lines = _lines([documents[name]])
+            lines = lines_of([documents[name]])
             found += lines[index : index + 1]
     return found
 
 
-def _lines(documents: Sequence[Document]) -> list[str]:
-    """Sentences: lines, which HotPotQA's are, else what the splitter finds."""
+def lines_of(documents: Sequence[Document]) -> list[str]:
+    """The documents' sentences: lines, which HotPotQA's are, else what the splitter finds."""
     from litrag.core.sentences import sentences
 
     found: list[str] = []

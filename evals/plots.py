@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from litrag.core.errors import CannotWrite, MissingExtra
-from litrag.evals.results import Results
+from litrag.evals.results import Results, SystemResult
 
-__all__ = ["draw", "draw_costs"]
+__all__ = ["draw", "draw_costs", "draw_frugality"]
 
 
 def draw(results: Results, folder: Path, *, most_panels: int = 4) -> list[Path]:
@@ -48,6 +48,36 @@ def draw_costs(results: Results, folder: Path) -> list[Path]:
     axis.set_axisbelow(True)
     figure.suptitle(f"{results.task}, {results.dataset}, {results.n} topics", fontsize=9)
     return _saved(figure, folder, "cost")
+
+
+def draw_frugality(results: Results, folder: Path) -> list[Path]:
+    """Writes frugality.png and frugality.svg: title recall against searches and against documents read, a question's means. Systems whose names
+    differ in a last number alone are one line. Raises MissingExtra, CannotWrite."""
+    kinds: dict[str, list[SystemResult]] = {}
+    for system in results.systems:
+        kind, _, number = system.name.rpartition("-")
+        kinds.setdefault(kind if number.isdigit() else system.name, []).append(system)
+    figure = _figure(10.0, 4.5)
+    axes = figure.subplots(1, 2, sharey=True)
+    for axis, cost in zip(axes, ("searches", "documents"), strict=True):
+        for place, (kind, systems) in enumerate(kinds.items()):
+            points = sorted((s.metrics[cost].value, s.metrics["title_recall"].value) for s in systems)
+            grey = str(0.65 * (place % 3) / 2)
+            axis.plot(
+                *zip(*points, strict=True),
+                marker="os^Dv*XP"[place % 8],
+                color=grey,
+                markersize=5,
+                linewidth=1,
+                label=kind,
+            )
+        axis.set_xlabel(f"{cost} a question")
+        axis.grid(color="0.9")
+        axis.set_axisbelow(True)
+    axes[0].set_ylabel("title recall")
+    axes[1].legend(fontsize=7, loc="lower right")
+    figure.suptitle(f"{results.task}, {results.dataset}, {results.n} topics", fontsize=9)
+    return _saved(figure, folder, "frugality")
 
 
 def _figure(width: float, height: float) -> Any:

@@ -9,7 +9,7 @@ import threading
 from typing import Protocol
 
 from litrag.core.settings import Settings
-from litrag.models.request import ModelReply, ModelRequest
+from litrag.models.request import Backend, ModelReply, ModelRequest
 
 __all__ = ["SendsRequests", "blank_request", "send_blocking"]
 
@@ -45,7 +45,7 @@ def blank_request(gateway: SendsRequests, model: str, role: str, api_base: str |
     )
 
 
-def send_blocking(gateway: SendsRequests, request: ModelRequest) -> ModelReply:
+def send_blocking(gateway: Backend, request: ModelRequest) -> ModelReply:
     """Sends from a thread that cannot await, for callers whose interface is synchronous (any number of threads at
     once).
 

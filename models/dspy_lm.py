@@ -6,7 +6,7 @@ out there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ from litrag.core.settings import Role
 from litrag.core.types import Message
 from litrag.models.doors import blank_request, send_blocking
 from litrag.models.gateway import Gateway
-from litrag.models.request import ModelReply, ModelRequest
+from litrag.models.request import Backend, ModelReply, ModelRequest
 
 __all__ = ["GatewayLM"]
 
@@ -41,17 +41,24 @@ _CALL: ContextVar[_Call | None] = ContextVar("litrag_dspy_call", default=None)
 class GatewayLM(dspy.LM):  # type: ignore[misc]
     """The model of a role as a DSPy language model, synchronous and asynchronous.
 
-    `temperature` and `max_tokens` hold where a call sets none. DSPy's `rollout_id` is added to the seed, so that
+    `temperature` and `max_tokens` hold where a call sets none; `wrap` goes around the gateway, to count. DSPy's `rollout_id` is added to the seed, so that
     rollouts differ. Errors are litrag's own: ModelFault, BudgetSpent, BadInput. Replies from litrag's cache report no
     usage, as those of DSPy's cache do."""
 
     _cache_responses = False  # DSPy's switch, which a call's `cache=True` cannot turn
 
     def __init__(
-        self, gateway: Gateway, role: Role, *, temperature: float = 0.0, max_tokens: int = 1024, **settings: Any
+        self,
+        gateway: Gateway,
+        role: Role,
+        *,
+        temperature: float = 0.0,
+        max_tokens: int = 1024,
+        wrap: Callable[[Backend], Backend] = lambda backend: backend,
+        **settings: Any,
     ) -> None:
         model = gateway.model(role).model
-        engine = _Engine(gateway, role, model, temperature, max_tokens)
+        engine = _Engine(gateway, wrap(gateway), role, model, temperature, max_tokens)
         super().__init__(
             model, cache=False, num_retries=0, engine=engine, async_engine=_AsyncEngine(engine), **settings
         )
@@ -83,6 +90,7 @@ class GatewayLM(dspy.LM):  # type: ignore[misc]
 @dataclass(frozen=True, slots=True)
 class _Engine:
     gateway: Gateway
+    backend: Backend
     role: Role
     model: str
     temperature: float
@@ -103,7 +111,7 @@ class _Engine:
         call = _CALL.get() or _Call(1, 0)
         if call.replies is None:
             asked = self.asked(request, call)
-            call.replies = _responses(self.model, send_blocking(self.gateway, asked))
+            call.replies = _responses(self.model, send_blocking(self.backend, asked))
         return call.replies.pop(0)
 
     def asked(self, request: lm15.Request, call: _Call) -> ModelRequest:
@@ -139,7 +147,7 @@ class _AsyncEngine:
         call = _CALL.get() or _Call(1, 0)
         if call.replies is None:
             asked = self.engine.asked(request, call)
-            call.replies = _responses(self.engine.model, await self.engine.gateway.send(asked))
+            call.replies = _responses(self.engine.model, await self.engine.backend.send(asked))
         return call.replies.pop(0)
 
 

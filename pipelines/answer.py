@@ -13,7 +13,8 @@ from litrag.agents.answerer import Answer, Answerer, ExtractiveAnswerer, ModelAn
 from litrag.agents.entities import WordWeights
 from litrag.agents.hops import EntityHops
 from litrag.agents.loop import Hops, Next, Notes, SearchAgent, Searched, Step, Stops
-from litrag.agents.stops import Controller
+from litrag.agents.prompted import Agreement, Interleaved, SelfAsk
+from litrag.agents.stops import RULES, Controller
 from litrag.core import sync
 from litrag.core.errors import BadInput, BudgetSpent, UnknownName
 from litrag.core.events import Event, Listener, silent
@@ -29,32 +30,39 @@ from litrag.pipelines.state import ReviewRequest
 from litrag.pipelines.workshop import Workshop, open_workshop
 from litrag.rewriters.conversational import SelfContained
 
-__all__ = ["AGENTS", "Answered", "AskOptions", "ask", "ask_async"]
+__all__ = ["AGENTS", "STOPS", "Answered", "AskOptions", "ask", "ask_async"]
 
-AGENTS: Final = ("entity", "frugal", "react", "none")
+AGENTS: Final = ("entity", "frugal", "react", "self-ask", "ircot", "none")
+STOPS: Final = (*RULES, "agreement")
 _POOL: Final = 100  # documents of the first search that words are weighted by
 
 
 @dataclass(frozen=True, slots=True)
 class AskOptions:
-    """`agent`: entity follows names, frugal does so until the classifier in the file `controller` ends it, react lets the react model decide, none searches once. `k` documents are
-    read a search, at most `max_searches` searches are made; `history` holds the turns before: question, answer, ..."""
+    """`agent`: entity follows names, frugal does so until the classifier in the file `controller` ends it; react, self-ask and ircot let the react model
+    decide; none searches once. `stops` are rules of STOPS that end it earlier; agreement needs an answer model. The first search reads `k` documents,
+    each later one `further`; at most `max_searches` searches are made. `history` holds the turns before: question, answer, ..."""
 
     agent: str = "entity"
     max_searches: int = 4
-    k: int = 3
+    k: int = 6
+    further: int = 1
     controller: str = ""
+    stops: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.agent not in AGENTS:
             raise UnknownName("agent", self.agent, AGENTS)
+        for name in self.stops:
+            if name not in STOPS:
+                raise UnknownName("stop rule", name, STOPS)
         if (self.agent == "frugal") != bool(self.controller):
             raise BadInput(
                 "agent frugal needs the file of its stop classifier (--controller), and no other agent takes one"
             )
-        if self.max_searches < 1 or self.k < 1:
-            raise BadInput(f"max_searches {self.max_searches}, k {self.k}: each at least 1")
+        if self.max_searches < 1 or self.k < 1 or self.further < 1:
+            raise BadInput(f"max_searches {self.max_searches}, k {self.k}, further {self.further}: each at least 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +175,13 @@ def _graph(shop: Workshop, chosen: AskOptions) -> Any:
         weights = WordWeights.of(hit.document.text for hit in pool.hits)
         hops, stops = _decides(shop, chosen, weights)
         agent = SearchAgent(
-            first, hops, stops, chosen.max_searches, chosen.k, tell=lambda step: shop.listen(_told(step))
+            first,
+            hops,
+            stops,
+            chosen.max_searches,
+            chosen.k,
+            chosen.further,
+            tell=lambda step: shop.listen(_told(step)),
         )
         return {"searched": await agent.run(query)}
 
@@ -202,16 +216,27 @@ class _Once:
 
 
 def _decides(shop: Workshop, chosen: AskOptions, weights: WordWeights) -> tuple[Hops, tuple[Stops, ...]]:
-    if chosen.agent == "none":
-        return _Once(), ()
-    if chosen.agent == "react":
+    hops = _hops(shop, chosen.agent, weights)
+    if "agreement" in chosen.stops:
+        hops = Agreement(hops, ModelAnswerer(shop.gateway.resolve("answer", needs=Generates)))
+    stops = [RULES[name] for name in chosen.stops if name in RULES]
+    if chosen.controller:
+        stops.append(Controller.load(Path(chosen.controller), weights))
+    return hops, tuple(stops)
+
+
+def _hops(shop: Workshop, agent: str, weights: WordWeights) -> Hops:
+    if agent == "none":
+        return _Once()
+    if agent in ("entity", "frugal"):
+        return EntityHops(weights)
+    model = shop.gateway.resolve("react", needs=Generates)
+    if agent == "react":
         from litrag.agents.react import ReAct
         from litrag.models.dspy_lm import GatewayLM
 
-        model = shop.gateway.resolve("react", needs=Generates)
-        return ReAct(GatewayLM(shop.gateway, "react", max_tokens=200), measure_of(model)), ()
-    stops = (Controller.load(Path(chosen.controller), weights),) if chosen.controller else ()
-    return EntityHops(weights), stops
+        return ReAct(GatewayLM(shop.gateway, "react", max_tokens=200), measure_of(model))
+    return SelfAsk(model) if agent == "self-ask" else Interleaved(model)
 
 
 def _told(step: Step) -> Event:

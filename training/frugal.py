@@ -66,7 +66,8 @@ class FrugalSettings(Record):
     """The recipe's own settings (--set)."""
 
     searches: int = Field(default=6, ge=2, description="Most searches of a trajectory.")
-    k: int = Field(default=3, ge=1, description="Documents read a search.")
+    k: int = Field(default=6, ge=1, description="Documents read of the first search.")
+    further: int = Field(default=1, ge=1, description="Documents read of each later search.")
     target: float = Field(default=0.98, gt=0, le=1, description="Share of the whole budget's recall to keep.")
     penalty: float = Field(default=1.0, ge=0, description="L2 penalty of the weights.")
 
@@ -78,7 +79,7 @@ def frugal(job: Job) -> Built:
     data = load(job.config.dataset)
     documents = list(data.corpus())
     idf = WordWeights.of(document.text for document in documents)
-    agent = SearchAgent(titled(documents), EntityHops(idf), max_searches=own.searches, k=own.k)
+    agent = SearchAgent(titled(documents), EntityHops(idf), max_searches=own.searches, k=own.k, further=own.further)
     groups = components(data.topics)
     held = [topic for topic in data.topics if place_of(groups[topic.id]) < job.config.held_out]
     learned = [topic for topic in data.topics if place_of(groups[topic.id]) >= job.config.held_out]

@@ -1,0 +1,120 @@
+"""The rows of a table of agents on small data: each runs, equal documents are equal, models answer through a scripted backend."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from fakes.wiki import write_wiki
+
+from litrag.core.errors import BadInput, UnknownName
+from litrag.core.settings import Settings
+from litrag.corpora import load
+from litrag.evals.agent_bench import AgentBench
+from litrag.evals.answers import exact_match
+from litrag.evals.asked_rows import asked
+from litrag.evals.questions import METHODS, TWOWIKI
+from litrag.evals.results import Results
+from litrag.evals.runner import Evaluation, evaluate
+from litrag.evals.tasks import EvalOptions
+from litrag.models.request import ModelRequest
+from litrag.models.scripted import ScriptedBackend
+
+pytest.importorskip("sentence_transformers")
+FREE = (
+    "bm25-3",
+    "dense-3",
+    "hybrid-9",
+    "fixed-3",
+    "fixed-hybrid-2",
+    "feedback-2",
+    "narrow-4",
+    "hybrid-equal-narrow-4",
+    "narrow-stop-covered",
+    "fixed-stop-score-drop",
+    "narrow-controller",
+    "narrow-interpolated",
+    "narrow-random-stop",
+    "narrow-oracle-stop",
+)
+
+
+@pytest.fixture(autouse=True)
+def _hybrid_is_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tiny embedder's vectors are random: what rests on them shows nothing."""
+    monkeypatch.setattr(AgentBench, "hybrid", property(lambda bench: bench.words))
+
+
+async def measured(folder: Path, out: Path, *names: str, settings: Settings) -> Results:
+    evaluation = TWOWIKI.evaluation(EvalOptions(f"2wiki={folder}", names, settings=settings))
+    found = await evaluate(evaluation, out)
+    TWOWIKI.finish(evaluation, out)
+    return found
+
+
+async def test_rows_without_a_model(tiny_embedder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    settings = Settings(embed_model=f"local/{tiny_embedder}")
+    results = await measured(write_wiki(tmp_path / "w"), out, *FREE, settings=settings)
+    means = {system.name: {name: metric.value for name, metric in system.metrics.items()} for system in results.systems}
+    assert list(means) == list(FREE)
+    assert means["hybrid-equal-narrow-4"]["documents"] == means["narrow-4"]["documents"] <= 9
+    assert means["narrow-4"]["title_recall"] >= means["hybrid-equal-narrow-4"]["title_recall"]
+    assert means["narrow-oracle-stop"]["title_recall"] == max(
+        m["title_recall"] for n, m in means.items() if "narrow" in n
+    )
+    assert means["narrow-interpolated"]["searches"] == pytest.approx(means["narrow-controller"]["searches"])
+    assert means["fixed-3"]["searches"] <= 3
+    assert (out / "frugality.png").stat().st_size > 10_000
+    costs = {system.cost.calls for system in results.systems}
+    assert costs == {0}, "none asks a model"
+
+
+async def test_the_name_of_a_way_is_its_sweep(tmp_path: Path) -> None:
+    folder = write_wiki(tmp_path / "w")
+    evaluation = TWOWIKI.evaluation(EvalOptions(f"2wiki={folder}", ("feedback",)))
+    assert [system.name for system in evaluation.systems] == [f"feedback-{n}" for n in range(1, 9)]
+    with pytest.raises(UnknownName, match="method named 'fixd'"):
+        TWOWIKI.evaluation(EvalOptions(f"2wiki={folder}", ("fixd",)))
+    assert {"react", "self-ask", "ircot", "narrow-stop-agreement"} <= set(METHODS)
+
+
+def replies(request: ModelRequest) -> str:
+    text = request.messages[-1].content
+    if "Reply with JSON only" in text:
+        lines = text.splitlines()
+        quote = lines[lines.index("Esbrund is a seaport town.") + 1]
+        return json.dumps({"answer": quote.split()[4], "quotes": [{"passage": 1, "quote": quote}]})
+    if "So the final answer is" in text:
+        return "Follow up: On which coast is Esbrund?"
+    return "The band comes from Esbrund. More." if "Reasoning so far: none" in text else "So the answer is: west"
+
+
+async def test_models_decide_and_answer(tiny_embedder: Path, tmp_path: Path) -> None:
+    settings = Settings(embed_model=f"local/{tiny_embedder}", model="scripted/m")
+    options = EvalOptions(f"2wiki={write_wiki(tmp_path / 'w')}", settings=settings)
+    data = load(options.dataset)
+    bench = AgentBench(data, options, backend=ScriptedBackend(answer=replies))
+    systems = tuple(asked(name, bench) for name in ("self-ask", "ircot", "react"))
+    results = await evaluate(Evaluation("2wiki", data, systems), tmp_path / "asked")
+    self_ask, ircot, react = results.systems
+    assert self_ask.metrics["searches"].value == 2, "the same question again ends it"
+    assert (ircot.metrics["searches"].value, ircot.metrics["finished"].value) == (2, 1)
+    assert ircot.cost.calls == 2
+    assert (react.metrics["malformed"].value, react.metrics["searches"].value) == (1, 1)
+    assert react.cost.calls == 2, "asked again once"
+    row = asked("self-ask", bench).prepare().answering()  # type: ignore[attr-defined]
+    first = await row.answer(data.topics[0])
+    assert exact_match(first.details["answer"], "west") == first.metrics["em"] == 1
+    assert first.metrics["sp_f1"] == pytest.approx(2 / 3), "one of two sentences was quoted"
+    assert first.metrics["joint_f1"] == pytest.approx(2 / 3)
+    assert first.counts["calls"] == 3
+
+
+async def test_what_reads_nothing_answers_nothing(tmp_path: Path, tiny_embedder: Path) -> None:
+    settings = Settings(embed_model=f"local/{tiny_embedder}")
+    options = EvalOptions(f"2wiki={write_wiki(tmp_path / 'w')}", ("narrow-interpolated+answer",), settings=settings)
+    (system,) = TWOWIKI.evaluation(options).systems
+    with pytest.raises(BadInput, match="nothing can be answered from it"):
+        system.prepare()
