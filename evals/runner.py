@@ -21,6 +21,7 @@ from litrag.evals.results import Cost, Results, SystemResult, compare, measured
 __all__ = ["RESULTS", "Evaluation", "Prepared", "System", "evaluate"]
 
 RESULTS: Final = "results.json"
+_AHEAD: Final = 8  # answers that may wait for a slow one before them, times the concurrency
 _PACKAGES: Final = ("litrag", "numpy", "bm25s", "ir-measures", "torch", "transformers", "sentence-transformers")
 
 
@@ -101,13 +102,14 @@ async def evaluate(
 
 
 async def _answers(name: str, prepared: Prepared, topics: Sequence[Topic], concurrency: int) -> AsyncIterator[Line]:
-    """The answers in order of the topics, at most `concurrency` in the making."""
+    """The answers in order of the topics, at most `concurrency` in the making: a slow one holds up the order, not those behind it."""
     waiting: list[asyncio.Task[Answer]] = []
     left = iter(topics)
+    turns = asyncio.Semaphore(concurrency)
     try:
         for topic in topics:
-            while len(waiting) < concurrency and (following := next(left, None)) is not None:
-                waiting.append(asyncio.create_task(_timed(prepared, following)))
+            while len(waiting) < _AHEAD * concurrency and (following := next(left, None)) is not None:
+                waiting.append(asyncio.create_task(_timed(prepared, following, turns)))
             yield Line(name, topic.id, await waiting.pop(0))
     finally:
         for task in waiting:
@@ -115,10 +117,11 @@ async def _answers(name: str, prepared: Prepared, topics: Sequence[Topic], concu
         await asyncio.gather(*waiting, return_exceptions=True)
 
 
-async def _timed(prepared: Prepared, topic: Topic) -> Answer:
-    start = time.perf_counter()
-    answer = await prepared.answer(topic)
-    return replace(answer, seconds=time.perf_counter() - start)
+async def _timed(prepared: Prepared, topic: Topic, turns: asyncio.Semaphore) -> Answer:
+    async with turns:
+        start = time.perf_counter()
+        answer = await prepared.answer(topic)
+        return replace(answer, seconds=time.perf_counter() - start)
 
 
 def _results(evaluation: Evaluation, lines: Mapping[tuple[str, str], Answer]) -> Results:

@@ -120,3 +120,23 @@ def test_a_split_is_a_matter_of_the_group_alone() -> None:
     parts = [part_of(f"page {i}", (("train", 50), ("test", 50))) for i in range(1000)]
     assert 440 < parts.count("train") < 560
     assert parts == [part_of(f"page {i}", (("train", 50), ("test", 50))) for i in range(1000)]
+
+
+async def test_a_slow_answer_does_not_hold_up_those_behind_it(tmp_path: Path) -> None:
+    """Of two at once one waits for all the others to be done: they go on by the other turn."""
+    done = asyncio.Event()
+    ended: list[str] = []
+
+    class First:
+        async def answer(self, topic: Topic) -> Answer:
+            if topic.id == "t0":
+                await done.wait()
+            ended.append(topic.id)
+            if len(ended) == 10:
+                done.set()
+            return Answer({"m": 0.0}, {}, {})
+
+    toy = Evaluation("toy", DATASET, (System("s", First),))
+    results = await asyncio.wait_for(evaluate(toy, tmp_path / "out", concurrency=2), timeout=10)
+    assert results.n == 20
+    assert ended.index("t0") >= 10
