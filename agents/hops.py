@@ -15,7 +15,7 @@ from litrag.agents.entities import WordWeights, content_words, names_in
 from litrag.agents.loop import Next, Notes
 from litrag.core.types import Document
 
-__all__ = ["Bridge", "EntityHops", "Feedback", "bridges", "open_names", "uncovered"]
+__all__ = ["Bridge", "EntityHops", "Feedback", "MoreLikeThis", "bridges", "open_names", "uncovered"]
 
 _NAME_WORDS: Final = 8
 _ENDED: Final = re.compile(r"(?<=[a-z0-9)\]\"”][.!?])\s+(?=[A-Z\"“(])")
@@ -38,6 +38,18 @@ class Feedback:
             return Next(reason="nothing new")
         text = " ".join(read[0].document.text.split()[: self.words])
         return Next(f"{notes.question.text} {text}")
+
+
+@dataclass(frozen=True, slots=True)
+class MoreLikeThis:
+    """Searches with the title and abstract of what was found, best first: relevance feedback by whole documents, for questions that are texts."""
+
+    async def next(self, notes: Notes) -> Next:
+        """None where all that was read has been asked with."""
+        for document in notes.documents:
+            if document.text.strip() and document.text.strip().casefold() not in notes.asked:
+                return Next(document.text, f"more like {document.title}")
+        return Next(reason="nothing new")
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,11 +53,12 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """What a hop decided: a query to search with, or none and why; `thought` is kept in the trajectory."""
+    """What a hop decided: a query to search with, or none and why; `thought` is kept in the trajectory, `kind` is the query's."""
 
     text: str = ""
     thought: str = ""
     reason: str = NO_QUERY
+    kind: str = "hop"
 
 
 class Hops(Protocol):
@@ -138,7 +139,11 @@ class SearchAgent:
         from dataclasses import replace
 
         text = decided.text.strip()
-        query = notes.question if not notes.steps else replace(notes.question, text=text, parent=notes.question.text)
+        query = (
+            notes.question
+            if not notes.steps
+            else replace(notes.question, text=text, kind=decided.kind, parent=notes.question.text)
+        )
         seen = {document.id for document in notes.documents}
         most = self.k if not notes.steps or self.further is None else self.further
         reservation = self.budget.reserve(Spend(searches=1))

@@ -17,12 +17,15 @@ from litrag.core.errors import LitragError
 from litrag.core.lengths import TextMeasure
 from litrag.core.prompt import neutralised
 
-__all__ = ["ReAct", "Replies", "observation", "parse_action", "signature"]
+__all__ = ["PAPERS", "QUESTION", "ReAct", "Replies", "Task", "observation", "parse_action", "signature"]
 
-_INSTRUCTIONS: Final = """Decide the next step of a search for documents that answer the question. Each observation lists documents that a search found and that you have
+_QUESTION: Final = """Decide the next step of a search for documents that answer the question. Each observation lists documents that a search found and that you have
 not seen before. If they, together with the earlier ones, hold what is needed, finish. Otherwise search for what is still missing: name the person, work, place or
 thing that you need to know about, as the documents call it. Never ask the same query twice, and never answer the question yourself."""
-_SHOWN: Final = 80  # words of a document in an observation
+_PAPERS: Final = """Decide the next step of a search for the papers that the related work section of a paper should cite. You are shown its abstract, then the titles that
+each search found and that you have not seen before. Which part of the abstract (a method, a task, a data set, a theory, earlier attempts) do they leave out? Search for that with
+a few words, as titles of such papers would put it; snowball from a title that fits well, to get what it cites; finish when nothing important is left out. Never ask the same
+query twice."""
 _TRIES: Final = 2
 _AGAIN: Final = 0.7  # temperature of a second try
 
@@ -36,21 +39,37 @@ class Replies:
     malformed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the model is told: its instructions, what its question is called, how many words of a document it sees beside the title, and what it
+    may do, "finish" last."""
+
+    instructions: str
+    asked: str
+    words: int
+    actions: tuple[str, ...] = ("search", "finish")
+
+
+QUESTION: Final = Task(_QUESTION, "Question", 80)
+PAPERS: Final = Task(_PAPERS, "Abstract", 0, ("search", "snowball", "finish"))
+
+
 @functools.cache
-def signature() -> Any:
+def signature(task: Task = QUESTION) -> Any:
     """The DSPy signature: history and observation in, thought, action and query out."""
     import dspy
 
     given = {
         "history": (dspy.History, dspy.InputField()),
-        "observation": (str, dspy.InputField(desc="the question, or documents found")),
+        "observation": (str, dspy.InputField(desc=f"the {task.asked.casefold()}, or documents found")),
     }
+    title = "; for snowball: a title" if "snowball" in task.actions else ""
     decided = {
         "thought": (str, dspy.OutputField(desc="what is known and what is missing, one sentence")),
-        "action": (str, dspy.OutputField(desc="search or finish")),
-        "query": (str, dspy.OutputField(desc="for search: a few words; for finish: empty")),
+        "action": (str, dspy.OutputField(desc=f"{', '.join(task.actions[:-1])} or {task.actions[-1]}")),
+        "query": (str, dspy.OutputField(desc=f"for search: a few words{title}; for finish: empty")),
     }
-    return dspy.Signature({**given, **decided}, _INSTRUCTIONS)
+    return dspy.Signature({**given, **decided}, task.instructions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +82,7 @@ class ReAct:
     program: Any = None
     tokens: int = 3000
     retries: int = _TRIES
+    task: Task = QUESTION
     replies: Replies = field(default_factory=Replies)
 
     async def next(self, notes: Notes) -> Next:
@@ -82,7 +102,7 @@ class ReAct:
     async def _asked(self, history: list[dict[str, str]], last: str, attempt: int) -> Next | None:
         import dspy
 
-        predict = self.program or dspy.Predict(signature())
+        predict = self.program or dspy.Predict(signature(self.task))
         try:
             adapter = dspy.ChatAdapter(use_json_adapter_fallback=False)  # a bad reply is asked again here, and counted
             config = {"rollout_id": attempt, "temperature": _AGAIN} if attempt else {}
@@ -92,16 +112,18 @@ class ReAct:
             raise
         except Exception:  # DSPy raises its adapters' own errors for a reply that it cannot parse
             return None
-        return parse_action(str(reply.thought or ""), str(reply.action or ""), str(reply.query or ""))
+        return parse_action(
+            str(reply.thought or ""), str(reply.action or ""), str(reply.query or ""), self.task.actions
+        )
 
     def _turns(self, notes: Notes) -> tuple[list[dict[str, str]], str]:
         """Earlier observations with what was decided on them, and the last observation."""
-        shown = [observation(notes, place) for place in range(len(notes.steps))]
+        shown = [observation(notes, place, self.task) for place in range(len(notes.steps))]
         room = self.tokens - sum(self.measure.count(text) for text in shown)
         for place in range(len(shown) - 1):
             if room >= 0:
                 break
-            short = observation(notes, place, titles=True)
+            short = observation(notes, place, self.task, titles=True)
             room += self.measure.count(shown[place]) - self.measure.count(short)
             shown[place] = short
         turns = []
@@ -110,33 +132,33 @@ class ReAct:
                 {
                     "observation": shown[place],
                     "thought": step.thought,
-                    "action": "search",
+                    "action": step.query.kind if step.query.kind in self.task.actions else "search",
                     "query": step.query.text,
                 }
             )
         return turns, shown[-1]
 
 
-def observation(notes: Notes, place: int, *, titles: bool = False) -> str:
+def observation(notes: Notes, place: int, task: Task = QUESTION, *, titles: bool = False) -> str:
     """What a hop saw: before the first documents the question; documents by title and their first words, or titles alone."""
     step: Step = notes.steps[place]
-    lines = [f"Question: {neutralised(notes.question.text)}"] if place == 0 else []
+    lines = [f"{task.asked}: {neutralised(notes.question.text)}"] if place == 0 else []
     for hit in step.read:
         body = hit.document.text.removeprefix(hit.document.title).strip()
-        words = "" if titles else " ".join(body.split()[:_SHOWN])
+        words = "" if titles else " ".join(body.split()[: task.words])
         lines.append(neutralised(f"{hit.document.title}: {words}" if words else hit.document.title))
     return "\n".join(lines) or "nothing new"
 
 
-def parse_action(thought: str, action: str, query: str) -> Next | None:
-    """None for what is no action: neither search nor finish, or a search for nothing."""
+def parse_action(thought: str, action: str, query: str, actions: Sequence[str] = QUESTION.actions) -> Next | None:
+    """None for what is no action: none of `actions`, or a search for nothing."""
     name = "".join(c for c in action.casefold() if c.isalpha() or c.isspace()).split()[:1]
     text = " ".join(query.replace('"', " ").split())
     short = " ".join(thought.split())[:500]
     if name == ["finish"]:
         return Next(thought=short, reason="finish")
-    if name == ["search"] and _words(text):
-        return Next(text[:300], short)
+    if name and name[0] in actions and _words(text):
+        return Next(text[:300], short, kind="hop" if name[0] == "search" else name[0])
     return None
 
 

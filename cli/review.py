@@ -19,6 +19,7 @@ from litrag.cli.options import (
     MaxTokens,
     Model,
     PlanModel,
+    ReactModel,
     RerankModel,
     RewriteModel,
     VerifyModel,
@@ -91,12 +92,21 @@ def review(
     model: Model = None,
     api_base: ApiBase = None,
     rewrite_model: RewriteModel = None,
+    react_model: ReactModel = None,
     rerank_model: RerankModel = None,
     plan_model: PlanModel = None,
     write_model: WriteModel = None,
     verify_model: VerifyModel = None,
     embed_model: EmbedModel = None,
     rewriter: Annotated[Text, typer.Option(help="auto, keywords, statistical, none.", rich_help_panel=_HOW)] = None,
+    agent: Annotated[
+        Text,
+        typer.Option(
+            help="After the queries: none, papers (more like what was found), react (a model decides).",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
+    agent_searches: Annotated[Count, typer.Option(help="Searches of the agent.", min=1, rich_help_panel=_HOW)] = None,
     reranker: Annotated[Text, typer.Option(help=f"{', '.join(('auto', *RERANKERS))}.", rich_help_panel=_HOW)] = None,
     writer: Annotated[Text, typer.Option(help="auto, extractive, generate.", rich_help_panel=_HOW)] = None,
     seed: Annotated[Count, typer.Option(help="Seed of everything random.", rich_help_panel=_HOW)] = None,
@@ -148,7 +158,7 @@ def review(
 
 
 _SETTINGS = frozenset(
-    "papers check_retractions snowball snowball_graph replay model api_base rewrite_model rerank_model plan_model write_model verify_model embed_model rewriter"
+    "papers check_retractions snowball snowball_graph replay model api_base rewrite_model rerank_model plan_model write_model verify_model embed_model rewriter react_model agent agent_searches"
     " reranker writer seed max_searches max_calls max_tokens max_cost max_seconds qdrant_url".split()
 )
 

@@ -109,7 +109,11 @@ class Settings(BaseSettings):
     retriever: Literal["auto", "bm25"] = Field(
         default="auto", description="auto: BM25 and vectors where a library has them; bm25: BM25 alone."
     )
-    agent: str = Field(default="none", description="Search agent id; none searches every query once.")
+    agent: Literal["none", "papers", "react"] = Field(
+        default="none",
+        description="After the queries: none ends the search, papers searches on with what was found, react lets the react model decide.",
+    )
+    agent_searches: int = Field(default=4, ge=1, description="Searches of the agent after the rewriter's queries.")
     writer: Literal["auto", "extractive", "generate"] = Field(
         default="auto", description="auto: generate where a write model is set."
     )

@@ -104,6 +104,14 @@ TABLES: Final = {
     "rewrite-canard-windows-given": ("rewrite", EvalOptions("canard-windows:test", ("history", "context", "human"))),
     "rewrite-acl": ("rewrite", EvalOptions("acl:test", ("statistical", "statistical-fused"))),
     "ambiguity": ("ambiguity", EvalOptions("ambiguous", methods=("rules", "few-words", "leans"))),
+    "literature-acl": (
+        "retrieval",
+        EvalOptions(
+            "acl:test",
+            ("bm25", "words-parts-4", "words-keyphrases-4", "words-agent-2", "words-agent-4", "words-agent-8"),
+            measures=("R@20", "R@100", "R@500", "nDCG@10"),
+        ),
+    ),
     "hotpotqa": ("hotpotqa", EvalOptions("hotpotqa", _HOPS)),
     "hotpotqa-test": ("hotpotqa", EvalOptions("hotpotqa:test", _HOPS_SHORT)),
     "hotpotqa-bridge": ("hotpotqa", EvalOptions("hotpotqa:bridge", _HOPS_SHORT)),

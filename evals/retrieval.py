@@ -24,6 +24,7 @@ __all__ = ["MEASURES", "METHODS", "RETRIEVAL", "Retrieval", "written_runs"]
 
 _ROWS: Final = "litrag.evals.retrieval_rows"
 _CITED: Final = "litrag.evals.citation_rows"
+_SEVERAL: Final = "litrag.evals.literature_rows"
 _CAR: Final = "litrag.evals.car_rows"
 METHODS: Final = {
     "bm25": f"{_ROWS}:bm25",
@@ -35,6 +36,14 @@ METHODS: Final = {
     "multi-query": f"{_ROWS}:multi_query",
     "multi-query-sentences": f"{_ROWS}:sentence_queries",
     "maxsim": f"{_ROWS}:maxsim",
+    "words-parts-4": f"{_SEVERAL}:words_parts_4",
+    "words-keyphrases-4": f"{_SEVERAL}:words_keyphrases_4",
+    "words-agent-2": f"{_SEVERAL}:words_agent_2",
+    "words-agent-4": f"{_SEVERAL}:words_agent_4",
+    "words-agent-8": f"{_SEVERAL}:words_agent_8",
+    "parts-4": f"{_SEVERAL}:parts_4",
+    "keyphrases-4": f"{_SEVERAL}:keyphrases_4",
+    "agent-4": f"{_SEVERAL}:agent_4",
     "trained": f"{_CITED}:trained",
     "popularity": f"{_CITED}:popularity",
     "bm25-popularity": f"{_CITED}:bm25_popularity",

@@ -22,13 +22,16 @@ if TYPE_CHECKING:
     from litrag.core.protocols import Vectors
 
 __all__ = [
+    "DEPTH",
     "bm25",
     "by_fields",
     "dense",
     "fields",
     "hybrid",
+    "hybrid_of",
     "maxsim",
     "multi_query",
+    "parts_of",
     "random_projection",
     "sentence_queries",
     "svd",
@@ -37,7 +40,7 @@ __all__ = [
 
 FIELD_WEIGHTS: Final = (0.3, 0.1, 1.0)  # BM25, BM25 of titles, dense: tuned on acl:train
 _DIMENSIONS: Final = 384
-_DEPTH: Final = 1000
+DEPTH: Final = 1000
 
 
 def bm25(bench: Bench) -> System:
@@ -78,7 +81,7 @@ def hybrid(bench: Bench) -> System:
     """BM25 and dense fused by RRF, weights 1:2: what a library with vectors does."""
     return bench.system(
         "hybrid",
-        lambda: Hybrid((bench.bm25, _dense(bench, bench.embedder())), depth=_DEPTH),
+        lambda: hybrid_of(bench),
         fusion="rrf",
         weights=[1, 2],
         model=_name(bench),
@@ -99,14 +102,14 @@ def multi_query(bench: Bench) -> System:
 
 def sentence_queries(bench: Bench) -> System:
     """The hybrid, asked with the text, its title and each of its sentences."""
-    return _several(bench, "multi-query-sentences", _sentences, rewriter="title and sentences")
+    return _several(bench, "multi-query-sentences", parts_of, rewriter="title and sentences")
 
 
 def maxsim(bench: Bench) -> System:
     """The hybrid's first 50 reranked by MaxSim over token vectors, the first stage mixed in by halves."""
 
     def build() -> _Reranked:
-        return _Reranked(bench, Hybrid((bench.bm25, _dense(bench, bench.embedder())), depth=_DEPTH))
+        return _Reranked(bench, hybrid_of(bench))
 
     return bench.ranking("maxsim", build, depth=_Reranked.depth, first_stage_weight=0.5, model=_name(bench))
 
@@ -114,7 +117,7 @@ def maxsim(bench: Bench) -> System:
 def by_fields(bench: Bench, embedder: Embedder | None = None) -> Hybrid:
     """The retriever of `fields`, with another embedder of queries where one is given."""
     parts = (bench.bm25, titles_of(bench), _dense(bench, embedder or bench.embedder()))
-    return Hybrid(parts, fusion=NormalisedScoreFusion(normalisation="z-score", weights=FIELD_WEIGHTS), depth=_DEPTH)
+    return Hybrid(parts, fusion=NormalisedScoreFusion(normalisation="z-score", weights=FIELD_WEIGHTS), depth=DEPTH)
 
 
 def titles_of(bench: Bench) -> Retriever:
@@ -133,13 +136,18 @@ def _dense(bench: Bench, embedder: Embedder, index: ExactIndex | None = None) ->
 
 def _several(bench: Bench, name: str, derive: Any, **settings: Any) -> System:
     def build() -> Retriever:
-        one = Hybrid((bench.bm25, _dense(bench, bench.embedder())), depth=_DEPTH)
-        return MultiQuery(one, derive, MultiQueryFusion(original=4.0), depth=_DEPTH)
+        return MultiQuery(hybrid_of(bench), derive, MultiQueryFusion(original=4.0), depth=DEPTH)
 
     return bench.system(name, build, original=4.0, model=_name(bench), **settings)
 
 
-def _sentences(query: Query) -> tuple[Query, ...]:
+def hybrid_of(bench: Bench) -> Retriever:
+    """The retriever of `hybrid`."""
+    return Hybrid((bench.bm25, _dense(bench, bench.embedder())), depth=DEPTH)
+
+
+def parts_of(query: Query) -> tuple[Query, ...]:
+    """The title and each sentence of a query as queries of their own."""
     title, _, body = query.text.partition("\n")
     parts = [title, *(span.text for span in sentences(body))]
     return tuple(replace(query, text=part, kind="part", parent=query.text) for part in parts if re.search(r"\w", part))

@@ -66,6 +66,8 @@ def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
     has = shop.gateway.has
     if has("rewrite") and (reply := _REWRITES.get(shop.rewriter_id)):
         calls.append(("rewrite", 1, about + 300, reply))
+    if shop.settings.agent == "react":  # each search may be asked for three times
+        calls.append(("react", 3 * shop.settings.agent_searches, about + 3000, 300))
     searches = 0
     if has("rerank") and shop.reranker_id == "cross-encoder":
         calls.append(("rerank", 1, min(pool, 100) * (about + _TOKENS_A_PAPER), 0))

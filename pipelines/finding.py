@@ -12,6 +12,7 @@ from litrag.core.fusion import ReciprocalRankFusion
 from litrag.core.names import citation_keys
 from litrag.core.protocols import SourceResult
 from litrag.core.types import Hit, Paper, Query, Ranking, normalised_title
+from litrag.pipelines.literature import gather
 from litrag.pipelines.state import ReviewState
 from litrag.pipelines.workshop import Workshop
 from litrag.retrievers.merging import merge, with_origin
@@ -76,14 +77,19 @@ async def search(shop: Workshop, state: ReviewState) -> ReviewState:
     found = await agent.run(queries)
     results, warnings = list(found.results), [*found.warnings]
     stop = found.trajectory.stop_reason
+    if stop == "done" and shop.settings.agent != "none":
+        more = await gather(shop, queries[0], results, lambda query, ids: _pooled(shop, query, ids)[:2])
+        results += more.results
+        warnings += more.warnings
+        stop = more.searched.stop_reason if more.spent else "done"
     if stop == "done" and (snowball := shop.snowball) is not None:
         grown = await snowball.grow(
             queries[0], _best(shop, queries[0], results), allowed=lambda linked: _screened(shop, linked).kept
         )
         skipped = f", {grown.skipped} unknown to {snowball.graph_name}" if grown.skipped else ""
         shop.say("snowball", f"{len(grown.papers)} more papers ({grown.trajectory.stop_reason}){skipped}")
-        more = SourceResult(snowball.graph_name, queries[0], grown.papers, grown.scores)
-        results.append(shop.store.put(more, SourceResult))
+        linked = SourceResult(snowball.graph_name, queries[0], grown.papers, grown.scores)
+        results.append(shop.store.put(linked, SourceResult))
         warnings += grown.warnings
         stop = grown.trajectory.stop_reason if grown.trajectory.stop_reason.startswith("budget") else "done"
     update: ReviewState = {"results": results, "warnings": with_warnings(shop, state, *warnings)}

@@ -137,6 +137,8 @@ async def open_workshop(run: Run, *, listen: Listener = silent, backend: Backend
     shop.sources = await _sources(request, shop)
     from litrag.pipelines.snowballing import snowball_of
 
+    if settings.agent == "react":
+        gateway.resolve("react", needs=Generates)
     shop.snowball = snowball_of(shop, lambda text: listen(Event("snowball", text, "warning")))
     return shop
 
