@@ -121,7 +121,7 @@ class SearchAgent:
         notes, decided = Notes(question), Next(question.text)
         while True:
             try:
-                notes = await self._searched(notes, decided)
+                notes = await self.searched(notes, decided)
                 if reason := self._ended(notes):
                     return Searched(notes, reason)
                 decided = await self.hops.next(notes)
@@ -135,7 +135,8 @@ class SearchAgent:
             return f"budget: {self.max_searches} searches"
         return next((reason for rule in self.stops if (reason := rule.stop(notes))), "")
 
-    async def _searched(self, notes: Notes, decided: Next) -> Notes:
+    async def searched(self, notes: Notes, decided: Next) -> Notes:
+        """The notes after one more search, which counts against the budget. Raises BudgetSpent, what the retriever raises."""
         from dataclasses import replace
 
         text = decided.text.strip()

@@ -16,8 +16,9 @@ from litrag.agents.loop import Next, Notes, Step
 from litrag.core.errors import LitragError
 from litrag.core.lengths import TextMeasure
 from litrag.core.prompt import neutralised
+from litrag.core.types import Message
 
-__all__ = ["PAPERS", "QUESTION", "ReAct", "Replies", "Task", "observation", "parse_action", "signature"]
+__all__ = ["MALFORMED", "PAPERS", "QUESTION", "ReAct", "Replies", "Task", "observation", "parse_action", "signature"]
 
 _QUESTION: Final = """Decide the next step of a search for documents that answer the question. Each observation lists documents that a search found and that you have
 not seen before. If they, together with the earlier ones, hold what is needed, finish. Otherwise search for what is still missing: name the person, work, place or
@@ -26,6 +27,7 @@ _PAPERS: Final = """Decide the next step of a search for the papers that the rel
 each search found and that you have not seen before. Which part of the abstract (a method, a task, a data set, a theory, earlier attempts) do they leave out? Search for that with
 a few words, as titles of such papers would put it; snowball from a title that fits well, to get what it cites; finish when nothing important is left out. Never ask the same
 query twice."""
+MALFORMED: Final = "no action in the model's reply"
 _TRIES: Final = 2
 _AGAIN: Final = 0.7  # temperature of a second try
 
@@ -97,7 +99,19 @@ class ReAct:
                     self.replies.good += 1
                 return found
         self.replies.malformed += 1
-        return Next(reason="no action in the model's reply")
+        return Next(reason=MALFORMED)
+
+    def example(self, notes: Notes, decided: Next) -> tuple[tuple[Message, ...], str]:
+        """The conversation at these notes as the model gets it, without demonstrations, and the reply that decides so: what it can be taught."""
+        import dspy
+
+        history, last = self._turns(notes)
+        adapter, form = dspy.ChatAdapter(), signature(self.task)
+        given = {"history": dspy.History(messages=history), "observation": last}
+        action = "finish" if not decided.text else "search" if decided.kind == "hop" else decided.kind
+        said = {"thought": decided.thought, "action": action, "query": decided.text}
+        messages = tuple(Message(turn["role"], turn["content"]) for turn in adapter.format(form, [], given))
+        return messages, str(adapter.format_assistant_message_content(form, said))
 
     async def _asked(self, history: list[dict[str, str]], last: str, attempt: int) -> Next | None:
         import dspy

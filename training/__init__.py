@@ -12,6 +12,8 @@ RECIPES: Final = {
     "adaqr": "litrag.training.adaqr:adaqr",
     "car": "litrag.training.car:car",
     "frugal": "litrag.training.frugal:frugal",
+    "explore": "litrag.training.explore:explore",
+    "frugal-grpo": "litrag.training.grpo:frugal_grpo",
     "dpo": "litrag.training.preferences:dpo",
     "retriever": "litrag.training.retriever:retriever",
     "reranker": "litrag.training.reranker:reranker",
@@ -29,6 +31,18 @@ _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "retriever": _RETRIEVER,
     "car": _RETRIEVER,
     "adaqr": {"learning_rate": 1e-4, "max_steps": 100, "batch_size": 4, "warmup_steps": 10, "held_out": 0.0},
+    "explore": {
+        "learning_rate": 1e-3,
+        "batch_size": 8,
+        "max_length": 3000,
+        "warmup_steps": 20,
+    },  # FrugalRAG: full weights, 2e-5, at 7B
+    "frugal-grpo": {
+        "learning_rate": 1e-5,
+        "max_steps": 100,
+        "batch_size": 8,
+        "held_out": 0.0,
+    },  # FrugalRAG: 1e-6, 400 steps of 48
     "dpo": {"learning_rate": 1e-4, "max_steps": 100, "batch_size": 4, "warmup_steps": 10},  # AdaQR: 1e-5 at 7B
     "reranker": {
         "learning_rate": 3e-4,

@@ -2,7 +2,8 @@
 
 From trajectories with the whole budget, each hop before the last is an example: its features, and whether stopping there would have lost a document
 that a later hop found. A logistic regression gives the probability that it would not; the threshold is the one with the fewest searches that keeps a
-share `target` of the recall of the whole budget, on the very trajectories. It trains in seconds. `litrag train frugal` makes the trajectories, too."""
+share `target` of the recall of the whole budget, by the probabilities of classifiers that have not seen the trajectory or one that shares a needed
+document. It trains in seconds. `litrag train frugal` makes the trajectories, too."""
 
 from __future__ import annotations
 
@@ -44,6 +45,7 @@ __all__ = [
 
 
 CONTROLLER: Final = "controller.json"
+_FOLDS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -150,15 +152,29 @@ def components(topics: Sequence[Topic]) -> Mapping[str, str]:
 
 def fitted_controller(trails: Sequence[Trail], *, target: float = 0.98, penalty: float = 1.0) -> Controller:
     """The classifier, with its threshold. Raises ValueError without two trails of more than one search, or a target outside (0, 1]."""
+    if not 0 < target <= 1:
+        raise ValueError(f"target {target} must be in (0, 1]")
+    if sum(len(trail.rows) for trail in trails) < 2:
+        hops = sum(len(trail.rows) for trail in trails)
+        raise ValueError(f"{len(trails)} trajectories with {hops} hops to decide: give more questions or searches")
+    parts = [int(place_of(f"threshold {trail.group}") * _FOLDS) for trail in trails]
+    chances: list[list[float]] = [[] for _ in trails]
+    for part in set(parts):
+        others = [trail for trail, place in zip(trails, parts, strict=True) if place != part and trail.rows]
+        judge = _weighed(others or trails, penalty)
+        for place, trail in enumerate(trails):
+            if parts[place] == part:
+                chances[place] = [judge.chance_of(row) for row in trail.rows]
+    return replace(_weighed(trails, penalty), threshold=_threshold(trails, chances, target))
+
+
+def _weighed(trails: Sequence[Trail], penalty: float) -> Controller:
+    """The logistic regression; its threshold is still to be set."""
     import numpy as np
     from scipy.optimize import minimize  # type: ignore[import-untyped]
 
-    if not 0 < target <= 1:
-        raise ValueError(f"target {target} must be in (0, 1]")
     rows = [row for trail in trails for row in trail.rows]
     safe = [trail.recalls[hop - 1] >= trail.recalls[-1] for trail in trails for hop in range(1, len(trail.recalls))]
-    if len(rows) < 2:
-        raise ValueError(f"{len(trails)} trajectories with {len(rows)} hops to decide: give more questions or searches")
     values, labels = np.asarray(rows, dtype=float), np.asarray(safe, dtype=float)
     means, spread = values.mean(axis=0), values.std(axis=0)
     scaled = np.hstack([(values - means) / np.where(spread > 0, spread, 1.0), np.ones((len(values), 1))])
@@ -175,8 +191,7 @@ def fitted_controller(trails: Sequence[Trail], *, target: float = 0.98, penalty:
         {name: float(value) for name, value in zip(FEATURES, part, strict=True)}
         for part in (weights[:-1], means, spread)
     )
-    plain = Controller(named, mean, deviation, float(weights[-1]), 1.0, trails[0].idf)
-    return _with_threshold(plain, trails, target)
+    return Controller(named, mean, deviation, float(weights[-1]), 1.0, trails[0].idf)
 
 
 def stopped_at(controller: Controller, trail: Trail) -> int:
@@ -185,12 +200,12 @@ def stopped_at(controller: Controller, trail: Trail) -> int:
     return next(safe, len(trail.recalls))
 
 
-def _with_threshold(plain: Controller, trails: Sequence[Trail], target: float) -> Controller:
-    chances = [[plain.chance_of(row) for row in trail.rows] for trail in trails]
+def _threshold(trails: Sequence[Trail], chances: Sequence[Sequence[float]], target: float) -> float:
+    """The one with the fewest searches of those that keep the share; 2, which never stops, where none does."""
     wanted = target * fmean(trail.recalls[-1] for trail in trails)
-    best, searches = 2.0, float("inf")  # 2: never stops
+    best, searches = 2.0, float("inf")
     for threshold in sorted({chance for row in chances for chance in row}):
         ends = [next((hop for hop, c in enumerate(row, 1) if c >= threshold), len(row) + 1) for row in chances]
         if fmean(t.recalls[end - 1] for t, end in zip(trails, ends, strict=True)) >= wanted and fmean(ends) < searches:
             best, searches = threshold, fmean(ends)
-    return replace(plain, threshold=best)
+    return best

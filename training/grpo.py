@@ -1,0 +1,180 @@
+"""FrugalRAG's second stage (arXiv 2507.07634, section 3.2): GRPO (TRL) on whole trajectories, rewarded for the needed documents and for stopping as soon as
+they are there.
+
+A trajectory runs through the agent's own code, with the policy as its model. Of each one turn, drawn at random, is learned from with the trajectory's
+advantage: over steps that is the mean over turns, and prompt and reply are the very tokens that were sampled. Nothing is cut on the left: the agent
+shortens old observations, and a prompt beyond the context ends the trajectory as a bad reply does. What follows a reply's end is no part of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+from pydantic import Field
+
+from litrag.core.errors import BadInput
+from litrag.core.store import digest
+from litrag.core.sync import run
+from litrag.corpora import load
+from litrag.corpora.types import Topic
+from litrag.exports.records import Record
+from litrag.models.local_causal import CausalRow, CausalRunner
+from litrag.models.local_loading import CausalModel
+from litrag.models.local_worker import BatchLimits, Worker
+from litrag.models.request import ModelReply, ModelRequest
+from litrag.training.kit import Built, Job, needed
+from litrag.training.rollouts import Rollout, World, rolled_out
+from litrag.training.tuning import load_tuned
+
+__all__ = ["GrpoSettings", "frugal_grpo", "frugal_reward"]
+
+
+class GrpoSettings(Record):
+    """The recipe's own settings (--set)."""
+
+    searches: int = Field(default=6, ge=2, description="Most searches of a trajectory.")
+    k: int = Field(default=3, ge=1, description="Documents read of the first search.")
+    further: int = Field(default=3, ge=1, description="Documents read of each later search.")
+    generations: int = Field(
+        default=8, ge=2, description="Trajectories a question; a step's batch is a multiple of it."
+    )
+    temperature: float = Field(default=0.9, gt=0, description="They are sampled at.")
+    reply_tokens: int = Field(default=256, ge=8, description="Most tokens of a reply.")
+    prompt_tokens: int = Field(default=3000, ge=64, description="Longest prompt; one beyond it ends the trajectory.")
+    beta: float = Field(default=0.1, ge=0, description="Weight of the KL divergence from where it started.")
+    recall: float = Field(default=0.6, ge=0, le=1, description="Recall that counts as found (tau).")
+    alpha: float = Field(default=2.0, ge=0, description="Bonus for hard questions that were stopped in time.")
+    most: float = Field(default=2.0, gt=0, description="Bound of the reward (R_max).")
+    form: float = Field(default=1.0, ge=0, description="Weight of the format reward.")
+
+
+def frugal_reward(
+    recalls: Sequence[float], searches: int, *, recall: float = 0.6, alpha: float = 2.0, most: float = 2.0
+) -> float:
+    """The reward of a trajectory with so many searches allowed, from its recall after each (never empty, never falling).
+
+    With h* the earliest search after which recall does not rise any more and d = |h - h*| / searches: where the last recall reaches `recall`,
+    `most` + `alpha` h* / searches for stopping right there, else log((1 - d) / d) cut to [-most, most]; where it does not, h* is the whole budget and
+    the same is cut to [-most, 0]. A trajectory that found nothing has failed, whatever `recall` is."""
+    taken = len(recalls)
+    best = 1 + list(recalls).index(recalls[-1])
+    if recalls[-1] < recall or recalls[-1] <= 0:
+        return min(0.0, _cut(abs(taken - searches) / searches, most))
+    distance = abs(taken - best) / searches
+    return most + alpha * best / searches if distance == 0 else _cut(distance, most)
+
+
+def _cut(distance: float, most: float) -> float:
+    if distance <= 0 or distance >= 1:
+        return most if distance <= 0 else -most
+    return max(-most, min(most, math.log((1 - distance) / distance)))
+
+
+def frugal_grpo(job: Job) -> Built:
+    """The recipe. `dataset` is a data set of questions with needed documents (hotpotqa:train); the base may be what the recipe explore made. Raises
+    BadInput, ModelUnavailable, MissingExtra."""
+    config, own = job.config, job.config.of(GrpoSettings)
+    trl = needed("trl")
+    if config.batch_size % own.generations:
+        raise BadInput(f"batch_size {config.batch_size} must be a multiple of generations, {own.generations}")
+    data = load(config.dataset)
+    topics = {topic.query.text: topic for topic in data.topics if topic.relevant}
+    if not topics:
+        raise BadInput(f"data set {config.dataset}: no question with needed documents; use hotpotqa:train")
+    tuned = load_tuned(config, goes_on=True)
+    world = World.of(data, searches=own.searches, k=own.k, further=own.further)
+    tokenizer: Any = tuned.loaded.tokenizer
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+
+    def rollouts(prompts: Sequence[str], trainer: Any) -> dict[str, Any]:
+        asked = [topics[str(prompt)] for prompt in prompts]
+        policy = _Policy(trainer.accelerator.unwrap_model(trainer.model), tuned.loaded, own.prompt_tokens)
+        found = run(_rolled(world, asked, policy, own, config.seed + 1000 * trainer.state.global_step))
+        drawn = [policy.tokens(rollout, [config.seed, trainer.state.global_step, i]) for i, rollout in enumerate(found)]
+        return {
+            "prompt_ids": [prompt for prompt, _ in drawn],
+            "completion_ids": [reply for _, reply in drawn],
+            "logprobs": None,
+            "recalls": [list(rollout.recalls) for rollout in found],
+            "form": [rollout.form for rollout in found],
+        }
+
+    def frugality(recalls: Sequence[Sequence[float]], **more: Any) -> list[float]:
+        bounds = {"recall": own.recall, "alpha": own.alpha, "most": own.most}
+        return [frugal_reward(each, own.searches, **bounds) for each in recalls]
+
+    def well_formed(form: Sequence[float], **more: Any) -> list[float]:
+        return list(form)
+
+    args = job.arguments(
+        trl.GRPOConfig,
+        num_generations=own.generations,
+        max_completion_length=own.reply_tokens,
+        temperature=own.temperature,
+        beta=own.beta,
+        reward_weights=[1.0, own.form],
+        **({"bf16": False} if job.config.device == "cpu" else {}),
+    )
+    trainer = trl.GRPOTrainer(
+        model=tuned.model,
+        reward_funcs=[frugality, well_formed],
+        args=args,
+        train_dataset=needed("datasets").Dataset.from_dict({"prompt": list(topics)}),
+        processing_class=tokenizer,
+        rollout_func=rollouts,
+    )
+    return Built(trainer, tuned.save, tuned.adapts, facts={"questions": len(topics)})
+
+
+async def _rolled(
+    world: World, topics: Sequence[Topic], policy: _Policy, own: GrpoSettings, seed: int
+) -> list[Rollout]:
+    """A trajectory a place, all side by side; those of one question differ by their seed."""
+    worker = Worker("policy", lambda: policy)
+    options = {"temperature": own.temperature, "max_tokens": own.reply_tokens}
+    try:
+        with policy.still():
+            return await asyncio.gather(
+                *(rolled_out(world, topic, worker, seed=seed + i, **options) for i, topic in enumerate(topics))
+            )
+    finally:
+        worker.stop()
+        worker.join()
+
+
+class _Policy(CausalRunner):
+    """The model that is being trained, as what answers the agent's requests; keeps the tokens of each."""
+
+    limits_: Final = BatchLimits()
+
+    def __init__(self, model: Any, loaded: CausalModel, longest: int) -> None:
+        context = min(longest, loaded.context or longest)
+        live = CausalModel(loaded.name, model, loaded.tokenizer, model.device, context, loaded.ends)
+        super().__init__(live, self.limits_, contextlib.nullcontext())
+        self._kept: dict[str, tuple[list[int], list[int]]] = {}
+
+    @contextlib.contextmanager
+    def still(self) -> Any:
+        """Without dropout meanwhile."""
+        training = self._model.training
+        self._model.eval()
+        try:
+            yield
+        finally:
+            self._model.train(training)
+
+    def reply(self, request: ModelRequest, rows: Sequence[CausalRow]) -> ModelReply:
+        """As every model's; the tokens stay."""
+        self._kept[request.key] = (list(rows[0].prompt), list(rows[0].out))
+        return super().reply(request, rows)
+
+    def tokens(self, rollout: Rollout, draw: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Prompt and reply of one turn of a trajectory."""
+        if not rollout.turns:
+            raise BadInput(f"no trajectory can be learned from: {rollout.stop_reason}; raise prompt_tokens")
+        turn = rollout.turns[int(digest(list(draw))[:8], 16) % len(rollout.turns)]
+        return self._kept[turn.request.key]

@@ -1,0 +1,111 @@
+"""Trajectories of the ReAct agent for training: through the very code that answers questions, over a policy that is a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from litrag.agents.loop import Hops, Next, Notes, SearchAgent
+from litrag.agents.react import MALFORMED, ReAct
+from litrag.core.errors import BadInput
+from litrag.core.lengths import ROUGH
+from litrag.core.protocols import Retriever
+from litrag.core.settings import Settings
+from litrag.core.store import RequestCache
+from litrag.corpora.types import Dataset, Topic
+from litrag.models.dspy_lm import GatewayLM
+from litrag.models.gateway import Gateway
+from litrag.models.request import Backend, ModelReply, ModelRequest
+from litrag.training.frugal import title_recall, titled
+
+__all__ = ["POLICY", "Rollout", "Turn", "World", "rolled_out"]
+
+POLICY = "scripted/policy"  # how the gateway calls a policy that is no model string yet
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Where agents are trained: what they search, and their bounds."""
+
+    retriever: Retriever
+    searches: int = 6
+    k: int = 3
+    further: int | None = None
+
+    @classmethod
+    def of(cls, data: Dataset, **bounds: Any) -> World:
+        """BM25 over a data set, titles counted twice."""
+        return cls(titled(data.corpus()), **bounds)
+
+    def agent(self, hops: Hops) -> SearchAgent:
+        """An agent in it."""
+        return SearchAgent(self.retriever, hops, max_searches=self.searches, k=self.k, further=self.further)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A request of a trajectory and whether its reply was an action."""
+
+    request: ModelRequest
+    reply: str
+    good: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """A trajectory: what the policy was asked, recall after each search, why it ended."""
+
+    turns: tuple[Turn, ...]
+    recalls: tuple[float, ...]
+    stop_reason: str
+
+    @property
+    def form(self) -> float:
+        """The format reward: half for an action, minus half for none, the mean over turns (FrugalRAG's released code)."""
+        return sum(0.5 if turn.good else -0.5 for turn in self.turns) / max(1, len(self.turns))
+
+
+@dataclass
+class _Recorder:
+    """A backend that keeps what it is asked, and the hops over it that say what was good."""
+
+    inner: Backend
+    hops: Hops | None = None
+    turns: list[Turn] = field(default_factory=list)
+
+    async def send(self, request: ModelRequest) -> ModelReply:
+        reply = await self.inner.send(request)
+        self.turns.append(Turn(request, reply.texts[0]))
+        return reply
+
+    async def next(self, notes: Notes) -> Next:
+        assert self.hops is not None
+        try:
+            found = await self.hops.next(notes)
+        except BadInput as error:  # a prompt beyond the context is not cut: the trajectory ends here
+            return Next(reason=str(error))
+        if found.reason == MALFORMED and self.turns:
+            last = self.turns[-1]
+            self.turns[-1] = Turn(last.request, last.reply, good=False)
+        return found
+
+
+async def rolled_out(world: World, topic: Topic, policy: Backend, **options: Any) -> Rollout:
+    """One trajectory of a question; a bad reply ends it. `options`: seed, temperature, max_tokens, program. Raises what the policy raises."""
+    settings: Mapping[str, Any] = {"seed": 0, "temperature": 0.0, "max_tokens": 200, "program": None, **options}
+    recorder = _Recorder(policy)
+    free = Settings(
+        react_model=POLICY, seed=settings["seed"], max_calls=None, max_tokens=None, max_cost=None, retries=1
+    )
+    cache = RequestCache(":memory:")
+    gateway = Gateway(free, cache=cache, backend=recorder)
+    try:
+        lm = GatewayLM(gateway, "react", temperature=settings["temperature"], max_tokens=settings["max_tokens"])
+        recorder.hops = ReAct(lm, ROUGH, program=settings["program"], retries=0)
+        found = await world.agent(recorder).run(topic.query)
+    finally:
+        cache.close()
+    hops = range(1, len(found.notes.steps) + 1)
+    recalls = tuple(title_recall(topic, found.notes.first(hop)) for hop in hops)
+    return Rollout(tuple(recorder.turns), recalls, found.stop_reason)
