@@ -6,6 +6,8 @@ needed documents are there is kept; finishing is allowed in a share of the quest
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -128,7 +130,8 @@ def _bootstrapped(
         num_candidate_programs=own.candidates,
         num_threads=1,
     )
-    best = search.compile(Agent(), trainset=examples)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):  # DSPy prints as it goes
+        best = search.compile(Agent(), trainset=examples)
     found: list[list[dict[str, Any]]] = []
     for candidate in getattr(best, "candidate_programs", []):
         demonstrations = [_plain(demo) for demo in candidate["program"].decide.demos]

@@ -44,7 +44,7 @@ def _tokenizer(kind: str) -> Any:
     return pieces
 
 
-def _write(folder: Path, seed: int, template: str | None, kind: str = "llama") -> Path:
+def _write(folder: Path, seed: int, template: str | None, kind: str = "llama", *, context: int = 128) -> Path:
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -70,7 +70,7 @@ def _write(folder: Path, seed: int, template: str | None, kind: str = "llama") -
             "num_attention_heads": 4,
             "num_key_value_heads": 2,
         }
-        LlamaForCausalLM(LlamaConfig(max_position_embeddings=128, **sizes, **ids)).save_pretrained(folder)
+        LlamaForCausalLM(LlamaConfig(max_position_embeddings=context, **sizes, **ids)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -107,6 +107,13 @@ def tiny_chat(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with a chat template."""
     pytest.importorskip("torch")
     return _write(tmp_path_factory.mktemp("models") / "tiny-chat", 0, TEMPLATE)
+
+
+@pytest.fixture(scope="session")
+def wide_chat(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a context that holds whole conversations."""
+    pytest.importorskip("torch")
+    return _write(tmp_path_factory.mktemp("models") / "wide-chat", 0, TEMPLATE, context=8192)
 
 
 @pytest.fixture(scope="session")
