@@ -21,7 +21,11 @@ def register(app: typer.Typer) -> None:
 
 def train(
     recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="What to train: sft, dpo, adaqr, car, frugal, retriever, reranker.")
+        str,
+        typer.Argument(
+            metavar="RECIPE",
+            help="What to train: sft, dpo, adaqr, car, frugal, explore, frugal-grpo, retriever, reranker.",
+        ),
     ],
     dataset: Annotated[
         str,

@@ -61,7 +61,7 @@ _HOPS_SHORT: Final = (
     "narrow-controller",
     "narrow-interpolated",
 )
-_ASKED: Final = ("hybrid-6", "narrow-4", "hybrid-equal-narrow-4", "react", "self-ask", "ircot", "narrow-stop-agreement")
+_ASKED: Final = ("hybrid-6", "narrow-4", "react", "self-ask", "ircot")
 _UNLEARNED: Final = ("bm25", "query-likelihood", "query-likelihood-fused")
 TABLES: Final = {
     "retrieval-scifact": (

@@ -6,7 +6,7 @@ model as it came. Class c: the same, trained here, from weights that have not se
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from litrag.core.protocols import Reranker, TokenEmbedder
@@ -34,6 +34,7 @@ __all__ = ["ROWS", "bm25", "maxsim", "row", "similarity"]
 
 ARGUED: Final = 10  # candidates of the methods that write reasons for each
 LISTED: Final = 20  # candidates of the methods that write an order
+_SHORT: Final = 48  # tokens of a passage in the experiment on scores, which is six trainings and fifteen passes a form
 
 
 def bm25(bench: RerankBench) -> System:
@@ -85,11 +86,13 @@ class _Kind:
 
     made: Any
     depth: int = DEPTH
+    tokens: int | None = None
 
     def row(
         self, name: str, *, group: str = "b", fused: float = 0.0, shuffles: int = 0, trained: Any = (), **options: Any
     ) -> Row:
         """A row; `fused` > 0 mixes the first stage in by so much, `shuffles` > 0 asks in so many random orders."""
+        options |= {"tokens": self.tokens} if self.tokens else {}
 
         def make(model: Any) -> Reranker:
             built: Reranker = self.made(model, **options)
@@ -112,11 +115,12 @@ _RUBRIC: Final = _Kind(Rubric, ARGUED)
 _DEBATE: Final = _Kind(Debate, ARGUED)
 
 
-def _learned(form: str, seeds: tuple[int, ...] = SEEDS, **own: Any) -> tuple[Mapping[str, Any], ...]:
-    """The trainings of a form, one a seed."""
-    size = {"batch_size": 4} if form == "first" else {}
-    group = 20 if form == "first" else 8
-    return tuple({"seed": seed, **size, "own": {"form": form, "group": group, **own}} for seed in seeds)
+def _learned(form: str, **own: Any) -> tuple[Mapping[str, Any], ...]:
+    """The trainings of a form, one a seed, some five to eight minutes each on two cores."""
+    size = {"batch_size": 2, "max_steps": 30} if form == "first" else {"batch_size": 4, "max_steps": 25}
+    group = LISTED if form == "first" else 6
+    shared = {"form": form, "group": group, "tokens": _SHORT, **own}
+    return tuple({"seed": seed, **size, "own": shared} for seed in SEEDS)
 
 
 # a training of a quarter of an hour on two cores
@@ -133,6 +137,7 @@ _LIKELIHOODS: Final = (
 def _with_scores(kind: _Kind, form: str) -> tuple[Row, ...]:
     """InsertRank's effect on a form: trained without and with the score, the controls of the latter, and the plain fusion."""
     without, with_ = _learned(form), _learned(form, scores="own")
+    kind = replace(kind, depth=LISTED, tokens=_SHORT)
     name = f"trained-{form}"
     return (
         kind.row(name, group="c", trained=without),
