@@ -24,7 +24,7 @@ def evaluate(
         str,
         typer.Argument(
             metavar="TASK",
-            help="What to measure: retrieval, rerank, rewrite, ambiguity, hotpotqa, musique, 2wiki, coherence.",
+            help="What to measure: retrieval, rerank, rewrite, ambiguity, hotpotqa, musique, 2wiki, verify, coherence.",
         ),
     ],
     dataset: Annotated[

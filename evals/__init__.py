@@ -13,6 +13,7 @@ EVALS: Final = {
     "ambiguity": "litrag.evals.ambiguity:AMBIGUITY",
     "hotpotqa": "litrag.evals.questions:HOTPOTQA",
     "musique": "litrag.evals.questions:MUSIQUE",
+    "verify": "litrag.evals.verify:VERIFY",
     "2wiki": "litrag.evals.questions:TWOWIKI",
     "coherence": "litrag.evals.coherence:COHERENCE",
 }

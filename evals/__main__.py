@@ -118,6 +118,12 @@ TABLES: Final = {
     "hotpotqa-comparison": ("hotpotqa", EvalOptions("hotpotqa:comparison", _HOPS_SHORT)),
     "musique": ("musique", EvalOptions("musique", _HOPS_SHORT)),
     "hotpotqa-model": ("hotpotqa", EvalOptions("hotpotqa", tuple(f"{name}+answer" for name in _ASKED), n=60)),
+    "verify": (
+        "verify",
+        EvalOptions(
+            "scholarqa-multi:test", ("length", "numbers", "negation", "coverage", "likeness", "both", "against")
+        ),
+    ),
     "coherence-acl": ("coherence", EvalOptions("acl", n=200)),
 }
 _BLOCK: Final = re.compile(r"(<!-- results: ([\w-]+)(?: ([\w@, ()=-]+))? -->\n).*?(<!-- end -->)", re.DOTALL)

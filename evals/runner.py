@@ -156,7 +156,9 @@ def _device() -> dict[str, str]:
 
 
 def _columns(rows: Sequence[Answer]) -> dict[str, list[float]]:
-    return {name: [row.metrics[name] for row in rows] for name in rows[0].metrics}
+    """The values of each metric, of the topics that have it."""
+    names = dict.fromkeys(name for row in rows for name in row.metrics)
+    return {name: [row.metrics[name] for row in rows if name in row.metrics] for name in names}
 
 
 def _cost(rows: Sequence[Answer]) -> Cost:

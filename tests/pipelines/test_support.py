@@ -1,0 +1,112 @@
+"""How far a source says what a sentence says, by words, by an embedder, against other sources; and the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from litrag.agents.entities import WordWeights
+from litrag.core.budget import Limits
+from litrag.core.errors import BudgetSpent
+from litrag.core.types import Claim, Paper
+from litrag.pipelines.support import Both, Coverage, Likeness, lacking_numbers, numbers, opposed, plain
+from litrag.pipelines.verifying import Verifier
+
+TIDES = "Tides move the sand of a shore. We measured tides for 12 years. Storms did not matter."
+DOGS = "Dogs find truffles by their scent. They were trained for three months."
+
+
+class Words:
+    """Embeds by a dimension a word, which makes cosines of shared words."""
+
+    model = "test/words"
+
+    def __init__(self) -> None:
+        self.known: dict[str, int] = {}
+
+    async def embed(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> np.ndarray:
+        rows = np.zeros((len(texts), 64), dtype=np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            for word in text.casefold().replace(".", "").split():
+                row[self.known.setdefault(word, len(self.known)) % 64] += 1
+        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+
+
+async def test_words_by_their_worth() -> None:
+    weight = WordWeights({"tide": 1.0, "sand": 3.0})
+    assert await Coverage(WordWeights()).score([("Tides and sands [3]", TIDES), ("", TIDES), ("of the", TIDES)]) == [
+        1,
+        0,
+        0,
+    ]
+    assert await Coverage(weight).score([("sand cheese", TIDES)]) == [pytest.approx(0.5)], (
+        "an unknown word is the rarest"
+    )
+
+
+async def test_the_nearest_sentences_count() -> None:
+    near, far = await Likeness(Words()).score([("Dogs find truffles by their scent.", DOGS), ("Ships sail.", DOGS)])
+    assert near == pytest.approx(1.0)
+    assert far == 0.0
+    assert await Likeness(Words()).score([]) == []
+
+
+async def test_another_source_that_says_more_counts_against() -> None:
+    both = Both(Coverage(), Likeness(Words()))
+    sentence = "Dogs find truffles by scent."
+    right, wrong = await both.against([(sentence, DOGS), (sentence, TIDES)], [[TIDES], [DOGS]])
+    alone = await both.evidence([(sentence, TIDES)])
+    assert right > 2
+    assert wrong < alone[0] - 1
+    assert (await both.score([(sentence, DOGS)]))[0] > 0.5 > (await both.score([(sentence, TIDES)]))[0]
+
+
+def test_numbers_and_markers() -> None:
+    assert plain("As shown [@a; @b], tides [1, 2] rise by 3 [4].") == "As shown , tides rise by 3 ."
+    assert numbers("the 1st of 1,200 and 3.5") == ["1", "1200", "3.5"]
+    assert lacking_numbers("for 12 years [7]", TIDES) == []
+    assert lacking_numbers("for 13 years in 2004", TIDES, 2004) == ["13"]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("Storms did not matter.", False),
+        ("Storms did matter.", True),
+        ("Tides do not move the sand of a shore.", True),
+        ("Tides move sand.", False),
+        ("Nobody has ever not seen a ship.", False),
+    ],
+)
+def test_a_negation_of_one_alone(sentence: str, expected: bool) -> None:
+    assert opposed(sentence, TIDES, WordWeights()) is expected
+
+
+PAPERS = {"t": Paper("t", "Tides", TIDES), "d": Paper("d", "Dogs", DOGS)}
+
+
+@pytest.mark.parametrize(
+    ("key", "quotes", "label"),
+    [("d", (), "unchecked"), ("t", (), "unsupported"), ("t", ("Tides move the sand",), "supported")],
+)
+async def test_a_swapped_citation_without_a_quote_is_unsupported(key: str, quotes: tuple[str, ...], label: str) -> None:
+    verifier = Verifier(support=Both(Coverage(), Likeness(Words())))
+    (claim,), warnings = await verifier.verify((Claim("Dogs find truffles by scent.", (key,), quotes),), PAPERS)
+    assert claim.verdicts[0].label == label
+    assert warnings == ()
+
+
+async def test_a_spent_budget_leaves_it_open() -> None:
+    class Spent:
+        model = "test/spent"
+
+        async def embed(self, texts: Sequence[str], *, kind: str) -> np.ndarray:
+            raise BudgetSpent("calls", 1, Limits(calls=1).calls or 1)
+
+    verifier = Verifier(support=Both(Coverage(), Likeness(Spent())))
+    (claim,), warnings = await verifier.verify((Claim("Dogs find truffles.", ("t",)),), PAPERS)
+    assert claim.verdicts[0].label == "unchecked"
+    assert "verification by likeness stopped" in warnings[0]
