@@ -31,7 +31,7 @@ from litrag.evals.tasks import EvalOptions
 from litrag.models.gateway import Gateway
 from litrag.pipelines.support import Both, Coverage, Likeness, Support, lacking_numbers, opposed
 
-__all__ = ["METHODS", "VERIFY", "Pair", "Verify", "altered", "negated", "pairs_of"]
+__all__ = ["METHODS", "VERIFY", "Pair", "Verify", "altered", "claims", "negated", "pairs_of"]
 
 _CITED: Final = re.compile(r"\[(\d+(?:\s*,\s*\d+)*)\]")
 _LEADING: Final = re.compile(r"^\s*((?:\[\d+(?:\s*,\s*\d+)*\][\s.]*)+)")

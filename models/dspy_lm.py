@@ -6,6 +6,7 @@ out there."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,6 +25,8 @@ from litrag.models.gateway import Gateway
 from litrag.models.request import Backend, ModelReply, ModelRequest
 
 __all__ = ["GatewayLM"]
+
+logging.getLogger("dspy.clients.lm").setLevel(logging.ERROR)  # a truncated reply is counted by whoever reads it
 
 
 @dataclass(slots=True)

@@ -26,6 +26,7 @@ MANY_PARAMETERS = {
     "cli/rewrite.py:rewrite",
     "cli/search.py:search",
     "cli/train.py:train",
+    "cli/verify.py:verify",
     "pipelines/api.py:make_request",
     "pipelines/api.py:review_async",
     "pipelines/searching.py:find_async",

@@ -1,0 +1,59 @@
+"""`litrag verify`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from litrag.cli.context import progress, settings, show, tell
+from litrag.cli.options import ApiBase, EmbedModel, MaxCost, Model, VerifyModel
+
+__all__ = ["register"]
+
+_WHAT = "Input"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(verify)
+
+
+def verify(
+    source: Annotated[str, typer.Argument(metavar="TEXT", help="Markdown or LaTeX that cites, - for standard input.")],
+    bib: Annotated[Path, typer.Option(help="Bibliography whose keys it cites.", metavar="FILE", rich_help_panel=_WHAT)],
+    library: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="File of papers with the abstracts that the bibliography lacks; repeatable.", rich_help_panel=_WHAT
+        ),
+    ] = None,
+    model: Model = None,
+    verify_model: VerifyModel = None,
+    embed_model: EmbedModel = None,
+    api_base: ApiBase = None,
+    max_cost: MaxCost = None,
+) -> None:
+    """Check whether the works that a text cites are in its bibliography and support it. Exits 1 where one is not, or does not."""
+    from litrag.pipelines.checking import bibliography_of, check
+    from litrag.pipelines.reading import read_text
+
+    text = read_text(source, "the text", stdin=sys.stdin.buffer.read() if source == "-" else None)
+    values = settings(
+        model=model, verify_model=verify_model, embed_model=embed_model, api_base=api_base, max_cost=max_cost
+    )
+    with progress() as listen:
+        found = check(text, bibliography_of(bib, library or (), listen), values)
+    for warning in found.warnings:
+        tell(f"warning: {warning}")
+    lines = [f"{label:<12} {verdict.key:<24} {sentence}" for sentence, verdict, label in found.rows]
+    labels = [label for _, _, label in found.rows]
+    counted = ", ".join(f"{labels.count(name)} {name}" for name in ("supported", "unchecked", "unsupported", "missing"))
+    lines += ["", f"{len(labels)} citation{'s' * (len(labels) != 1)}: {counted}"]
+    lines += [f"cited nowhere: {', '.join(found.uncited)}"] if found.uncited else []
+    tell(found.spent)
+    show(found.record(), "\n".join(lines))
+    if found.faults:
+        raise typer.Exit(1)

@@ -1,0 +1,185 @@
+"""The citations of any text checked against a bibliography: which keys it lacks, what the cited abstracts support. `litrag verify` is this.
+
+Citations are known in four forms: pandoc's `[@key; @other]` and `@key`, LaTeX's `\\cite{key,other}` and its relatives, and litrag's own links
+`[...](#ref-key)`. What stands below a heading "References" or in code is no text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from litrag.agents.entities import WordWeights
+from litrag.core import sync
+from litrag.core.budget import Budget
+from litrag.core.errors import BadInput
+from litrag.core.events import Event, Listener, silent
+from litrag.core.ledger import Ledger
+from litrag.core.paths import cache_file
+from litrag.core.protocols import Generates
+from litrag.core.quotes import find_quote
+from litrag.core.sentences import sentences
+from litrag.core.settings import Settings
+from litrag.core.store import RequestCache
+from litrag.core.types import Claim, Paper, Verdict, normalised_title
+from litrag.models.gateway import Gateway
+from litrag.models.request import Backend
+from litrag.pipelines.methods import why_no_embedder
+from litrag.pipelines.support import Both, Coverage, Likeness
+from litrag.pipelines.verifying import Verifier
+
+__all__ = ["Checked", "Citing", "bibliography_of", "check", "cited_sentences"]
+
+_CODE: Final = re.compile(r"```.*?```|~~~.*?~~~", re.DOTALL)
+_COMMENT: Final = re.compile(r"(?<!\\)%[^\n]*$", re.MULTILINE)
+_TEX: Final = re.compile(r"\\(?:documentclass|section|begin|cite)\b")
+_REFERENCES: Final = re.compile(
+    r"^(?:#+\s*|\\(?:sub)*section\*?\{)(?:references|bibliography|works cited)\b.*",
+    re.IGNORECASE | re.DOTALL | re.MULTILINE,
+)
+_HEADING: Final = re.compile(r"^(?:#.*|>.*|\\(?:sub)*section\*?\{.*|\\(?:begin|end)\{.*)$", re.MULTILINE)
+_LATEX: Final = re.compile(r"\\[a-zA-Z]*cite[a-zA-Z]*\*?(?:\[[^\]]*\])*\{([^}]*)\}")
+_LINK: Final = re.compile(r"\[[^\]]*\]\(#ref-([^)]+)\)")
+_BRACKET: Final = re.compile(r"\[[^\]]*@[^\]]*\]")
+_QUOTED: Final = re.compile(r"[“„\"]([^“”„\"]+)[”“\"]")
+_QUOTE: Final = 4  # words from which a quotation says where it is from
+_PANDOC: Final = re.compile(r"(?<![\w.])@\{?(\w(?:[\w:.#$%&+?<>~/-]*\w)?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Citing:
+    """A sentence without its markers, and the keys it cites."""
+
+    sentence: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Every sentence with a verdict a key ("missing" where the bibliography lacks it), entries that nothing cites, warnings, and what it took."""
+
+    rows: tuple[tuple[str, Verdict, str], ...]
+    uncited: tuple[str, ...]
+    warnings: tuple[str, ...]
+    spent: str
+
+    @property
+    def faults(self) -> int:
+        """Pairs that are unsupported or missing."""
+        return sum(label in ("unsupported", "missing") for _, _, label in self.rows)
+
+    def record(self) -> dict[str, Any]:
+        """One JSON object."""
+        pairs = [
+            {
+                "sentence": sentence,
+                "key": verdict.key,
+                "label": label,
+                "method": verdict.method,
+                "quote": verdict.quote.text if verdict.quote else "",
+            }
+            for sentence, verdict, label in self.rows
+        ]
+        return {"pairs": pairs, "faults": self.faults, "uncited": list(self.uncited), "warnings": list(self.warnings)}
+
+
+def cited_sentences(text: str) -> list[Citing]:
+    """The sentences of a text that cite, in order."""
+    text = _CODE.sub("", _COMMENT.sub("", text) if _TEX.search(text) else text)
+    body = _HEADING.sub("\n\n", _REFERENCES.sub("", text))
+    found = []
+    for block in re.split(r"\n\s*\n", body):
+        marked: list[tuple[str, ...]] = []
+
+        def noted(keys: Iterable[str], marked: list[tuple[str, ...]] = marked) -> str:
+            marked.append(tuple(keys))
+            return f" \x00{len(marked) - 1}\x00"
+
+        flat = _LATEX.sub(lambda m: noted(key.strip() for key in m[1].split(",")), " ".join(block.split()))
+        flat = _LINK.sub(lambda m: noted([m[1]]), flat)
+        flat = _BRACKET.sub(lambda m: noted(_PANDOC.findall(m[0])) if _PANDOC.search(m[0]) else m[0], flat)
+        flat = _PANDOC.sub(lambda m: noted([m[1]]), flat)
+        for span in sentences(flat):
+            keys = [key for place in re.findall(r"\x00(\d+)\x00", span.text) for key in marked[int(place)] if key]
+            if keys:
+                plain = re.sub(r"\s*\x00\d+\x00", "", span.text).replace("()", "")
+                found.append(Citing(" ".join(plain.split()), tuple(dict.fromkeys(keys))))
+    return found
+
+
+def bibliography_of(path: Path, libraries: Sequence[Path], listen: Listener = silent) -> dict[str, Paper]:
+    """Key -> paper. What has no abstract takes that of the same paper in a library file. Raises BadInput."""
+    from litrag.retrievers.sources.readers import PAPER_KINDS, read_papers
+
+    def read(file: Path) -> list[Paper]:
+        if not file.expanduser().is_file() or not file.name.lower().endswith(tuple(PAPER_KINDS)):
+            raise BadInput(f"{file}: no file of references; name a {', '.join(PAPER_KINDS)} file")
+        return list(read_papers(file.expanduser(), lambda text: listen(Event("verify", text, "warning"))))
+
+    known = {normalised_title(paper.title): paper for file in libraries for paper in read(file) if paper.abstract}
+    by_doi = {paper.doi: paper for paper in known.values() if paper.doi}
+    found: dict[str, Paper] = {}
+    for paper in read(path):
+        other = by_doi.get(paper.doi) if paper.doi else None
+        other = other or known.get(normalised_title(paper.title))
+        found[paper.id] = replace(paper, abstract=other.abstract) if other and not paper.abstract else paper
+    return found
+
+
+async def _checked(
+    text: str, papers: Mapping[str, Paper], gateway: Gateway, warnings: list[str]
+) -> list[tuple[str, Verdict, str]]:
+    citing = cited_sentences(text)
+    if not citing:
+        raise BadInput(r"the text cites nothing that is known: write [@key], \cite{key} or a link [...](#ref-key)")
+    told = {key: paper for key, paper in papers.items() if paper.abstract}
+    silent_ = sorted({key for item in citing for key in item.keys if key in papers and key not in told})
+    if silent_:
+        warnings.append(f"no abstract of {', '.join(silent_)}: unchecked; name a --library that has them")
+    lack = why_no_embedder(gateway.settings)
+    if lack:
+        warnings.append(f"{lack}; checked by numbers and the verify model alone")
+    weight = WordWeights.of(paper.text for paper in told.values())
+    support = None if lack else Both(Coverage(weight), Likeness(gateway.embedder()))
+    model = gateway.resolve("verify", needs=Generates) if gateway.has("verify") else None
+    claims = tuple(_claim(item, told) for item in citing)
+    checked, more = await Verifier(model, support).verify(claims, told)
+    warnings += more
+    rows: list[tuple[str, Verdict, str]] = []
+    for item, claim in zip(citing, checked, strict=True):
+        by_key = {verdict.key: verdict for verdict in claim.verdicts}
+        for key in item.keys:
+            verdict = by_key.get(key, Verdict(key, "unchecked", "none"))
+            rows.append((item.sentence, verdict, verdict.label if key in papers else "missing"))
+    return rows
+
+
+def _claim(item: Citing, told: Mapping[str, Paper]) -> Claim:
+    """The sentence as a claim; what it quotes is what it rests on, where that stands in the work."""
+    keys = tuple(key for key in item.keys if key in told)
+    quoted = [part for part in _QUOTED.findall(item.sentence) if len(part.split()) >= _QUOTE]
+    quotes = (next((part for part in quoted if find_quote(part, told[key].text)), "") for key in keys)
+    return Claim(item.sentence, keys, tuple(quotes))
+
+
+def check(text: str, papers: Mapping[str, Paper], settings: Settings, *, backend: Backend | None = None) -> Checked:
+    """Checks a text. Raises BadInput (nothing cited), ModelFault."""
+    ledger, cache = Ledger(), RequestCache(cache_file())
+    gateway = Gateway(settings, cache=cache, ledger=ledger, budget=Budget(settings.limits()), backend=backend)
+    warnings: list[str] = []
+    try:
+        rows = sync.run(_checked(text, papers, gateway, warnings))
+        totals = ledger.totals()
+    finally:
+        cache.close()
+        ledger.close()
+    tokens = totals.prompt_tokens + totals.completion_tokens
+    spent = f"{totals.calls} model calls, {tokens:,} tokens, ${totals.usd:.4f}"
+    return Checked(tuple(rows), _left(papers, rows), tuple(dict.fromkeys(warnings)), spent)
+
+
+def _left(papers: Collection[str], rows: Sequence[tuple[str, Verdict, str]]) -> tuple[str, ...]:
+    cited = {verdict.key for _, verdict, _ in rows}
+    return tuple(key for key in papers if key not in cited)

@@ -1,0 +1,111 @@
+"""`litrag verify`: the citations of Markdown and LaTeX against a bibliography."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from fakes.shell import Shell, failure
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from litrag.pipelines.checking import cited_sentences
+
+TEXT = r"""# Related work
+
+> Written by nobody.
+
+Dogs find truffles by their scent [@doe99, pp. 3; @roe01]. As @poe02 show, tides move sand. Write to me@example.org.
+Mixed forms stand in LaTeX \citep[see][p. 2]{doe99, gone} and in links [Roe, 2001](#ref-roe01). This cites nothing.
+
+```
+code [@code]
+```
+
+## References
+
+Roe says nothing [@unseen].
+"""
+
+
+def test_a_percentage_in_markdown_is_no_comment() -> None:
+    assert cited_sentences("Some 90 % of dogs find truffles [@doe99].")[0].keys == ("doe99",)
+
+
+def test_forms_of_citations() -> None:
+    found = [(item.sentence, item.keys) for item in cited_sentences(TEXT)]
+    assert found == [
+        ("Dogs find truffles by their scent.", ("doe99", "roe01")),
+        ("As show, tides move sand.", ("poe02",)),
+        ("Mixed forms stand in LaTeX and in links.", ("doe99", "gone", "roe01")),
+    ]
+    latex = "\\section{Work}\nDogs run~\\cite{a-1}. % \\cite{hidden}\n\\section*{References}\n\\cite{x}"
+    assert [(item.sentence, item.keys) for item in cited_sentences(latex)] == [("Dogs run~.", ("a-1",))]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="ab @[](){};,.#\\cite-ref\n\x00", max_size=80))
+def test_any_text_is_read(text: str) -> None:
+    assert all(item.keys and "\x00" not in item.sentence for item in cited_sentences(text.replace("\x00", "")))
+
+
+BIB = """@article{doe99, title={Dogs and truffles}, author={Doe, J.}, year={1999}, abstract={Dogs find truffles by their scent. They were trained for 12 months.}}
+@article{poe02, title={Tides}, author={Poe, E.}, year={2002}}
+@article{left, title={Nobody cites this}, year={2003}, abstract={Nothing.}}
+"""
+
+
+@pytest.fixture
+def litrag(tmp_path: Path, home: Path, no_weights: None) -> Shell:
+    (tmp_path / "refs.bib").write_text(BIB)
+    (tmp_path / "lib.jsonl").write_text(
+        json.dumps({"id": "t", "title": "Tides", "abstract": "Tides move sand for 3 days."})
+    )
+    (tmp_path / "text.md").write_text(
+        "Dogs were trained for 12 months [@doe99]. Dogs were trained for 13 months [@doe99]. Tides move sand for 3 days [@poe02]. Who? [@gone]"
+    )
+    return Shell(tmp_path, home)
+
+
+def test_the_command(litrag: Shell) -> None:
+    code, out, err = litrag("--json", "verify", "text.md", "--bib", "refs.bib", "--library", "lib.jsonl")
+    found = json.loads(out)
+    assert code == 1, err
+    assert [(row["key"], row["label"]) for row in found["pairs"]] == [
+        ("doe99", "unchecked"),
+        ("doe99", "unsupported"),
+        ("poe02", "unchecked"),
+        ("gone", "missing"),
+    ]
+    assert found["faults"] == 2
+    assert found["uncited"] == ["left"]
+    code, out, err = litrag("verify", "text.md", "--bib", "refs.bib")
+    assert code == 1
+    assert "no abstract of poe02: unchecked" in err
+    assert "4 citations: 0 supported, 2 unchecked, 1 unsupported, 1 missing" in out
+    assert "cited nowhere: left" in out
+
+
+def test_a_quotation_that_stands_in_the_work_supports(litrag: Shell, tmp_path: Path) -> None:
+    (tmp_path / "quoted.md").write_text(
+        "Doe shows that “dogs find truffles by their scent” [@doe99]. Doe says “dogs find no truffles at all” [@doe99]."
+    )
+    _, out, _ = litrag("--json", "verify", "quoted.md", "--bib", "refs.bib")
+    first, second = json.loads(out)["pairs"]
+    assert (first["label"], first["method"], first["quote"]) == (
+        "supported",
+        "quote",
+        "Dogs find truffles by their scent",
+    )
+    assert second["label"] == "unchecked"
+
+
+def test_what_is_wrong_is_one_line(litrag: Shell, tmp_path: Path) -> None:
+    (tmp_path / "plain.md").write_text("Nothing is cited here at all.")
+    assert "the text cites nothing that is known" in failure(litrag("verify", "plain.md", "--bib", "refs.bib"), 2)
+    assert "gone.bib: no file of references" in failure(litrag("verify", "text.md", "--bib", "gone.bib"), 2)
+    (tmp_path / "good.md").write_text("Dogs were trained for 12 months [@doe99].")
+    code, out, _ = litrag("verify", "good.md", "--bib", "refs.bib")
+    assert code == 0
+    assert "1 citation:" in out
