@@ -61,7 +61,7 @@ _HOPS_SHORT: Final = (
     "narrow-controller",
     "narrow-interpolated",
 )
-_ASKED: Final = ("hybrid-6", "narrow-4", "react", "self-ask", "ircot")
+_ASKED: Final = ("hybrid-6", "narrow-4", "react")
 _UNLEARNED: Final = ("bm25", "query-likelihood", "query-likelihood-fused")
 TABLES: Final = {
     "retrieval-scifact": (

@@ -134,7 +134,7 @@ def test_many_threads_share_one_gateway() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert answers == ["Paris"] * 30
     assert gateway.ledger.totals().calls == 30
 
