@@ -148,7 +148,7 @@ def parse_answer(reply: str, documents: Sequence[Document]) -> Answer:
 
 def found_answer(reply: str, documents: Sequence[Document]) -> Answer:
     """The first line of a reply, with the first sentence that holds it word by word."""
-    text = one_line(without_reasoning(reply).strip().removeprefix("Answer:"), longest=_LONGEST).rstrip(".")
+    text = one_line(without_reasoning(reply).strip().removeprefix("Answer:"), longest=_LONGEST).rstrip(" .")
     if not text or text.casefold() == _UNKNOWN or PLAIN.echoed(text):
         return Answer("")
     wanted = f" {_words(text)} "

@@ -17,6 +17,7 @@ from litrag.core.types import Document, Hit, Hop, Query, Ranking, Trajectory
 __all__ = ["Hops", "Next", "Notes", "SearchAgent", "Searched", "Step", "Stops"]
 
 NO_QUERY = "no further query"
+_SEARCHED = ("original", "hop", "keywords", "rewrite")  # kinds of queries that are searched with
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,15 @@ class Notes:
 
     @property
     def asked(self) -> frozenset[str]:
-        """The queries so far, case folded."""
-        return frozenset(step.query.text.casefold() for step in self.steps)
+        """The queries so far, case folded; what was done with another kind of query counts apart."""
+        return frozenset(step.query.text.casefold() for step in self.steps if step.query.kind in _SEARCHED)
+
+    def repeats(self, decided: Next) -> bool:
+        """Whether a decision was taken before."""
+        text = decided.text.strip().casefold()
+        if decided.kind in _SEARCHED:
+            return text in self.asked
+        return any((step.query.kind, step.query.text.casefold()) == (decided.kind, text) for step in self.steps)
 
     def first(self, hops: int) -> Notes:
         """The notes as they were after so many searches."""
@@ -127,7 +135,7 @@ class SearchAgent:
                 decided = await self.hops.next(notes)
             except BudgetSpent as error:
                 return Searched(notes, str(error))
-            if not decided.text.strip() or decided.text.strip().casefold() in notes.asked:
+            if not decided.text.strip() or notes.repeats(decided):
                 return Searched(notes, decided.reason if not decided.text.strip() else "the same query again")
 
     def _ended(self, notes: Notes) -> str:

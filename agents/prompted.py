@@ -68,10 +68,11 @@ class SelfAsk:
         prompt = _SELF_ASK.fill(question=neutralised(notes.question.text), steps="\n".join(lines))
         reply = await self.model.generate([Message("user", prompt)], max_tokens=60)
         text = without_reasoning(reply.text)
-        if asked := _ASKS.search(text):
-            return Next(" ".join(asked[1].split())[:_LONGEST], "follow up")
-        if _ENDS.search(text):
+        asked, ends = _ASKS.search(text), _ENDS.search(text)
+        if ends and not (asked and asked.start() < ends.start()):
             return Next(reason="finish")
+        if asked:
+            return Next(" ".join(asked[1].split())[:_LONGEST], "follow up")
         line = next((line.strip() for line in text.splitlines() if line.strip().endswith("?")), "")
         return Next(line[:_LONGEST], "follow up", reason="no follow-up question in the model's reply")
 

@@ -61,7 +61,7 @@ def musique(folder: Path, split: str) -> Dataset:
 
 def scholarqa_multi(folder: Path, split: str) -> Dataset:
     """ScholarQA-Multi (Asai et al., 2024): questions of scientists with long answers by experts; relevant are the passages that the
-    answer cites, the pool is the union of them all. `answers` holds the expert's answer, `facts` subject and annotator."""
+    answer cites, the pool is the union of them all. `answers` holds the expert's answer, `facts` subject, annotator, and the passages' ids in the order that its markers count."""
     path = file_in(folder, "human_answers.jsonl")
     topics = [
         Topic(
@@ -70,7 +70,10 @@ def scholarqa_multi(folder: Path, split: str) -> Dataset:
             {_cited_passage(ctx).id: 1 for ctx in row["ctxs"]},
             (row["output"],),
             group=row["id"],
-            facts={name: row[name] for name in ("subject", "annotator")},
+            facts={
+                **{name: row[name] for name in ("subject", "annotator")},
+                "passages": [_cited_passage(ctx).id for ctx in row["ctxs"]],
+            },
         )
         for row in rows(path)
     ]

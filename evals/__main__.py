@@ -121,7 +121,8 @@ TABLES: Final = {
     "verify": (
         "verify",
         EvalOptions(
-            "scholarqa-multi:test", ("length", "numbers", "negation", "coverage", "likeness", "both", "against")
+            "scholarqa-multi:test",
+            ("length", "numbers", "negation", "coverage", "likeness", "both", "against", "against-blind", "fewest"),
         ),
     ),
     "coherence-acl": ("coherence", EvalOptions("acl", n=200)),

@@ -11,6 +11,7 @@ from litrag.agents.answerer import ModelAnswerer
 from litrag.agents.entities import WordWeights
 from litrag.agents.hops import EntityHops, Feedback
 from litrag.agents.loop import Hops, Notes, SearchAgent
+from litrag.core.errors import BadInput
 from litrag.core.paths import cache_file
 from litrag.core.protocols import Generates, Retriever
 from litrag.core.settings import Role, Settings, load_settings
@@ -18,6 +19,7 @@ from litrag.core.store import RequestCache, place_of
 from litrag.core.sync import run
 from litrag.core.types import Document
 from litrag.corpora.types import Dataset, Topic
+from litrag.corpora.wiki import wiki_id
 from litrag.evals.answers import PRF, Fact, answer_f1, joint, matched, support_token_recall, supporting_facts
 from litrag.evals.journal import Answer
 from litrag.evals.retrieval_bench import Bench
@@ -83,6 +85,7 @@ class AgentBench:
     dataset: Dataset
     options: EvalOptions = field(default_factory=EvalOptions)
     searches: int = 6
+    whole_searches: int = 6
     model_searches: int = 4
     target: float = 0.98
     backend: Backend | None = None
@@ -140,16 +143,27 @@ class AgentBench:
             self._trails[name] = {topic.id: trail for topic, trail in zip(topics, found, strict=True)}
         return self._trails[name]
 
+    def whole(self, name: str) -> Mapping[str, Trail]:
+        """The trajectories of a way with the budget that ends are decided in, however far the sweeps beside them go."""
+        most = self.whole_searches
+        return {
+            topic: replace(trail, notes=trail.notes.first(most), recalls=trail.recalls[:most])
+            for topic, trail in self.trails(name).items()
+        }
+
     def controlled(self, name: str) -> Mapping[str, int]:
         """Topic id -> after how many searches of a way a controller stops that was fitted to the other folds."""
         if name in self._ends:
             return self._ends[name]
-        trails = self.trails(name)
+        trails = self.whole(name)
         parts = folds(trails)
         found: dict[str, int] = {}
         for fold in range(FOLDS):
             others = [trail for name, trail in trails.items() if parts[name] != fold]
-            controller = fitted_controller(others, target=self.target)
+            try:
+                controller = fitted_controller(others, target=self.target)
+            except ValueError as error:
+                raise BadInput(f"{self.dataset.name}: {error}") from error
             found |= {name: stopped_at(controller, trail) for name, trail in trails.items() if parts[name] == fold}
         self._ends[name] = {topic.id: found[topic.id] for topic in self.dataset.topics}
         return self._ends[name]
@@ -249,7 +263,7 @@ def gold_sentences(topic: Topic, documents: Mapping[str, Document]) -> list[str]
         return [documents[name].text for name in topic.relevant if name in documents]
     found = []
     for title, index in facts:
-        name = "_".join(str(title).split())
+        name = wiki_id(str(title))
         if name in documents:
             lines = lines_of([documents[name]])
             found += lines[index : index + 1]

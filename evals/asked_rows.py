@@ -64,4 +64,9 @@ def asked(name: str, bench: AgentBench) -> System:
 
         return ended
 
-    return bench.system(name, ready, model=bench.settings.role_model("react"), searches=bench.model_searches)
+    return bench.system(
+        name,
+        ready,
+        model=bench.settings.role_model("answer" if "agreement" in name else "react"),
+        searches=bench.model_searches,
+    )

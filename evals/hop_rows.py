@@ -92,7 +92,7 @@ def ruled(way: str, name: str, bench: AgentBench) -> System:
         return next((hop for hop in hops if RULES[name].stop(trail.notes.first(hop))), len(trail.recalls))
 
     def ready() -> Ended:
-        trails = bench.trails(way)
+        trails = bench.whole(way)
         return _cut(trails, {topic: end(trail) for topic, trail in trails.items()})
 
     return bench.system(f"{way}-stop-{name}", ready, **_settings(way))
@@ -100,7 +100,7 @@ def ruled(way: str, name: str, bench: AgentBench) -> System:
 
 def controller(way: str, bench: AgentBench) -> System:
     """Hops until the classifier of the other folds ends them."""
-    ready = lambda: _cut(bench.trails(way), bench.controlled(way))  # noqa: E731
+    ready = lambda: _cut(bench.whole(way), bench.controlled(way))  # noqa: E731
     return bench.system(
         f"{way}-controller", ready, target=bench.target, folds="by shared gold documents", **_settings(way)
     )
@@ -110,7 +110,7 @@ def oracle(way: str, bench: AgentBench) -> System:
     """Hops until nothing needed would come any more: known only to who knows the answer."""
 
     def ready() -> Ended:
-        trails = bench.trails(way)
+        trails = bench.whole(way)
         return _cut(trails, {topic: 1 + trail.recalls.index(trail.recalls[-1]) for topic, trail in trails.items()})
 
     return bench.system(f"{way}-oracle-stop", ready, **_settings(way))
@@ -122,7 +122,7 @@ def random_stop(way: str, bench: AgentBench) -> System:
     def ready() -> Ended:
         ends = bench.controlled(way)
         dealt = random.Random(bench.options.seed).sample(list(ends.values()), len(ends))  # noqa: S311
-        return _cut(bench.trails(way), dict(zip(ends, dealt, strict=True)))
+        return _cut(bench.whole(way), dict(zip(ends, dealt, strict=True)))
 
     return bench.system(f"{way}-random-stop", ready, **_settings(way))
 
@@ -131,7 +131,7 @@ class _Interpolated:
     """The curve of fixed numbers of searches at the controller's mean: between the two nearest, in its proportion."""
 
     def __init__(self, way: str, bench: AgentBench) -> None:
-        self._bench, self._found = bench, bench.trails(way)
+        self._bench, self._found = bench, bench.whole(way)
         ends = bench.controlled(way)
         self.mean = fmean(min(ends[name], len(trail.recalls)) for name, trail in self._found.items())
 
@@ -149,7 +149,7 @@ class _Interpolated:
         return fmean(min(n, len(trail.recalls)) for trail in self._found.values())
 
     def _at(self) -> int:
-        return max(n for n in range(1, self._bench.searches) if n == 1 or self._mean(n) <= self.mean)
+        return max(n for n in range(1, self._bench.whole_searches) if n == 1 or self._mean(n) <= self.mean)
 
     def _share(self, low: int) -> float:
         width = self._mean(low + 1) - self._mean(low)

@@ -80,8 +80,8 @@ async def evaluate(
     concurrency: int = 4,
     listen: Listener = silent,
 ) -> Results:
-    """Runs what is missing, writes queries.jsonl as it goes and results.json at the end. An error ends it; what was answered is kept,
-    and `resume` goes on there. Raises BadInput (folder), CannotWrite, and whatever a system raises."""
+    """Runs what is missing, writes queries.jsonl as it goes, in order of the topics, and results.json at the end. An error ends it; what was written is
+    kept, and `resume` goes on there. Raises BadInput (folder), CannotWrite, and whatever a system raises."""
     with Journal(folder, evaluation.config, resume=resume) as journal:
         for system in evaluation.systems:
             left = [t for t in evaluation.dataset.topics if (system.name, t.id) not in journal.lines]

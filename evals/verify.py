@@ -45,12 +45,14 @@ _ALARMS: Final = 0.1  # false alarms that the threshold costs on the training ha
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A sentence, a passage, what became of them (true, or one of the four grades), and the answer's passages that it does not cite then."""
+    """A sentence, a passage, what became of them (true, or one of the four grades), the answer's passages that it does not cite then (`others`:
+    of a false pair the true source is one), and those that neither it nor the expert cites for it (`strangers`)."""
 
     sentence: str
     source: str
     grade: str
     others: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
 
 
 def claims(text: str) -> list[tuple[str, tuple[int, ...]]]:
@@ -102,13 +104,14 @@ def pairs_of(topic: Topic, passages: Sequence[Document], strangers: Sequence[Doc
         others = tuple(text for place, text in enumerate(texts) if place not in cited)
         for number in cited:
             source = texts[number]
-            found.append(Pair(sentence, source, "true", others))
+            found.append(Pair(sentence, source, "true", others, others))
             stranger = strangers[int(digest([sentence, number])[:12], 16) % len(strangers)]
-            found.append(Pair(sentence, stranger.text, "random", texts))
+            found.append(Pair(sentence, stranger.text, "random", texts, others))
             for grade, changed in (("number", altered(sentence)), ("negated", negated(sentence))):
-                found += [Pair(changed, source, grade, others)] if changed else []
+                found += [Pair(changed, source, grade, others, others)] if changed else []
         for other in others if cited else ():
-            found.append(Pair(sentence, other, "hard", tuple(text for text in texts if text != other)))
+            rest = tuple(text for text in others if text != other)
+            found.append(Pair(sentence, other, "hard", tuple(text for text in texts if text != other), rest))
     return found
 
 
@@ -131,7 +134,7 @@ class _Bench:
         if dataset.split not in self._pairs:
             found = {}
             for topic in dataset.topics:
-                own = [self.documents[name] for name in topic.relevant if name in self.documents]
+                own = [self.documents[name] for name in topic.facts["passages"]]
                 strangers = [document for name, document in self.documents.items() if name not in topic.relevant]
                 found[topic.id] = pairs_of(topic, own, strangers)
             self._pairs[dataset.split] = found
@@ -141,7 +144,7 @@ class _Bench:
     def learned(self) -> list[Pair]:
         """The pairs that thresholds come from."""
         body, split = split_of(self.options.dataset or "scholarqa-multi:test")
-        if split == "train":
+        if split != "test":
             raise BadInput(f"thresholds come from {body}:train; evaluate {body}:test")
         return [pair for pairs in self.pairs(load(f"{body}:train")).values() for pair in pairs]
 
@@ -168,12 +171,22 @@ class _Alone:
 
 @dataclass(frozen=True, slots=True)
 class _Against:
-    """Scores against the other sources of the text."""
+    """Scores against the other sources of the text, the true one among them where a pair is false; `blind` leaves that out."""
 
     both: Both
+    blind: bool = False
 
     async def score(self, pairs: Sequence[Pair]) -> Sequence[float]:
-        return await self.both.against([(p.sentence, p.source) for p in pairs], [p.others for p in pairs])
+        others = [pair.strangers if self.blind else pair.others for pair in pairs]
+        return await self.both.against([(pair.sentence, pair.source) for pair in pairs], others)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fewest:
+    """A control: what the number of other sources alone gives away."""
+
+    async def score(self, pairs: Sequence[Pair]) -> Sequence[float]:
+        return [-float(len(pair.others)) for pair in pairs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +220,8 @@ METHODS: Final[Mapping[str, Callable[[_Bench], _Judge]]] = {
     "likeness": lambda bench: _Alone(bench.likeness),
     "both": lambda bench: _Alone(bench.both),
     "against": lambda bench: _Against(bench.both),
+    "against-blind": lambda bench: _Against(bench.both, blind=True),
+    "fewest": lambda bench: _Fewest(),
 }
 
 

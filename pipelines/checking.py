@@ -34,12 +34,15 @@ __all__ = ["Checked", "Citing", "bibliography_of", "check", "cited_sentences"]
 
 _CODE: Final = re.compile(r"```.*?```|~~~.*?~~~", re.DOTALL)
 _COMMENT: Final = re.compile(r"(?<!\\)%[^\n]*$", re.MULTILINE)
-_TEX: Final = re.compile(r"\\(?:documentclass|section|begin|cite)\b")
+_TEX: Final = re.compile(r"\\(?:documentclass|(?:sub)*section|[a-zA-Z]*cite[a-zA-Z]*)\b")
 _REFERENCES: Final = re.compile(
     r"^(?:#+\s*|\\(?:sub)*section\*?\{)(?:references|bibliography|works cited)\b.*",
     re.IGNORECASE | re.DOTALL | re.MULTILINE,
 )
-_HEADING: Final = re.compile(r"^(?:#.*|>.*|\\(?:sub)*section\*?\{.*|\\(?:begin|end)\{.*)$", re.MULTILINE)
+_HEADING: Final = re.compile(
+    r"^(?:#.*|>.*)$|\\(?:sub)*section\*?\{[^}]*\}|\\(?:begin|end)\{[^}]*\}|\\(?:nocite|[a-z]*citestyle)\{[^}]*\}",
+    re.MULTILINE,
+)
 _LATEX: Final = re.compile(r"\\[a-zA-Z]*cite[a-zA-Z]*\*?(?:\[[^\]]*\])*\{([^}]*)\}")
 _LINK: Final = re.compile(r"\[[^\]]*\]\(#ref-([^)]+)\)")
 _BRACKET: Final = re.compile(r"\[[^\]]*@[^\]]*\]")
@@ -87,7 +90,8 @@ class Checked:
 
 def cited_sentences(text: str) -> list[Citing]:
     """The sentences of a text that cite, in order."""
-    text = _CODE.sub("", _COMMENT.sub("", text) if _TEX.search(text) else text)
+    tex = bool(_TEX.search(text)) and not re.search(r"\[@\w", text)
+    text = _CODE.sub("", _COMMENT.sub("", text) if tex else text)
     body = _HEADING.sub("\n\n", _REFERENCES.sub("", text))
     found = []
     for block in re.split(r"\n\s*\n", body):
@@ -99,8 +103,9 @@ def cited_sentences(text: str) -> list[Citing]:
 
         flat = _LATEX.sub(lambda m: noted(key.strip() for key in m[1].split(",")), " ".join(block.split()))
         flat = _LINK.sub(lambda m: noted([m[1]]), flat)
-        flat = _BRACKET.sub(lambda m: noted(_PANDOC.findall(m[0])) if _PANDOC.search(m[0]) else m[0], flat)
-        flat = _PANDOC.sub(lambda m: noted([m[1]]), flat)
+        if not tex:
+            flat = _BRACKET.sub(lambda m: noted(_PANDOC.findall(m[0])) if _PANDOC.search(m[0]) else m[0], flat)
+            flat = _PANDOC.sub(lambda m: noted([m[1]]), flat)
         for span in sentences(flat):
             keys = [key for place in re.findall(r"\x00(\d+)\x00", span.text) for key in marked[int(place)] if key]
             if keys:

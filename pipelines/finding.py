@@ -78,7 +78,8 @@ async def search(shop: Workshop, state: ReviewState) -> ReviewState:
     results, warnings = list(found.results), [*found.warnings]
     stop = found.trajectory.stop_reason
     if stop == "done" and shop.settings.agent != "none":
-        more = await gather(shop, queries[0], results, lambda query, ids: _pooled(shop, query, ids)[:2])
+        pool = lambda query, ids: _pooled(shop, query, ids)[:2]  # noqa: E731
+        more = await gather(shop, queries[0], results, pool, lambda linked: _screened(shop, linked).kept)
         results += more.results
         warnings += more.warnings
         stop = more.searched.stop_reason if more.spent else "done"

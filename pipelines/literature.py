@@ -12,7 +12,7 @@ from litrag.agents.loop import Hops, Notes, SearchAgent, Searched, Step
 from litrag.agents.one_pass import OnePass
 from litrag.core.lengths import measure_of
 from litrag.core.protocols import Generates, SourceResult
-from litrag.core.types import Paper, Query, Ranking
+from litrag.core.types import Paper, Query, Ranking, normalised_title
 from litrag.pipelines.workshop import Workshop
 
 __all__ = ["Gathered", "gather", "hops_of"]
@@ -32,9 +32,15 @@ class Gathered:
     spent: bool = False
 
 
-async def gather(shop: Workshop, query: Query, results: Sequence[str], pool: Pool) -> Gathered:
-    """Searches on from the results of a query. Raises ModelFault, what a source raises."""
-    sources = _Sources(shop, pool, list(results))
+async def gather(
+    shop: Workshop,
+    query: Query,
+    results: Sequence[str],
+    pool: Pool,
+    allowed: Callable[[Sequence[Paper]], Sequence[Paper]],
+) -> Gathered:
+    """Searches on from the results of a query; `allowed` leaves of linked papers those that may be cited. Raises ModelFault, what a source raises."""
+    sources = _Sources(shop, pool, allowed, list(results))
     agent = SearchAgent(
         sources,
         hops_of(shop),
@@ -74,6 +80,7 @@ class _Sources:
 
     shop: Workshop
     pool: Pool
+    allowed: Callable[[Sequence[Paper]], Sequence[Paper]]
     known: list[str]
     new: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -111,10 +118,11 @@ class _Sources:
             Query(query.parent or query.text, before=query.before, exclude=query.exclude),
         )
         kept, ranking = self.pool(asked, [*self.known, *self.new])
-        named = [kept[name] for name in ranking.ids if kept[name].title.casefold() == query.text.casefold()]
+        wanted = normalised_title(query.text)
+        named = [kept[name] for name in ranking.ids if normalised_title(kept[name].title) == wanted]
         if snowball is None or not named:
             return []
-        grown = await snowball.grow(asked, named[:1])
+        grown = await snowball.grow(asked, named[:1], allowed=self.allowed)
         self.warnings += grown.warnings
         reason = grown.trajectory.stop_reason
         self.spent = reason if reason.startswith("budget") else ""

@@ -1,12 +1,11 @@
-"""Checks every sentence-citation pair: numbers, then quote, then likeness to the source against the text's other sources, then, where a verify model is
-set, its verdict with a quote.
+"""Checks every sentence-citation pair: numbers, then quote, then likeness to the source, then, where a verify model is set, its verdict with a quote.
 
 "supported": the words the sentence rests on stand in the source and no rule objects; "unsupported": a rule or the model
 objects; "unchecked": nothing could decide. A verdict never rests on a quote that is not in the source."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,7 +16,7 @@ from litrag.core.quotes import find_quote
 from litrag.core.replies import TEXT, read_json, record
 from litrag.core.sync import all_or_first_error
 from litrag.core.types import Claim, Message, Paper, Verdict
-from litrag.pipelines.support import LEAST, Both, lacking_numbers, plain
+from litrag.pipelines.support import LEAST, Support, lacking_numbers, plain
 
 __all__ = ["VERIFY", "Verifier", "by_rule", "parse_verdict"]
 
@@ -43,47 +42,58 @@ class Verifier:
     """Checks claims; `support` judges where there is no quote, `model` is asked where nothing before found a fault."""
 
     model: Generates | None = None
-    support: Both | None = None
+    support: Support | None = None
 
     async def verify(
         self, claims: tuple[Claim, ...], papers: Mapping[str, Paper]
     ) -> tuple[tuple[Claim, ...], tuple[str, ...]]:
         """The claims with one verdict a key, and warnings. A spent budget leaves the rules' verdict. Raises ModelFault."""
         warnings: list[str] = []
-        checked = await all_or_first_error([self._check(claim, papers, warnings) for claim in claims])
+        ruled = [_by_rules(claim, papers) for claim in claims]
+        if self.support is not None:
+            ruled = await self._likened(claims, ruled, papers, warnings)
+        if self.model is not None:
+            ruled = await all_or_first_error(
+                [self._asked(claim, verdicts, papers, warnings) for claim, verdicts in zip(claims, ruled, strict=True)]
+            )
+        checked = [replace(claim, verdicts=tuple(verdicts)) for claim, verdicts in zip(claims, ruled, strict=True)]
         return tuple(checked), tuple(dict.fromkeys(warnings))
 
-    async def _check(self, claim: Claim, papers: Mapping[str, Paper], warnings: list[str]) -> Claim:
-        quotes = claim.quotes or ("",) * len(claim.keys)
-        verdicts = [
-            by_rule(claim.sentence, key, quote, papers[key]) for key, quote in zip(claim.keys, quotes, strict=True)
-        ]
-        if self.support is not None:
-            verdicts = await self._liken(claim, verdicts, papers, warnings)
-        if self.model is not None and claim.writer != "extractive":
-            verdicts = await all_or_first_error(
-                [self._ask(claim.sentence, v, papers[v.key], warnings) for v in verdicts]
-            )
-        return replace(claim, verdicts=tuple(verdicts))
-
-    async def _liken(
-        self, claim: Claim, verdicts: list[Verdict], papers: Mapping[str, Paper], warnings: list[str]
-    ) -> list[Verdict]:
-        """What nothing has decided yet is unsupported where the text's other sources say more of the sentence than its own."""
+    async def _likened(
+        self,
+        claims: Sequence[Claim],
+        ruled: Sequence[list[Verdict]],
+        papers: Mapping[str, Paper],
+        warnings: list[str],
+    ) -> list[list[Verdict]]:
+        """What nothing has decided yet is unsupported where its work says too little of the sentence. One call for all, so that a text is embedded once."""
         assert self.support is not None
-        open_ = [verdict.key for verdict in verdicts if verdict.label == "unchecked"]
-        if not open_:
-            return verdicts
-        others = [paper.text for key, paper in papers.items() if key not in claim.keys]
-        pairs = [(claim.sentence, papers[key].text) for key in open_]
+        open_ = [
+            (place, verdict.key)
+            for place, verdicts in enumerate(ruled)
+            for verdict in verdicts
+            if verdict.label == "unchecked"
+        ]
+        pairs = [(claims[place].sentence, papers[key].text) for place, key in open_]
         try:
-            found = dict(zip(open_, await self.support.against(pairs, [others] * len(pairs)), strict=True))
+            found = dict(zip(open_, await self.support.score(pairs), strict=True))
         except BudgetSpent as error:
             warnings.append(f"verification by likeness stopped: {error}")
-            return verdicts
+            return list(ruled)
         return [
-            Verdict(v.key, "unsupported", "likeness", 0.0) if found.get(v.key, LEAST) < LEAST else v for v in verdicts
+            [
+                Verdict(v.key, "unsupported", "likeness", 0.0) if found.get((place, v.key), LEAST) < LEAST else v
+                for v in verdicts
+            ]
+            for place, verdicts in enumerate(ruled)
         ]
+
+    async def _asked(
+        self, claim: Claim, verdicts: list[Verdict], papers: Mapping[str, Paper], warnings: list[str]
+    ) -> list[Verdict]:
+        if claim.writer == "extractive":
+            return verdicts
+        return await all_or_first_error([self._ask(claim.sentence, v, papers[v.key], warnings) for v in verdicts])
 
     async def _ask(self, sentence: str, verdict: Verdict, paper: Paper, warnings: list[str]) -> Verdict:
         if self.model is None or verdict.label == "unsupported":
@@ -97,9 +107,19 @@ class Verifier:
         return parse_verdict(reply.text, verdict, paper)
 
 
-def by_rule(sentence: str, key: str, quote: str, paper: Paper) -> Verdict:
-    """The verdict without a model: a number that the source lacks is unsupported, a quote found in it supports."""
-    if lacking_numbers(sentence, paper.text, paper.year):
+def _by_rules(claim: Claim, papers: Mapping[str, Paper]) -> list[Verdict]:
+    """A verdict a key: a number that none of the cited works has, then the key's own quote."""
+    quotes = claim.quotes or ("",) * len(claim.keys)
+    cited = [papers[key] for key in claim.keys]
+    return [by_rule(claim.sentence, k, quote, papers[k], cited) for k, quote in zip(claim.keys, quotes, strict=True)]
+
+
+def by_rule(sentence: str, key: str, quote: str, paper: Paper, cited: Sequence[Paper] = ()) -> Verdict:
+    """The verdict without a model: a number that no work that the sentence cites (`cited`, or this one alone) has in text or year is unsupported, a
+    quote found in it supports."""
+    known = cited or (paper,)
+    text = "\n".join((*(each.text for each in known), *(str(each.year) for each in known)))
+    if lacking_numbers(sentence, text):
         return Verdict(key, "unsupported", "numbers", 0.0)
     match = find_quote(quote, paper.text) if quote else None
     if match is None:

@@ -69,7 +69,8 @@ def explore(job: Job) -> Built:
         world = World.of(data, searches=own.searches, k=own.k, further=own.further)
         gateway = _gateway(job, own)
         programs = _programs(job, world, topics[: own.bootstrap], gateway, own)
-        rows = run(_explored(job, world, topics[: own.questions], programs, gateway, own))
+        others = topics[own.bootstrap :] or topics  # a prompt must not show a question its own solution
+        rows = run(_explored(job, world, others[: own.questions], programs, gateway, own))
         job.run.write(path.name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     second = config.model_copy(update={"recipe": "sft", "dataset": str(path), "own": {}})
     return sft(Job(replace(job.run, config=second), job.listen))
@@ -174,7 +175,9 @@ async def _explored(
     plain = _react(gateway, None, own.temperature)
 
     async def one(topic: Topic) -> dict[str, Any]:
-        explorer = Explorer([*deciders, plain], world, topic, finishing=place_of(topic.id) < own.finishing)
+        explorer = Explorer(
+            [*deciders, plain], world, topic, finishing=place_of(f"finishing {topic.id}") < own.finishing
+        )
         found = await world.agent(explorer).run(topic.query)
         return {"recall": title_recall(topic, found.notes), "examples": explorer.examples}
 
@@ -217,5 +220,6 @@ class Explorer:
         if worth[0] >= 0:
             messages, reply = self.deciders[-1].example(notes, best)
             turns = [{"role": message.role, "content": message.content} for message in messages]
-            self.examples.append({"messages": [*turns, {"role": "assistant", "content": reply}]})
+            messages_ = [*turns, {"role": "assistant", "content": reply}]
+            self.examples.append({"messages": messages_, "group": self.topic.id})
         return best

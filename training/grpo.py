@@ -32,6 +32,10 @@ from litrag.training.tuning import load_tuned
 __all__ = ["GrpoSettings", "frugal_grpo", "frugal_reward"]
 
 
+_FRAME: Final = 900  # tokens of a conversation beside its observations: instructions, thoughts, marks
+_LEAST: Final = 100
+
+
 class GrpoSettings(Record):
     """The recipe's own settings (--set)."""
 
@@ -135,7 +139,8 @@ async def _rolled(
 ) -> list[Rollout]:
     """A trajectory a place, all side by side; those of one question differ by their seed."""
     worker = Worker("policy", lambda: policy)
-    options = {"temperature": own.temperature, "max_tokens": own.reply_tokens}
+    room = max(_LEAST, own.prompt_tokens - own.reply_tokens - _FRAME)
+    options = {"temperature": own.temperature, "max_tokens": own.reply_tokens, "tokens": room}
     try:
         with policy.still():
             return await asyncio.gather(

@@ -59,11 +59,13 @@ class Rollout:
     turns: tuple[Turn, ...]
     recalls: tuple[float, ...]
     stop_reason: str
+    overlong: bool = False
 
     @property
     def form(self) -> float:
-        """The format reward: half for an action, minus half for none, the mean over turns (FrugalRAG's released code)."""
-        return sum(0.5 if turn.good else -0.5 for turn in self.turns) / max(1, len(self.turns))
+        """The format reward: half for an action, minus half for none or for a prompt that did not fit, the mean over turns (FrugalRAG's released code)."""
+        values = [0.5 if turn.good else -0.5 for turn in self.turns] + [-0.5] * self.overlong
+        return sum(values) / max(1, len(values))
 
 
 @dataclass
@@ -73,6 +75,7 @@ class _Recorder:
     inner: Backend
     hops: Hops | None = None
     turns: list[Turn] = field(default_factory=list)
+    overlong: bool = False
 
     async def send(self, request: ModelRequest) -> ModelReply:
         reply = await self.inner.send(request)
@@ -84,6 +87,7 @@ class _Recorder:
         try:
             found = await self.hops.next(notes)
         except BadInput as error:  # a prompt beyond the context is not cut: the trajectory ends here
+            self.overlong = True
             return Next(reason=str(error))
         if found.reason == MALFORMED and self.turns:
             last = self.turns[-1]
@@ -92,8 +96,16 @@ class _Recorder:
 
 
 async def rolled_out(world: World, topic: Topic, policy: Backend, **options: Any) -> Rollout:
-    """One trajectory of a question; a bad reply ends it. `options`: seed, temperature, max_tokens, program. Raises what the policy raises."""
-    settings: Mapping[str, Any] = {"seed": 0, "temperature": 0.0, "max_tokens": 200, "program": None, **options}
+    """One trajectory of a question; a bad reply ends it. `options`: seed, temperature, max_tokens, program, and
+    tokens, beyond which old observations are shortened. Raises what the policy raises."""
+    settings: Mapping[str, Any] = {
+        "seed": 0,
+        "temperature": 0.0,
+        "max_tokens": 200,
+        "program": None,
+        "tokens": 2000,
+        **options,
+    }
     recorder = _Recorder(policy)
     free = Settings(
         react_model=POLICY, seed=settings["seed"], max_calls=None, max_tokens=None, max_cost=None, retries=1
@@ -102,10 +114,10 @@ async def rolled_out(world: World, topic: Topic, policy: Backend, **options: Any
     gateway = Gateway(free, cache=cache, backend=recorder)
     try:
         lm = GatewayLM(gateway, "react", temperature=settings["temperature"], max_tokens=settings["max_tokens"])
-        recorder.hops = ReAct(lm, ROUGH, program=settings["program"], retries=0)
+        recorder.hops = ReAct(lm, ROUGH, program=settings["program"], tokens=settings["tokens"], retries=0)
         found = await world.agent(recorder).run(topic.query)
     finally:
         cache.close()
     hops = range(1, len(found.notes.steps) + 1)
     recalls = tuple(title_recall(topic, found.notes.first(hop)) for hop in hops)
-    return Rollout(tuple(recorder.turns), recalls, found.stop_reason)
+    return Rollout(tuple(recorder.turns), recalls, found.stop_reason, recorder.overlong)

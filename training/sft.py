@@ -41,17 +41,19 @@ class Example:
 
     messages: tuple[Message, ...]
     completion: str
+    group: str = ""
 
     @property
     def place(self) -> float:
-        """A number in [0, 1) by content: what is held out stays so when the file grows or is shuffled."""
+        """A number in [0, 1) by the group, or by content where there is none: what is held out stays so when the file grows or is shuffled, and the
+        examples of a group are held out together."""
         content = [[[m.role, m.content] for m in self.messages], self.completion]
-        return place_of(content)
+        return place_of(f"group {self.group}") if self.group else place_of(content)
 
 
 def sft(job: Job) -> Built:
     """The recipe. `dataset` is a JSON Lines file of {"prompt", "completion"} or {"messages": [{"role", "content"}, ...]}, the last
-    message being the assistant's. Raises BadInput, ModelUnavailable."""
+    message being the assistant's; "group" names what is held out together. Raises BadInput, ModelUnavailable."""
     from transformers import Trainer
 
     config, own = job.config, job.config.of(SftSettings)
@@ -108,17 +110,17 @@ def encoded(example: Example, coder: PromptCoder, end: int | None) -> dict[str, 
 
 
 def _example(row: Mapping[str, Any]) -> Example | None:
-    messages = row.get("messages")
+    messages, group = row.get("messages"), str(row.get("group") or "")
     if isinstance(messages, list) and messages and all(isinstance(m, dict) for m in messages):
         turns = [(m.get("role"), m.get("content")) for m in messages]
         if all(role in ("system", "user", "assistant") and isinstance(text, str) for role, text in turns):
             *before, (role, text) = turns
             if before and role == "assistant" and text:
-                return Example(tuple(Message(r, str(t)) for r, t in before), str(text))
+                return Example(tuple(Message(r, str(t)) for r, t in before), str(text), group)
         return None
     prompt, completion = row.get("prompt"), row.get("completion")
     if isinstance(prompt, str) and isinstance(completion, str) and completion:
-        return Example((Message("user", prompt),), completion)
+        return Example((Message("user", prompt),), completion, group)
     return None
 
 

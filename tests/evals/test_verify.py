@@ -48,6 +48,12 @@ def test_pairs_of_each_grade() -> None:
     hard = [pair for pair in pairs if pair.grade == "hard" and pair.sentence.startswith("Tides")]
     assert [pair.source for pair in hard] == ["passage 1", "passage 2", "passage 3"]
     assert all(pair.source not in pair.others for pair in pairs)
+    assert {pair.strangers for pair in hard} == {
+        ("passage 2", "passage 3"),
+        ("passage 1", "passage 3"),
+        ("passage 1", "passage 2"),
+    }
+    assert all("passage 0" in pair.others for pair in hard), "the true source is a rival, but of `against-blind`"
     assert {pair.source for pair in pairs if pair.grade == "random"} == {"stranger"}
     from_one = Topic("q", Query("?"), {}, ("Tides move sand along [1]. Dogs find truffles well [4].",))
     shifted = [pair.source for pair in pairs_of(from_one, passages, passages) if pair.grade == "true"]

@@ -3,6 +3,7 @@ stage: the best decision of several is learned."""
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -120,16 +121,24 @@ def config(recipe: str, base: Path, folder: Path, **more: Any) -> TrainConfig:
     return TrainConfig(recipe=recipe, base=f"local/{base}", dataset=f"2wiki={folder}", own=own, **{**values, **more})
 
 
-def test_a_grpo_step_moves_the_weights_and_goes_on_exactly(wide_chat: Path, tmp_path: Path, home: Path) -> None:
+def test_a_grpo_step_moves_the_weights(
+    wide_chat: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model of random weights writes no action; rewards that differ are made up, so that there is something to learn."""
     import torch
     from safetensors.torch import load_file
 
+    from litrag.training import grpo
+
+    made_up = itertools.count()
+    monkeypatch.setattr(grpo, "frugal_reward", lambda recalls, searches, **more: float(next(made_up) % 2))
     folder = write_wiki(tmp_path / "w")
     own = {"searches": 2, "generations": 2, "reply_tokens": 8, "k": 1, "prompt_tokens": 4000}
     result = train(config("frugal-grpo", wide_chat, folder, own=own, save_every=1), tmp_path / "run")
     assert result.kind == "adapter"
     weights = load_file(str(tmp_path / "run" / "model" / "adapter_model.safetensors"))
     assert all(torch.isfinite(value).all() for value in weights.values())
+    assert any(value.abs().max() > 0 for name, value in weights.items() if "lora_B" in name), "they begin as zeros"
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert {row["step"] for row in rows} == {1, 2}
     assert all("reward" in row for row in rows)
