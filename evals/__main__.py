@@ -61,6 +61,7 @@ _HOPS_SHORT: Final = (
     "narrow-controller",
     "narrow-interpolated",
 )
+_ASKED: Final = ("hybrid-6", "narrow-4", "react")
 _UNLEARNED: Final = ("bm25", "query-likelihood", "query-likelihood-fused")
 TABLES: Final = {
     "retrieval-scifact": (
@@ -116,6 +117,7 @@ TABLES: Final = {
     "hotpotqa-bridge": ("hotpotqa", EvalOptions("hotpotqa:bridge", _HOPS_SHORT)),
     "hotpotqa-comparison": ("hotpotqa", EvalOptions("hotpotqa:comparison", _HOPS_SHORT)),
     "musique": ("musique", EvalOptions("musique", _HOPS_SHORT)),
+    "hotpotqa-model": ("hotpotqa", EvalOptions("hotpotqa", tuple(f"{name}+answer" for name in _ASKED), n=60)),
     "verify": (
         "verify",
         EvalOptions(
