@@ -28,6 +28,7 @@ __all__ = [
     "Support",
     "found_answer",
     "parse_answer",
+    "words_of",
 ]
 
 ANSWER: Final = Prompt("""Answer the question from the passages alone, in as few words as it takes: a name, a date, a number, yes or no. Give the sentences that
@@ -94,8 +95,8 @@ class ModelAnswerer:
         measure = measure_of(self.model)
         shown = [measure.cut(neutralised(document.text), self.tokens) for document in documents]
         passages = "\n\n".join(f"[{number}] {text}" for number, text in enumerate(shown, start=1))
-        prompt = ANSWER.fill(passages=passages, question=neutralised(question.text))
         if not self.plain:
+            prompt = ANSWER.fill(passages=passages, question=neutralised(question.text))
             reply = await self.model.generate([Message("user", prompt)], schema=_SCHEMA, max_tokens=300)
             if isinstance(read_json(reply.text), dict):
                 return parse_answer(reply.text, documents)
@@ -151,15 +152,16 @@ def found_answer(reply: str, documents: Sequence[Document]) -> Answer:
     text = one_line(without_reasoning(reply).strip().removeprefix("Answer:"), longest=_LONGEST).rstrip(" .")
     if not text or text.casefold() == _UNKNOWN or PLAIN.echoed(text):
         return Answer("")
-    wanted = f" {_words(text)} "
+    wanted = f" {words_of(text)} "
     for document in documents if len(wanted) > 3 and text.casefold() not in ("yes", "no") else ():
         for span in sentences(document.text.removeprefix(document.title).strip()):
-            if wanted in f" {_words(span.text)} ":
+            if wanted in f" {words_of(span.text)} ":
                 return Answer(text, (Support(document.id, document.title, span.text),))
     return Answer(text)
 
 
-def _words(text: str) -> str:
+def words_of(text: str) -> str:
+    """The words of an answer, case folded: two answers that share them agree."""
     return " ".join(re.findall(r"\w+", text.casefold()))
 
 

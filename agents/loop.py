@@ -17,7 +17,7 @@ from litrag.core.types import Document, Hit, Hop, Query, Ranking, Trajectory
 __all__ = ["Hops", "Next", "Notes", "SearchAgent", "Searched", "Step", "Stops"]
 
 NO_QUERY = "no further query"
-_SEARCHED = ("original", "hop", "keywords", "rewrite")  # kinds of queries that are searched with
+_HOP = "hop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,16 @@ class Notes:
     @property
     def asked(self) -> frozenset[str]:
         """The queries so far, case folded; what was done with another kind of query counts apart."""
-        return frozenset(step.query.text.casefold() for step in self.steps if step.query.kind in _SEARCHED)
+        return frozenset(text for kind, text in self._taken if kind == _HOP)
 
     def repeats(self, decided: Next) -> bool:
         """Whether a decision was taken before."""
-        text = decided.text.strip().casefold()
-        if decided.kind in _SEARCHED:
-            return text in self.asked
-        return any((step.query.kind, step.query.text.casefold()) == (decided.kind, text) for step in self.steps)
+        return (decided.kind, decided.text.strip().casefold()) in self._taken
+
+    @property
+    def _taken(self) -> list[tuple[str, str]]:
+        """The decisions so far; hop 0 is a search whatever kind of query the question is."""
+        return [(step.query.kind if n else _HOP, step.query.text.casefold()) for n, step in enumerate(self.steps)]
 
     def first(self, hops: int) -> Notes:
         """The notes as they were after so many searches."""
@@ -66,7 +68,7 @@ class Next:
     text: str = ""
     thought: str = ""
     reason: str = NO_QUERY
-    kind: str = "hop"
+    kind: str = _HOP
 
 
 class Hops(Protocol):

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
-from litrag.agents.answerer import Answerer
+from litrag.agents.answerer import Answerer, words_of
 from litrag.agents.loop import Hops, Next, Notes
 from litrag.core.lengths import measure_of
 from litrag.core.prompt import Prompt, neutralised
@@ -121,7 +121,7 @@ class Agreement:
         key = (notes.question.text, tuple(document.id for document in notes.documents))
         if key not in self._known:
             found = await self.answerer.answer(notes.question, notes.documents)
-            self._known[key] = " ".join(re.findall(r"\w+", found.text.casefold()))
+            self._known[key] = words_of(found.text)
         return self._known[key]
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from litrag.agents.entities import WordWeights
 from litrag.core import sync
 from litrag.core.budget import Budget
 from litrag.core.errors import BadInput
@@ -27,7 +26,7 @@ from litrag.core.types import Claim, Paper, Verdict, normalised_title
 from litrag.models.gateway import Gateway
 from litrag.models.request import Backend
 from litrag.pipelines.methods import why_no_embedder
-from litrag.pipelines.support import Both, Coverage, Likeness
+from litrag.pipelines.support import Both
 from litrag.pipelines.verifying import Verifier
 
 __all__ = ["Checked", "Citing", "bibliography_of", "check", "cited_sentences"]
@@ -146,8 +145,7 @@ async def _checked(
     lack = why_no_embedder(gateway.settings)
     if lack:
         warnings.append(f"{lack}; checked by numbers and the verify model alone")
-    weight = WordWeights.of(paper.text for paper in told.values())
-    support = None if lack else Both(Coverage(weight), Likeness(gateway.embedder()))
+    support = None if lack else Both.over((paper.text for paper in told.values()), gateway.embedder())
     model = gateway.resolve("verify", needs=Generates) if gateway.has("verify") else None
     claims = tuple(_claim(item, told) for item in citing)
     checked, more = await Verifier(model, support).verify(claims, told)

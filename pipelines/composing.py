@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from litrag.agents.entities import WordWeights
 from litrag.core.errors import BudgetSpent
 from litrag.core.quotes import find_quote
 from litrag.core.types import Draft, Evidence, Hit, Paper, Plan, Span
@@ -16,7 +15,7 @@ from litrag.pipelines.output import write_outputs
 from litrag.pipelines.planning import GeneratingPlanner
 from litrag.pipelines.retractions import check_retractions
 from litrag.pipelines.state import ReviewState
-from litrag.pipelines.support import Both, Coverage, Likeness
+from litrag.pipelines.support import Both
 from litrag.pipelines.verifying import Verifier
 from litrag.pipelines.workshop import Workshop
 from litrag.pipelines.writing import GeneratingWriter
@@ -89,7 +88,9 @@ async def verify(shop: Workshop, state: ReviewState) -> ReviewState:
     papers = cited(shop.store.get(state["selected"], tuple[Selected, ...]))
     draft = shop.store.get(state["draft"], Draft)
     model = shop.writes("verify") if generates(shop) else None
-    checked, warnings = await Verifier(model, _support(shop, papers)).verify(draft.claims, papers)
+    texts = (paper.text for paper in papers.values())
+    support = None if shop.embedder is None else Both.over(texts, shop.embedder)
+    checked, warnings = await Verifier(model, support).verify(draft.claims, papers)
     labels = [verdict.label for claim in checked for verdict in claim.verdicts]
     counters = {
         **state.get("counters", {}),
@@ -145,13 +146,6 @@ def evidence_table(draft: Draft, selected: Mapping[str, tuple[Paper, Hit]]) -> t
         best = min(hit.scores, key=lambda score: score.rank, default=None)
         table.append(Evidence(key, paper.passage(), span, best.query if best else "", hit.scores, hit.reasons))
     return tuple(table)
-
-
-def _support(shop: Workshop, papers: Mapping[str, Paper]) -> Both | None:
-    """What judges sentences without a quote; None without an embedder."""
-    if shop.embedder is None:
-        return None
-    return Both(Coverage(WordWeights.of(paper.text for paper in papers.values())), Likeness(shop.embedder))
 
 
 async def _vectors(shop: Workshop, papers: Mapping[str, Paper]) -> tuple[Vectors | None, str]:

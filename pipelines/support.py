@@ -9,9 +9,9 @@ import functools
 import itertools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from litrag.agents.entities import WordWeights, content_words
 from litrag.core.protocols import Embedder
@@ -86,6 +86,11 @@ class Both:
     coverage: Coverage
     likeness: Likeness
 
+    @classmethod
+    def over(cls, texts: Iterable[str], embedder: Embedder) -> Both:
+        """With words weighted by the texts."""
+        return cls(Coverage(WordWeights.of(texts)), Likeness(embedder))
+
     async def score(self, pairs: Sequence[tuple[str, str]]) -> Sequence[float]:
         """Raises ModelFault, BudgetSpent."""
         return [1 / (1 + math.exp(-(value + _BIAS))) for value in await self.evidence(pairs)]
@@ -140,6 +145,11 @@ def _windows(source: str) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=65_536)
 def _stem(word: str) -> str:
+    return str(_stemmer().stemWord(word))
+
+
+@functools.cache
+def _stemmer() -> Any:
     import Stemmer
 
-    return str(Stemmer.Stemmer("english").stemWord(word))
+    return Stemmer.Stemmer("english")

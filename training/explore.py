@@ -26,12 +26,11 @@ from litrag.core.store import RequestCache, digest, place_of
 from litrag.core.sync import run
 from litrag.corpora import load
 from litrag.corpora.types import Topic
-from litrag.exports.records import Record
 from litrag.models.dspy_lm import GatewayLM
 from litrag.models.gateway import Gateway
 from litrag.training.frugal import title_recall
 from litrag.training.kit import Built, Job
-from litrag.training.rollouts import World
+from litrag.training.rollouts import Bounds, World, questions_of
 from litrag.training.sft import sft
 from litrag.training.stages import each
 
@@ -40,14 +39,11 @@ __all__ = ["ExploreSettings", "Explorer", "explore"]
 _REPLY: Final = 200  # tokens of a decision
 
 
-class ExploreSettings(Record):
+class ExploreSettings(Bounds):
     """The recipe's own settings (--set)."""
 
     teacher: str = Field(default="", description="Model string of the one that explores; none: the base.")
     questions: int = Field(default=200, ge=1, description="Questions that are explored.")
-    searches: int = Field(default=6, ge=2, description="Most searches of a trajectory.")
-    k: int = Field(default=3, ge=1, description="Documents read of the first search.")
-    further: int = Field(default=3, ge=1, description="Documents read of each later search.")
     temperature: float = Field(default=0.7, ge=0, description="Decisions are sampled at.")
     finishing: float = Field(default=0.1, ge=0, le=1, description="Share of the questions whose agent may finish.")
     bootstrap: int = Field(default=50, ge=0, description="Questions that demonstrations come from; 0: none are sought.")
@@ -61,12 +57,10 @@ def explore(job: Job) -> Built:
     ModelFault."""
     config, own = job.config, job.config.of(ExploreSettings)
     data = load(config.dataset)
-    topics = sorted((topic for topic in data.topics if topic.relevant), key=lambda topic: digest(topic.id))
-    if not topics:
-        raise BadInput(f"data set {config.dataset}: no question with needed documents; use hotpotqa:train")
+    topics = sorted(questions_of(data, config.dataset), key=lambda topic: digest(topic.id))
     path = job.run.folder / "examples.jsonl"
     if not path.is_file():
-        world = World.of(data, searches=own.searches, k=own.k, further=own.further)
+        world = World.of(data, own)
         gateway = _gateway(job, own)
         programs = _programs(job, world, topics[: own.bootstrap], gateway, own)
         others = topics[own.bootstrap :] or topics  # a prompt must not show a question its own solution

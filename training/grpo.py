@@ -20,13 +20,12 @@ from litrag.core.store import digest
 from litrag.core.sync import run
 from litrag.corpora import load
 from litrag.corpora.types import Topic
-from litrag.exports.records import Record
 from litrag.models.local_causal import CausalRow, CausalRunner
 from litrag.models.local_loading import CausalModel
 from litrag.models.local_worker import BatchLimits, Worker
 from litrag.models.request import ModelReply, ModelRequest
 from litrag.training.kit import Built, Job, needed
-from litrag.training.rollouts import Rollout, World, rolled_out
+from litrag.training.rollouts import Bounds, Rollout, World, questions_of, rolled_out
 from litrag.training.tuning import load_tuned
 
 __all__ = ["GrpoSettings", "frugal_grpo", "frugal_reward"]
@@ -36,12 +35,9 @@ _FRAME: Final = 900  # tokens of a conversation beside its observations: instruc
 _LEAST: Final = 100
 
 
-class GrpoSettings(Record):
+class GrpoSettings(Bounds):
     """The recipe's own settings (--set)."""
 
-    searches: int = Field(default=6, ge=2, description="Most searches of a trajectory.")
-    k: int = Field(default=3, ge=1, description="Documents read of the first search.")
-    further: int = Field(default=3, ge=1, description="Documents read of each later search.")
     generations: int = Field(
         default=8, ge=2, description="Trajectories a question; a step's batch is a multiple of it."
     )
@@ -85,11 +81,9 @@ def frugal_grpo(job: Job) -> Built:
     if config.batch_size % own.generations:
         raise BadInput(f"batch_size {config.batch_size} must be a multiple of generations, {own.generations}")
     data = load(config.dataset)
-    topics = {topic.query.text: topic for topic in data.topics if topic.relevant}
-    if not topics:
-        raise BadInput(f"data set {config.dataset}: no question with needed documents; use hotpotqa:train")
+    topics = {topic.query.text: topic for topic in questions_of(data, config.dataset)}
     tuned = load_tuned(config, goes_on=True)
-    world = World.of(data, searches=own.searches, k=own.k, further=own.further)
+    world = World.of(data, own)
     tokenizer: Any = tuned.loaded.tokenizer
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import Field
+
 from litrag.agents.loop import Hops, Next, Notes, SearchAgent
 from litrag.agents.react import MALFORMED, ReAct
 from litrag.core.errors import BadInput
@@ -14,14 +16,31 @@ from litrag.core.protocols import Retriever
 from litrag.core.settings import Settings
 from litrag.core.store import RequestCache
 from litrag.corpora.types import Dataset, Topic
+from litrag.exports.records import Record
 from litrag.models.dspy_lm import GatewayLM
 from litrag.models.gateway import Gateway
 from litrag.models.request import Backend, ModelReply, ModelRequest
 from litrag.training.frugal import title_recall, titled
 
-__all__ = ["POLICY", "Rollout", "Turn", "World", "rolled_out"]
+__all__ = ["POLICY", "Bounds", "Rollout", "Turn", "World", "questions_of", "rolled_out"]
 
 POLICY = "scripted/policy"  # how the gateway calls a policy that is no model string yet
+
+
+class Bounds(Record):
+    """The settings of a trajectory that both stages of FrugalRAG have."""
+
+    searches: int = Field(default=6, ge=2, description="Most searches of a trajectory.")
+    k: int = Field(default=3, ge=1, description="Documents read of the first search.")
+    further: int = Field(default=3, ge=1, description="Documents read of each later search.")
+
+
+def questions_of(data: Dataset, spec: str) -> list[Topic]:
+    """The questions that an agent can learn from, of the data set that goes by `spec`. Raises BadInput where there is none."""
+    found = [topic for topic in data.topics if topic.relevant]
+    if not found:
+        raise BadInput(f"data set {spec}: no question with needed documents; use hotpotqa:train")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +53,9 @@ class World:
     further: int | None = None
 
     @classmethod
-    def of(cls, data: Dataset, **bounds: Any) -> World:
+    def of(cls, data: Dataset, own: Bounds) -> World:
         """BM25 over a data set, titles counted twice."""
-        return cls(titled(data.corpus()), **bounds)
+        return cls(titled(data.corpus()), own.searches, own.k, own.further)
 
     def agent(self, hops: Hops) -> SearchAgent:
         """An agent in it."""

@@ -25,7 +25,7 @@ from litrag.models.scripted import ScriptedBackend
 from litrag.training.config import TrainConfig
 from litrag.training.grpo import frugal_reward
 from litrag.training.kit import train
-from litrag.training.rollouts import World, rolled_out
+from litrag.training.rollouts import Bounds, World, rolled_out
 
 pytest.importorskip("trl")
 pytest.importorskip("dspy")
@@ -68,7 +68,7 @@ def said(action: str, query: str = "") -> str:
 
 async def test_a_rollout_is_the_agents_own_trajectory(tmp_path: Path) -> None:
     data = load(f"2wiki={write_wiki(tmp_path / 'w')}")
-    world = World.of(data, searches=4, k=1)
+    world = World.of(data, Bounds(searches=4, k=1, further=1))
     replies = ScriptedBackend(said("search", "Low Harbour band"), said("search", "Esbrund town"), said("finish"))
     found = await rolled_out(world, data.topics[0], replies)
     assert found.stop_reason == "finish"
@@ -96,7 +96,7 @@ def decider(*replies: str) -> ReAct:
 
 async def test_the_best_decision_of_each_hop_is_kept(tmp_path: Path) -> None:
     data = load(f"2wiki={write_wiki(tmp_path / 'w')}")
-    world, topic = World.of(data, searches=4, k=1), data.topics[0]
+    world, topic = World.of(data, Bounds(searches=4, k=1, further=1)), data.topics[0]
     lost = decider(said("search", "Storm 3"), said("search", "Storm 4"), said("finish"))
     right = decider(said("search", "Low Harbour band"), said("search", "Esbrund town"), said("search", "Storm 5"))
     explorer = Explorer([lost, right], world, topic, finishing=True)
