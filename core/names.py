@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from litrag.core.types import Paper
 
-__all__ = ["Label", "citation_keys", "labels", "surname"]
+__all__ = ["Label", "NameParts", "citation_keys", "labels", "letters", "name_parts", "surname"]
 
 _DULL = frozenset(
     "a an the on of for in to and with from towards toward using via is are do does can how what when why".split()
@@ -37,16 +37,36 @@ class Label:
         return f"{self.names}, {self.year}"
 
 
-def surname(author: str) -> str:
-    """The family name with its particle: "Bart van den Berg" -> "van den Berg"; a name that cannot be parsed stays whole."""
+@dataclass(frozen=True, slots=True)
+class NameParts:
+    """A name taken apart: "van den" is a particle, "Jr." a suffix. What cannot be taken apart is all `family`."""
+
+    family: str
+    given: str = ""
+    particle: str = ""
+    suffix: str = ""
+
+
+def name_parts(author: str) -> NameParts:
+    """The parts of a name, read with or without comma."""
     from bibtexparser.middlewares.names import InvalidNameError, parse_single_name_into_parts
 
-    name = _SUFFIX.sub("", " ".join(author.split()))
+    whole = " ".join(author.split())
+    name = _SUFFIX.sub("", whole)
+    suffix = whole[len(name) :].strip(" ,")
     try:
         parts = parse_single_name_into_parts(name)
     except InvalidNameError:
-        return name
-    return " ".join([*parts.von, *parts.last]) or name
+        return NameParts(name, suffix=suffix)
+    if not parts.last:
+        return NameParts(" ".join(parts.von) or name, suffix=suffix)
+    return NameParts(" ".join(parts.last), " ".join(parts.first), " ".join(parts.von), suffix or " ".join(parts.jr))
+
+
+def surname(author: str) -> str:
+    """The family name with its particle: "Bart van den Berg" -> "van den Berg"; a name that cannot be parsed stays whole."""
+    parts = name_parts(author)
+    return f"{parts.particle} {parts.family}".strip()
 
 
 def labels(papers: Mapping[str, Paper]) -> dict[str, Label]:
@@ -57,8 +77,17 @@ def labels(papers: Mapping[str, Paper]) -> dict[str, Label]:
     distinct: dict[str, Label] = {}
     for key, label in plain.items():
         seen[label] += 1
-        distinct[key] = label if shared[label] == 1 else Label(label.names, label.year + _letters(seen[label]))
+        distinct[key] = label if shared[label] == 1 else Label(label.names, label.year + letters(seen[label]))
     return distinct
+
+
+def letters(n: int) -> str:
+    """1 -> "a", 26 -> "z", 27 -> "aa"."""
+    text = ""
+    while n:
+        n, rest = divmod(n - 1, 26)
+        text = chr(97 + rest) + text
+    return text
 
 
 def citation_keys(papers: Sequence[Paper]) -> dict[str, str]:
@@ -69,7 +98,7 @@ def citation_keys(papers: Sequence[Paper]) -> dict[str, str]:
     keys: dict[str, str] = {}
     for paper_id, key in plain.items():
         seen[key] += 1
-        keys[paper_id] = key if shared[key] == 1 else f"{key}-{_letters(seen[key])}"
+        keys[paper_id] = key if shared[key] == 1 else f"{key}-{letters(seen[key])}"
     return keys
 
 
@@ -93,11 +122,3 @@ def _ascii(text: str, *, split: bool = False) -> str:
     plain = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("ø", "o").replace("ł", "l")).casefold()
     plain = "".join(c for c in plain if not unicodedata.combining(c))
     return re.sub(r"[^a-z0-9]+", " " if split else "", plain).strip()
-
-
-def _letters(n: int) -> str:
-    text = ""
-    while n:
-        n, rest = divmod(n - 1, 26)
-        text = chr(97 + rest) + text
-    return text

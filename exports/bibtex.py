@@ -1,23 +1,18 @@
-"""references.bib by bibtexparser: exactly the cited works, LaTeX-encoded; what is written reads back as the same facts."""
+"""references.bib by bibtexparser: exactly the cited works, LaTeX-encoded; what is written reads back as the same
+facts."""
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
+from litrag.core.names import labels
 from litrag.core.types import Paper
-
-if TYPE_CHECKING:
-    from pylatexenc.latexencode import UnicodeToLatexEncoder
+from litrag.exports.facts import clean, kind, link
+from litrag.exports.latex_text import field, protected
 
 __all__ = ["bibliography"]
-
-_PROCEEDINGS: Final = re.compile(
-    r"\b(proceedings|conference|workshop|symposium|meeting|findings|companion volume)\b", re.IGNORECASE
-)
-_ARXIV: Final = re.compile(r"^(arxiv|corr)\b", re.IGNORECASE)
 
 
 def bibliography(papers: Mapping[str, Paper]) -> str:
@@ -38,43 +33,44 @@ def bibliography(papers: Mapping[str, Paper]) -> str:
     return text
 
 
-@functools.cache
-def _encoder() -> UnicodeToLatexEncoder:
-    from pylatexenc.latexencode import RULE_REGEX, UnicodeToLatexConversionRule, UnicodeToLatexEncoder
-
-    maths = UnicodeToLatexConversionRule(
-        RULE_REGEX, [(re.compile(r"(\$(?!\s)[^$]*[^\s$]\$)"), r"\1")], replacement_latex_protection="none"
-    )
-    return UnicodeToLatexEncoder(
-        conversion_rules=[maths, "defaults"], unknown_char_policy="keep", unknown_char_warning=False
-    )
-
-
-def _latex(text: str) -> str:
-    plain = " ".join(text.replace("{", "").replace("}", "").split())
-    encoded: str = _encoder().unicode_to_latex(plain)
-    return encoded
-
-
 def _fields(paper: Paper) -> tuple[str, dict[str, str]]:
-    """Text fields LaTeX-encoded, identifiers verbatim: a DOI with an escaped underscore is another DOI."""
-    venue = _latex(paper.venue)
-    fields = {"title": _latex(paper.title), "author": " and ".join(_name(author) for author in paper.authors)}
+    """Text fields LaTeX-encoded, identifiers as they are: a DOI with an escaped underscore is another DOI."""
+    what = kind(paper)
+    fields = {
+        "title": protected(paper.title),
+        "author": " and ".join(filter(None, map(_name, paper.authors))),
+    }
+    if not fields["author"]:  # `key` is BibTeX's own field for what stands in their place
+        fields["key"] = _label(labels({"": paper})[""].names)
     if paper.year:
         fields["year"] = str(paper.year)
-    kind = "misc"
-    if venue and not _ARXIV.match(venue):
-        kind = "inproceedings" if _PROCEEDINGS.search(venue) else "article"
-        fields["booktitle" if kind == "inproceedings" else "journal"] = venue
-    if paper.doi:
-        fields["doi"] = paper.doi
+    if what != "preprint":
+        fields["booktitle" if what == "proceedings" else "journal"] = field(paper.venue)
+    fields["doi"] = _verbatim(paper.doi)
     if paper.arxiv_id:
-        fields |= {"eprint": paper.arxiv_id, "archiveprefix": "arXiv"}
-    if paper.url:
-        fields["url"] = paper.url
-    return kind, {name: value for name, value in fields.items() if value}
+        fields |= {"eprint": _verbatim(paper.arxiv_id), "archiveprefix": "arXiv"}
+    fields["url"] = _verbatim(paper.url) or ("" if paper.doi else _verbatim(link(paper)))  # old styles print no eprint
+    entry = {"preprint": "misc", "proceedings": "inproceedings", "journal": "article"}[what]
+    return entry, {name: value for name, value in fields.items() if value}
+
+
+def _verbatim(identifier: str) -> str:
+    r"""What would end the field, or start a command in \url, is percent-encoded; another scheme than http(s) is left
+    out."""
+    text = clean(identifier).strip()
+    if re.match(r"(?!https?:)[a-z][a-z+.-]*:", text, re.IGNORECASE):
+        return ""
+    return "".join(quote(c) if c in '{}\\^ "' or ord(c) > 126 else c for c in text)
 
 
 def _name(author: str) -> str:
-    name = _latex(author)
-    return f"{{{name}}}" if re.search(r"\band\b", name) or name.count(",") > 2 else name
+    """Braces keep together what BibTeX would take apart: an "and", maths, many commas, the "il" of Kang-il as a
+    particle."""
+    name = re.sub(r"(\S+-[a-z]\S*)", r"{\1}", _label(author))
+    whole = re.search(r"\band\b|\$", name, re.IGNORECASE) or name.count(",") > 2
+    return f"{{{name}}}" if whole else name
+
+
+def _label(text: str) -> str:
+    """As `field`, with braces around the brackets by which natbib takes labels apart."""
+    return re.sub(r"[()\[\]]", r"{\g<0>}", field(text))

@@ -8,14 +8,15 @@ from pydantic import Field
 
 from litrag.core.names import labels
 from litrag.core.types import Claim, Draft, Evidence, Paper, Verdict
-from litrag.exports.markdown import plain_sentence
 from litrag.exports.records import Record
+from litrag.exports.styles import plain_sentence
 
 __all__ = [
     "SCHEMA_VERSION",
     "ClaimRecord",
     "EvidenceFile",
     "EvidenceRecord",
+    "PageRecord",
     "PaperRecord",
     "ReasonRecord",
     "ScoreRecord",
@@ -23,7 +24,7 @@ __all__ = [
     "evidence_file",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class PaperRecord(Record):
@@ -62,9 +63,16 @@ class ReasonRecord(Record):
     of: str
 
 
+class PageRecord(Record):
+    """A page of the full text, and where in the passage it begins."""
+
+    page: int
+    start: int
+
+
 class EvidenceRecord(Record):
     """One evidence key. `passage` is the text that was read; `quote` stands in it at [start, end), empty where no sentence
-    names the words it rests on."""
+    names the words it rests on. `pages` where more than the abstract was read."""
 
     key: str
     paper: PaperRecord
@@ -75,6 +83,7 @@ class EvidenceRecord(Record):
     query: str
     scores: tuple[ScoreRecord, ...]
     reasons: tuple[ReasonRecord, ...] = ()
+    pages: tuple[PageRecord, ...] = ()
 
 
 class VerdictRecord(Record):
@@ -143,6 +152,7 @@ def _evidence(item: Evidence, paper: Paper, retracted: str) -> EvidenceRecord:
             ReasonRecord(source=r.source, stance=r.stance, text=r.text, quote=r.quote.text, of=r.of)
             for r in item.reasons
         ),
+        pages=tuple(PageRecord(page=page, start=start) for start, page in item.pages),
     )
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Final
 
-from litrag.core.names import Label, labels
-from litrag.core.types import Claim, Draft, Paper
-from litrag.exports.markers import Citation, rendered
+from litrag.exports.document import Exported
+from litrag.exports.styles import Run
 
-__all__ = ["escaped", "plain_sentence", "reference", "review_markdown"]
+__all__ = ["escaped", "review_markdown"]
 
 _SPECIAL: Final = re.compile(r"([\\`*_\[\]<>|$])")
 _LINE_START: Final = re.compile(r"^(\s*)([#>+-]|\d+[.)])(?=\s|$)", re.MULTILINE)
@@ -21,49 +20,31 @@ def escaped(text: str) -> str:
     return _LINE_START.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", text))
 
 
-def review_markdown(draft: Draft, papers: Mapping[str, Paper], header: str) -> str:
-    """The review: `header` as a quotation block, the text, the reference list in the order of the labels."""
-    cited = {key: papers[key] for key in draft.keys}
-    named = labels(cited)
-    parts = ["# Related work", "\n".join(f"> {line}" for line in header.splitlines())]
-    for section in draft.sections:
+def review_markdown(document: Exported) -> str:
+    """The review: its header as a quotation block, the text, the reference list in the order of the style."""
+    parts = [f"# {escaped(document.title)}", "\n".join(f"> {line}" for line in document.header.splitlines())]
+    for section in document.sections:
         if section.heading:
             parts.append(f"## {escaped(section.heading)}")
-        parts.extend(
-            " ".join(_sentence(claim, named) for claim in paragraph.claims) for paragraph in section.paragraphs
-        )
-    order = sorted(cited, key=lambda key: (named[key].names.casefold(), named[key].year, key))
+        parts.extend(" ".join(_runs(document.runs(s)) for s in paragraph) for paragraph in section.paragraphs)
     parts.append("## References")
-    parts.extend(f'<a id="ref-{key}"></a>{escaped(reference(cited[key], named[key]))}' for key in order)
+    parts.extend(f'<a id="ref-{entry.key}"></a>{_runs(entry.runs)}' for entry in document.look.references)
     return "\n\n".join(parts) + "\n"
 
 
-def plain_sentence(claim: Claim, papers: Mapping[str, Paper], named: Mapping[str, Label]) -> str:
-    """The sentence as text, citations as labels."""
-    return rendered(claim.sentence, papers, lambda citation: _cited(citation, named, link=False))
+def _runs(runs: Iterable[Run]) -> str:
+    return "".join(_run(run) for run in runs)
 
 
-def reference(paper: Paper, label: Label) -> str:
-    """One entry of the reference list, one line."""
-    authors = ", ".join(paper.authors) or "Unknown author"
-    parts = [f"{authors} ({label.year}). {paper.title.rstrip('.')}.", f"{paper.venue}." if paper.venue else ""]
-    if paper.doi:
-        parts.append(f"https://doi.org/{paper.doi}")
-    elif paper.arxiv_id:
-        parts.append(f"arXiv:{paper.arxiv_id}")
-    elif paper.url:
-        parts.append(paper.url)
-    return " ".join(" ".join(part.split()) for part in parts if part)
-
-
-def _sentence(claim: Claim, named: Mapping[str, Label]) -> str:
-    text = rendered(claim.sentence, named, lambda citation: _cited(citation, named, link=True), escaped)
-    doubtful = [named[verdict.key].textual for verdict in claim.verdicts if verdict.label == "unsupported"]
-    return text + (f" **(unsupported by {escaped(', '.join(doubtful))})**" if doubtful else "")
-
-
-def _cited(citation: Citation, named: Mapping[str, Label], *, link: bool) -> str:
-    shown = [named[key].textual if citation.textual else named[key].parenthetical for key in citation.keys]
-    if link:
-        shown = [f"[{escaped(text)}](#ref-{key})" for key, text in zip(citation.keys, shown, strict=True)]
-    return shown[0] if citation.textual else f"({'; '.join(shown)})"
+def _run(run: Run) -> str:
+    text = escaped(run.text)
+    if run.italic and run.text.strip() == run.text:  # *a * is no emphasis
+        text = f"*{text}*"
+    if run.marked or (run.bold and run.text.strip() == run.text):
+        text = f"**{text}**"
+    if run.key:
+        text = f"[{text}](#ref-{run.key})"
+    if run.raised or run.lowered:  # Markdown has no signs for these
+        tag = "sup" if run.raised else "sub"
+        text = f"<{tag}>{text}</{tag}>"
+    return text

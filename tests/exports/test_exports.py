@@ -15,6 +15,7 @@ from litrag.core.names import labels
 from litrag.core.types import Claim, Draft, DraftParagraph, DraftSection, Evidence, Paper, Span, Verdict
 from litrag.evals.results import Results
 from litrag.exports.bibtex import bibliography
+from litrag.exports.document import Exported
 from litrag.exports.evidence import EvidenceFile, evidence_file
 from litrag.exports.markdown import escaped, review_markdown
 from litrag.exports.markers import Citation, segments
@@ -41,9 +42,8 @@ def draft(*sentences: str) -> Draft:
 
 
 def test_citations_become_links_with_labels_and_text_stays_text() -> None:
-    text = review_markdown(
-        draft("@alvarez2020dogs use *dogs* [1].", "Maps help [@kim2019soil; @alvarez2020dogs]."), PAPERS, "By hand."
-    )
+    written = draft("@alvarez2020dogs use *dogs* [1].", "Maps help [@kim2019soil; @alvarez2020dogs].")
+    text = review_markdown(Exported(draft=written, papers=PAPERS, header="By hand."))
     assert r"[Álvarez and van den Berg (2020)](#ref-alvarez2020dogs) use \*dogs\* \[1\]." in text
     assert "Maps help ([Kim, 2019](#ref-kim2019soil); [Álvarez and van den Berg, 2020](#ref-alvarez2020dogs))." in text
     assert (
@@ -73,7 +73,7 @@ def test_an_unsupported_sentence_is_marked() -> None:
     claim = Claim(
         "@kim2019soil has 99 maps.", ("kim2019soil",), verdicts=(Verdict("kim2019soil", "unsupported", "numbers", 0.0),)
     )
-    text = review_markdown(Draft((DraftSection("", (DraftParagraph((claim,)),)),)), PAPERS, "x")
+    text = review_markdown(Exported(draft=Draft((DraftSection("", (DraftParagraph((claim,)),)),)), papers=PAPERS))
     assert "99 maps. **(unsupported by Kim (2019))**" in text
 
 
@@ -118,7 +118,7 @@ def test_evidence_holds_quote_offsets_scores_and_verdicts() -> None:
         PAPERS,
         [Evidence("kim2019soil", passage, Span(0, 9, "Soil Maps"), "soil")],
     )
-    assert file.version == 2
+    assert file.version == 3
     (item,) = file.evidence
     assert (item.passage[item.start : item.end], item.paper.arxiv_id, item.query) == ("Soil Maps", "1901.01234", "soil")
     (record,) = file.claims

@@ -1,0 +1,105 @@
+"""evidence.html: each sentence of the review with its citations; behind each, one click away, the words it rests on
+where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from litrag.core.types import Paper
+from litrag.exports.document import Exported, Sentence
+from litrag.exports.evidence import ClaimRecord, EvidenceRecord, VerdictRecord, evidence_file
+from litrag.exports.facts import link
+from litrag.exports.page import inline, text, whole_page
+
+__all__ = ["evidence_html"]
+
+_AROUND: Final = 3000  # characters of a full text that are shown on either side of a quote
+
+
+def evidence_html(document: Exported) -> str:
+    """The page. Raises BadInput, MissingExtra (the style)."""
+    file = document.evidence or evidence_file(document.draft, document.papers, ())
+    records = {record.key: record for record in file.evidence}
+    claims = iter(file.claims)
+    body = [
+        f"<h1>{text(document.title)}: evidence</h1>",
+        '<p class="quiet">Each sentence with the works it cites. Open a work to see its words, marked where the sentence rests on'
+        ' them. <a href="review.html">The review</a></p>',
+    ]
+    for section in document.sections:
+        if section.heading:
+            body.append(f"<h2>{text(section.heading)}</h2>")
+        for sentence in (sentence for paragraph in section.paragraphs for sentence in paragraph):
+            body.extend(_claim(document, sentence, next(claims), records))
+    return whole_page(f"{document.title}: evidence", "\n".join(body))
+
+
+def _claim(
+    document: Exported, sentence: Sentence, claim: ClaimRecord, records: Mapping[str, EvidenceRecord]
+) -> Iterator[str]:
+    yield f'<div class="claim">\n<p>{inline(document.runs(sentence), page="review.html")}</p>'
+    verdicts = {verdict.key: verdict for verdict in claim.verdicts}
+    for key in (key for key in claim.keys if key in records):
+        yield _work(document.look.named(key), records[key], verdicts.get(key), document.papers[key])
+    yield "</div>"
+
+
+def _work(name: str, record: EvidenceRecord, verdict: VerdictRecord | None, paper: Paper) -> str:
+    label, method = (verdict.label, f" ({verdict.method})") if verdict else ("unchecked", "")
+    gone = f' <span class="warn">{text(record.paper.retracted)}</span>' if record.paper.retracted else ""
+    parts = [
+        f'<details>\n<summary>{text(name)}: <span class="{text(label)}">{text(label)}</span>{text(method)}{gone}</summary>',
+        _facts(record, paper),
+        _page(record, verdict),
+        f"<blockquote>{_passage(record, verdict)}</blockquote>",
+        f'<p class="quiet">Found by the query: {text(record.query)}</p>' if record.query else "",
+        "</details>",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _facts(record: EvidenceRecord, paper: Paper) -> str:
+    work = record.paper
+    facts = (", ".join(work.authors), str(work.year or "n.d."), work.venue)
+    address = link(paper)
+    shown = f' <a href="{text(address)}" rel="noreferrer noopener">{text(address)}</a>' if address else ""
+    return f"<p><b>{text(work.title)}</b><br>{text('. '.join(fact for fact in facts if fact))}.{shown}</p>"
+
+
+def _place(record: EvidenceRecord, verdict: VerdictRecord | None) -> tuple[str, int]:
+    """The quote of the verdict, else of the evidence, and where it begins in the passage; -1 where it stands elsewhere."""
+    passage, quote = record.passage, (verdict.quote if verdict else "") or record.quote
+    places = [(record.start, record.end)]
+    if verdict is not None and verdict.start is not None and verdict.end is not None:
+        places.insert(0, (verdict.start, verdict.end))
+    return quote, next((p[0] for p in places if passage[p[0] : p[1]] == quote), passage.find(quote))
+
+
+def _page(record: EvidenceRecord, verdict: VerdictRecord | None) -> str:
+    """The page that the quote stands on, where pages of a full text were read and it is on one."""
+    quote, start = _place(record, verdict)
+    page = next((page.page for page in reversed(record.pages) if page.start <= start), 0)
+    return f'<p class="quiet">On page {page}:</p>' if quote and page else ""
+
+
+def _passage(record: EvidenceRecord, verdict: VerdictRecord | None) -> str:
+    """The passage with the quote marked; a quote that stands elsewhere comes first."""
+    passage = record.passage
+    quote, start = _place(record, verdict)
+    if not quote:
+        return _lines(_after(passage))
+    if start < 0:
+        return f"<mark>{_lines(quote)}</mark>\n{_lines(_after(passage))}"
+    end = start + len(quote)
+    before = passage[:start] if start <= _AROUND else f"… {passage[start - _AROUND : start]}"
+    return f"{_lines(before)}<mark>{_lines(passage[start:end])}</mark>{_lines(_after(passage[end:]))}"
+
+
+def _after(passage: str) -> str:
+    return passage if len(passage) <= _AROUND else f"{passage[:_AROUND]} …"
+
+
+def _lines(passage: str) -> str:
+    """Its lines stay lines: the first is the work's title."""
+    return "\n".join(text(line) for line in passage.split("\n"))

@@ -1,0 +1,51 @@
+"""Facts of a work as every writer takes them: what kind it is, where it can be read, and text without what breaks a
+file."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final, Literal, TypeAlias
+from urllib.parse import quote
+
+from litrag.core.types import Paper
+
+__all__ = ["Kind", "clean", "kind", "link"]
+
+Kind: TypeAlias = Literal["proceedings", "journal", "preprint"]
+
+_PROCEEDINGS: Final = re.compile(
+    r"\b(proceedings|conference|workshop|symposium|meeting|findings|companion volume)\b", re.IGNORECASE
+)
+_ARXIV: Final = re.compile(r"^(arxiv|corr)\b", re.IGNORECASE)
+# Marks that turn the direction of what follows them, by which a title could reorder the text around it; and what XML
+# refuses.
+_LEFT_OUT: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufffe\uffff")
+_URL_SAFE: Final = ":/?#[]@!$&'()*+,;=%~"
+_DOI_SAFE: Final = "/:;()._-+,~!*'@$="
+
+
+def clean(text: str) -> str:
+    """One line without control characters, lone surrogates, private characters and marks of direction; accents are
+    composed."""
+    kept = (c for c in re.sub(r"\s+", " ", text) if unicodedata.category(c) not in ("Cc", "Cs", "Co"))
+    return unicodedata.normalize("NFC", "".join(c for c in kept if c not in _LEFT_OUT))
+
+
+def kind(paper: Paper) -> Kind:
+    """By the name of its venue; none, or arXiv, is a preprint."""
+    venue = " ".join(paper.venue.split())
+    if not venue or _ARXIV.match(venue):
+        return "preprint"
+    return "proceedings" if _PROCEEDINGS.search(venue) else "journal"
+
+
+def link(paper: Paper) -> str:
+    """Where the work can be read: by its DOI, else its arXiv id, else its own address if that is http(s); else
+    empty."""
+    if paper.doi:
+        return f"https://doi.org/{quote(clean(paper.doi).strip(), safe=_DOI_SAFE)}"
+    if paper.arxiv_id:
+        return f"https://arxiv.org/abs/{quote(clean(paper.arxiv_id).strip(), safe='/.-')}"
+    url = clean(paper.url).strip()
+    return quote(url, safe=_URL_SAFE) if re.match(r"https?://\w", url, re.IGNORECASE) else ""

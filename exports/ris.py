@@ -1,0 +1,46 @@
+"""references.ris by rispy: the cited works for reference managers that read RIS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from litrag.core.names import name_parts
+from litrag.core.types import Paper
+from litrag.exports.facts import clean, kind, link
+
+__all__ = ["references_ris"]
+
+
+def references_ris(papers: Mapping[str, Paper]) -> str:
+    """The file, works sorted by key."""
+    import rispy
+
+    text: str = rispy.dumps([_record(key, papers[key]) for key in sorted(papers)])
+    return text.rstrip("\n") + "\n" if text else ""
+
+
+def _record(key: str, paper: Paper) -> dict[str, Any]:
+    what = kind(paper)
+    authors = [name for author in paper.authors if (name := _name(author))]
+    arxiv = clean(paper.arxiv_id).strip()
+    record: dict[str, Any] = {
+        "type_of_reference": {"proceedings": "CONF", "journal": "JOUR", "preprint": "UNPB"}[what],
+        "id": key,
+        "title": clean(paper.title).strip(),
+        "authors": authors,
+        "year": str(paper.year or ""),
+        "secondary_title": "" if what == "preprint" else clean(paper.venue).strip(),
+        "doi": clean(paper.doi).strip(),
+        "accession_number": f"arXiv:{arxiv}" if arxiv else "",
+        "urls": [url] if (url := link(paper)) else [],
+    }
+    if paper.published and paper.published.year == paper.year:
+        record["date"] = paper.published.strftime("%Y/%m/%d")
+    return {name: value for name, value in record.items() if value}
+
+
+def _name(author: str) -> str:
+    """Family, Given, Suffix."""
+    parts = name_parts(clean(author).strip())
+    return ", ".join(part for part in (f"{parts.particle} {parts.family}".strip(), parts.given, parts.suffix) if part)

@@ -1,0 +1,64 @@
+"""A finished review in other formats or another style, from what its run stored: no search, no model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from litrag.core.errors import BadInput
+from litrag.core.store import Store
+from litrag.exports.document import Exported
+from litrag.exports.formats import check_export, written
+from litrag.exports.run_record import RunFile
+from litrag.pipelines.output import DOCUMENT, sha, write_files
+from litrag.pipelines.runs import Run
+
+__all__ = ["export_run"]
+
+
+def export_run(
+    run: Run, formats: Sequence[str], *, style: str | None = None, out: str | None = None, force: bool = False
+) -> tuple[Path, ...]:
+    """Writes the formats into `out`, by default the review's folder, whose run.json then vouches for the new files,
+    too.
+
+    Raises UnknownName, BadInput (an unfinished run, a style, files that are not the run's or were edited, unless
+    `force`), MissingExtra, CannotWrite."""
+    document = _document(run)
+    document = replace(document, style=style or document.style)
+    check_export(formats, document.style)
+    files = written(document, formats)
+    folder = Path(out).absolute() if out else Path(run.request.out)
+    record = _record(folder, run)
+    known = record.files if record else {}
+    for path in (folder / name for name in files if not force):
+        if path.exists() and (path.name not in known or sha(path) != known[path.name]):
+            what = "was edited since litrag wrote it" if path.name in known else "is not of this run's making"
+            raise BadInput(f"{path} {what}; choose another folder with -o, or overwrite with --force")
+    write_files(folder, files, remedy="free space, or choose another folder with -o")
+    if record:
+        hashes = {**known, **{name: sha(folder / name) for name in files}}
+        vouched = record.model_copy(update={"files": hashes}).model_dump_json(indent=1) + "\n"
+        write_files(folder, {"run.json": vouched.encode()}, remedy="free space")
+    return tuple(folder / name for name in files)
+
+
+def _document(run: Run) -> Exported:
+    with closing(Store(run.database)) as store:
+        stored = store.recall(DOCUMENT) if run.state()[0] == "done" else None
+        if stored is None:
+            raise BadInput(f"run {run.id} holds no finished review; finish it with: litrag runs resume {run.id}")
+        return store.get(stored, Exported)
+
+
+def _record(folder: Path, run: Run) -> RunFile | None:
+    """The folder's run.json, if it is this run's."""
+    try:
+        record = RunFile.model_validate_json((folder / "run.json").read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return record if record.run_id == run.id else None
