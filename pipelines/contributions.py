@@ -13,7 +13,7 @@ from typing import Final
 from litrag.core.sentences import sentences
 from litrag.core.types import Paper
 
-__all__ = ["Contribution", "contribution", "inflected", "verbatim"]
+__all__ = ["Contribution", "contribution", "inflected", "quotable", "verbatim"]
 
 _PLAIN: Final = (
     "propose present introduce describe develop investigate study explore examine demonstrate address analyse analyze evaluate compare"
@@ -116,6 +116,7 @@ _VAGUE: Final = re.compile(
 )
 _ANAPHOR: Final = re.compile(r"\b(this|these|those|such|it|its|their|them|that|above)\b", re.IGNORECASE)
 _DANGLING: Final = re.compile(r"\b(?:this|these|those|it|such(?! as))\b", re.IGNORECASE)
+_MARKS: Final = re.compile(r"[\"“”„«»]|''|``")
 _UNFIT: Final = re.compile(
     r"[@<>{}\\^|`*#\[\]_~]|https?:|www\.|\$|[^\x20-\u024f\u2010-\u2026\u0370-\u03ff]|\bignore\b.*\binstructions?\b|\bcite\b",
     re.IGNORECASE,
@@ -148,6 +149,11 @@ def contribution(paper: Paper, *, words: int = 22) -> Contribution | None:
         for rank, clause in _clauses(span.text, words)
     ]
     return min(found, key=lambda item: (item[0], item[1]))[2] if found else None
+
+
+def quotable(text: str) -> bool:
+    """Whether a text can stand in quotation marks in a review: no markup, address, instruction or quotation mark in it."""
+    return not _UNFIT.search(text) and not _MARKS.search(text)
 
 
 def verbatim(text: str) -> str:

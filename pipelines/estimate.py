@@ -18,6 +18,7 @@ _TOKENS_A_PAPER = (
 )
 _PAPERS_A_PARAGRAPH = 6
 _CLAIMS_A_PAPER = 1.3
+_BEFORE = 300  # tokens of the paragraph before
 _WINDOWS_A_PAPER = 25
 
 
@@ -78,12 +79,14 @@ def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
         asked, shown = way.calls(n), min(n, way.shown)
         calls.append(("rerank", asked, about + 300 + shown * _TOKENS_A_PAPER, way.reply + way.reply_a_paper * shown))
     if generates(shop):
-        calls.append(("plan", 1, about + papers * _TOKENS_A_PAPER // 2, 300 + 60 * papers))
-        calls.append(
-            ("write", paragraphs, about + _PAPERS_A_PARAGRAPH * _TOKENS_A_PAPER + 600, 300 + 120 * _PAPERS_A_PARAGRAPH)
-        )
+        drafts, claims = shop.settings.drafts, round(papers * _CLAIMS_A_PAPER)
+        if not shop.request.plan:
+            calls.append(("plan", drafts, about + papers * _TOKENS_A_PAPER // 2, 300 + 60 * papers))
+        shown = about + _PAPERS_A_PARAGRAPH * _TOKENS_A_PAPER + _BEFORE + 600
+        calls.append(("write", drafts * paragraphs, shown, 300 + 120 * _PAPERS_A_PARAGRAPH))
+        calls.append(("write", claims, _TOKENS_A_PAPER + 300, 400))  # every sentence once more, if none is supported
         if has("verify"):
-            calls.append(("verify", round(papers * _CLAIMS_A_PAPER), _TOKENS_A_PAPER + 300, 300))
+            calls.append(("verify", 2 * claims, _TOKENS_A_PAPER + 300, 300))
     prices = Prices()
     found = [_planned(shop, prices, call, searches if call[0] == "rerank" else 0) for call in calls]
     if shop.embedder is not None:

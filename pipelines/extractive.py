@@ -24,17 +24,20 @@ from litrag.core.types import (
     PlannedSection,
     PlannedSentence,
 )
+from litrag.exports.markers import rendered
 from litrag.pipelines.contributions import Contribution, contribution, inflected, verbatim
 from litrag.pipelines.grouping import group, group_count, word_vectors
 from litrag.pipelines.phrases import central_phrases, distinctive_phrases, joined, mentions
+from litrag.pipelines.statements import by_words, statement
 
 if TYPE_CHECKING:
     from litrag.core.protocols import Vectors
 
-__all__ = ["ExtractivePlanner", "ExtractiveWriter"]
+__all__ = ["ExtractivePlanner", "ExtractiveWriter", "fitted"]
 
 _QUOTED_FROM: Final = 8  # consecutive source words that stand in quotation marks
 _MOST_WORDS: Final = 30
+_MOST_QUOTED: Final = 40  # of a sentence that quotes a whole one
 
 _OPENINGS: Final = (
     "One line of work is concerned with {topics}.",
@@ -109,15 +112,35 @@ class ExtractivePlanner:
 
     size: int = 5
     seed: int = 0
+    sections: int = 0
 
     def plan(self, papers: Mapping[str, Paper], about: Paper, vectors: Vectors | None = None) -> Plan:
-        """`papers` best first; `vectors` (n, d), unit rows in their order, or None for word statistics."""
+        """`papers` best first; `vectors` (n, d), unit rows in their order, or None for word statistics. With `sections`, the paragraphs stand under
+        headings, as many if there are enough of them."""
         keys = list(papers)
         rows = word_vectors([paper.text for paper in papers.values()]) if vectors is None else vectors
-        groups = group(rows, group_count(len(keys), size=self.size), seed=self.seed)
-        ordered = sorted(groups, key=lambda members: -sum(members) / len(members))
-        paragraphs = tuple(self._paragraph([keys[i] for i in members], papers) for members in ordered)
-        return Plan((PlannedSection("", paragraphs),))
+        groups = group(rows, max(group_count(len(keys), size=self.size), self.sections), seed=self.seed)
+        parts = self._parts(groups, rows)
+        planned = []
+        for part in sorted(parts, key=lambda part: -_mean([row for members in part for row in members])):
+            inside = [papers[keys[row]] for members in part for row in members]
+            others = [paper for paper in papers.values() if paper not in inside]
+            heading = _capital(joined(distinctive_phrases(inside, others))) if self.sections else ""
+            ordered = sorted(part, key=lambda members: -_mean(members))
+            paragraphs = tuple(self._paragraph([keys[i] for i in members], papers) for members in ordered)
+            planned.append(PlannedSection(heading, paragraphs))
+        return Plan(tuple(planned))
+
+    def _parts(self, groups: Sequence[tuple[int, ...]], rows: Vectors) -> list[list[tuple[int, ...]]]:
+        """The groups by section: all in one, or those together whose centres are near."""
+        if self.sections < 2 or len(groups) < 2:
+            return [list(groups)]
+        import numpy as np
+
+        centres = np.stack([rows[list(members)].mean(axis=0) for members in groups])
+        centres = centres / np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12)
+        parts = group(centres, min(self.sections, len(groups)), seed=self.seed, singles=True)
+        return [[groups[i] for i in part] for part in parts]
 
     def _paragraph(self, keys: Sequence[str], papers: Mapping[str, Paper]) -> PlannedParagraph:
         inside = [papers[key] for key in keys]
@@ -129,12 +152,16 @@ class ExtractivePlanner:
         return PlannedParagraph(topic, (*sentences, PlannedSentence("relate the group to the present work")))
 
 
+@dataclass(frozen=True, slots=True)
 class ExtractiveWriter:
-    """Writes a plan without a model. `sentence` is also what a generating writer falls back to, paper by paper."""
+    """Writes a plan without a model. `sentence` is also what a generating writer falls back to, paper by paper. `told` holds by key the sentences of works
+    that can be quoted, best first; None ranks them by words (`statements`)."""
+
+    told: Mapping[str, Sequence[str]] | None = None
 
     def write(self, plan: Plan, papers: Mapping[str, Paper], about: Paper) -> Draft:
         """The draft: for each planned paragraph an opening, one sentence for each of its keys, a closing."""
-        desk = _Desk(papers, about)
+        desk = _Desk(papers, about, self.told)
         paragraphs = plan.paragraphs
         written = iter([desk.paragraph(p, last=p is paragraphs[-1] and len(paragraphs) > 1) for p in paragraphs])
         return Draft(
@@ -146,15 +173,39 @@ class ExtractiveWriter:
 
     def sentence(self, key: str, paper: Paper) -> Claim:
         """One sentence about one paper."""
-        return _Desk({key: paper}, Paper("about", "")).work(key)
+        return _Desk({key: paper}, Paper("about", ""), self.told).work(key)
+
+
+def fitted(draft: Draft, papers: Mapping[str, Paper], words: int | None) -> Draft:
+    """The draft without as many of its sentences that cite nothing, from the last paragraph on and in each from its end, as brings it to `words`."""
+    named = labels(papers)
+    told = lambda c: named[c.keys[0]].textual if c.textual else " ".join(named[key].parenthetical for key in c.keys)  # noqa: E731
+    count = sum(len(rendered(claim.sentence, named, told).split()) for claim in draft.claims)
+    gone: set[int] = set()
+    for section in reversed(draft.sections):
+        for paragraph in reversed(section.paragraphs):
+            for claim in reversed(paragraph.claims):
+                if words is not None and count > words and not claim.keys:
+                    gone.add(id(claim))
+                    count -= len(claim.sentence.split())
+    kept = [
+        DraftSection(
+            s.heading, tuple(DraftParagraph(tuple(c for c in p.claims if id(c) not in gone)) for p in s.paragraphs)
+        )
+        for s in draft.sections
+    ]
+    return Draft(tuple(kept))
 
 
 class _Desk:
     """One review being written: what was said, which openers were used."""
 
-    def __init__(self, papers: Mapping[str, Paper], about: Paper) -> None:
+    def __init__(
+        self, papers: Mapping[str, Paper], about: Paper, told: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         self._papers, self._about = papers, about
         self._labels = labels(papers)
+        self._told = told if told is not None else by_words(papers, about)
         self._openers: Counter[str] = Counter()
         self._said: set[str] = set()
         self._central = (
@@ -194,6 +245,21 @@ class _Desk:
             self._plain = 0 if passive and self._plain >= 2 else self._plain + 1
             texts = [*(passive if self._plain == 0 else ()), plain, *_timed(plain, paper.year, since), *passive]
             return Claim(self._fresh(texts), (key,), (verbatim(found.rest),), writer="extractive")
+        return self._stated(key, paper) or self._titled(key, paper)
+
+    def _stated(self, key: str, paper: Paper) -> Claim | None:
+        """The sentence of the abstract that says most of what the present work is about, as a quotation."""
+        room = _MOST_QUOTED - 4 - len(self._labels[key].textual.split())
+        quote = statement(self._told.get(key, ()), words=room)
+        if not quote:
+            return None
+        verb = inflected("write", plural=len(paper.authors) != 1)
+        state = inflected("state", plural=len(paper.authors) != 1)
+        texts = [f"@{key} {verb}: “{quote}”.", f"As @{key} {state}, “{quote}”.", f"In the words of @{key}, “{quote}”."]
+        return Claim(self._fresh(self._turned(texts)), (key,), (quote.removesuffix(" …"),), writer="extractive")
+
+    def _titled(self, key: str, paper: Paper) -> Claim:
+        """The work by its title alone."""
         words = paper.title.split()
         quote = " ".join(words[: _MOST_WORDS - 7 - len(self._labels[key].textual.split())])
         shown = _safe(quote) + (" …" if len(quote.split()) < len(words) else "")
@@ -249,6 +315,14 @@ class _Desk:
         return _opener(
             _KEY.sub(lambda match: self._labels[match[1]].textual if match[1] in self._labels else match[1], text)
         )
+
+
+def _mean(rows: Sequence[int]) -> float:
+    return sum(rows) / len(rows)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _clause(key: str, found: Contribution, verb: str, *, plural: bool) -> str:

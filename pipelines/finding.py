@@ -11,7 +11,7 @@ from litrag.core.errors import BudgetSpent, NoEvidence
 from litrag.core.fusion import ReciprocalRankFusion
 from litrag.core.names import citation_keys
 from litrag.core.protocols import SourceResult
-from litrag.core.types import Hit, Paper, Query, Ranking, normalised_title
+from litrag.core.types import Hit, Paper, Passage, Query, Ranking, normalised_title
 from litrag.pipelines.literature import gather
 from litrag.pipelines.state import ReviewState
 from litrag.pipelines.workshop import Workshop
@@ -25,6 +25,7 @@ __all__ = [
     "cited",
     "finding_nodes",
     "merge_results",
+    "readable",
     "rerank",
     "rewrite",
     "search",
@@ -41,11 +42,28 @@ _DERIVED_WEIGHT: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A paper chosen for the review under its citation key, with the hit that brought it there."""
+    """A paper chosen for the review under its citation key, with the hit that brought it there, and what was read of its full text."""
 
     key: str
     paper: Paper
     hit: Hit
+    passages: tuple[Passage, ...] = ()
+
+    @property
+    def read(self) -> Paper:
+        """The paper with all that was read of it as its abstract."""
+        told = [self.paper.abstract, *(passage.text for passage in self.passages)]
+        return replace(self.paper, abstract="\n\n".join(filter(None, told))) if self.passages else self.paper
+
+    @property
+    def pages(self) -> tuple[tuple[int, int], ...]:
+        """Where in the text of `read` which page begins."""
+        text, found, start = self.read.text, [], len(self.paper.text)
+        for passage in self.passages:
+            start = text.index(passage.text, start)
+            found += [(start, passage.page)] if passage.page else []
+            start += len(passage.text)
+        return tuple(found)
 
 
 def with_warnings(shop: Workshop, state: ReviewState, *new: str) -> str:
@@ -163,7 +181,14 @@ async def select(shop: Workshop, state: ReviewState) -> ReviewState:
     keys = citation_keys([papers[hit.document.id] for hit in hits])
     selected = tuple(Selected(keys[hit.document.id], papers[hit.document.id], hit) for hit in hits)
     shop.say("select", f"{len(selected)} papers to cite")
+    update: ReviewState = {}
+    if "papers" in shop.settings.pause:
+        from litrag.pipelines.pausing import offer_papers
+
+        offered = offer_papers(shop, selected, ranking, papers)
+        update["offered"] = shop.store.put(offered, tuple[Selected, ...])
     return {
+        **update,
         "selected": shop.store.put(selected, tuple[Selected, ...]),
         "counters": {
             **state.get("counters", {}),
@@ -250,3 +275,8 @@ def _nothing_found(shop: Workshop, ids: Sequence[str], newer: Sequence[Paper]) -
 def cited(selected: Sequence[Selected]) -> dict[str, Paper]:
     """Citation key -> paper, best first."""
     return {item.key: item.paper for item in selected}
+
+
+def readable(selected: Sequence[Selected]) -> dict[str, Paper]:
+    """The same with all that was read of each: what is written from and checked against."""
+    return {item.key: item.read for item in selected}

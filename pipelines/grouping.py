@@ -18,16 +18,16 @@ def group_count(n: int, *, size: int = 5, most: int = 18) -> int:
     return min(most, max(2 if n < 10 else 3, round(n / size)))
 
 
-def group(vectors: Vectors, k: int, *, seed: int = 0) -> tuple[tuple[int, ...], ...]:
+def group(vectors: Vectors, k: int, *, seed: int = 0, singles: bool = False) -> tuple[tuple[int, ...], ...]:
     """Row numbers of (n, d) unit vectors in at most `k` groups, each in ascending order, groups by their first row.
 
-    No group holds more than 1.4 times its fair share, and none a single row where n > 3. Deterministic."""
+    No group holds more than 1.4 times its fair share, and, but for `singles`, none a single row where n > 3. Deterministic."""
     import numpy as np
     from sklearn.cluster import KMeans
 
     n = len(vectors)
     k = min(k, len(np.unique(vectors.round(5), axis=0))) if n else 0
-    if k <= 1 or n <= 3:
+    if k <= 1 or (n <= 3 and not singles):
         return (tuple(range(n)),) if n else ()
     centres = KMeans(n_clusters=k, n_init=10, random_state=seed).fit(vectors).cluster_centers_
     centres = centres / np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12)
@@ -39,7 +39,8 @@ def group(vectors: Vectors, k: int, *, seed: int = 0) -> tuple[tuple[int, ...], 
         if home[row] < 0 and room[centre] > 0:
             home[row] = centre
             room[centre] -= 1
-    _rehouse_singles(home, likeness)
+    if not singles:
+        _rehouse_singles(home, likeness)
     groups = [tuple(row for row in range(n) if home[row] == centre) for centre in sorted(set(home))]
     return tuple(sorted(groups))
 

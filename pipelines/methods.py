@@ -129,6 +129,8 @@ def why_no_embedder(settings: Settings) -> str:
     from litrag.models.weights import ready
 
     name = settings.role_model("embed") or ""
+    if name == "none":
+        return "no embedding model: none was asked for"
     if not name.startswith("local/"):
         return ""
     if importlib.util.find_spec("sentence_transformers") is None:

@@ -1,4 +1,4 @@
-"""The folder of a review: review.md, references.bib, evidence.json, run.json; written whole or not at all, file by file."""
+"""The folder of a review: its text in the formats asked for, references.bib, evidence.json, run.json; written whole or not at all, file by file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -17,9 +17,9 @@ from litrag.core.prompt import Prompt
 from litrag.core.store import digest
 from litrag.core.types import Draft, Evidence, Paper
 from litrag.core.versions import versions
-from litrag.exports.bibtex import bibliography
+from litrag.exports.document import Exported
 from litrag.exports.evidence import evidence_file
-from litrag.exports.markdown import review_markdown
+from litrag.exports.formats import ALWAYS, FORMATS, check_export, files_of, written
 from litrag.exports.run_record import LedgerRecord, LedgerRow, RunFile
 from litrag.pipelines.planning import PLAN
 from litrag.pipelines.state import ReviewRequest, ReviewState
@@ -29,9 +29,11 @@ from litrag.pipelines.writing import WRITE
 from litrag.rerankers import RERANKERS
 from litrag.rewriters import REWRITERS
 
-__all__ = ["FILES", "header", "prepare_folder", "write_outputs"]
+__all__ = ["DOCUMENT", "FILES", "header", "prepare_folder", "sha", "write_files", "write_outputs"]
 
 FILES: Final = ("review.md", "references.bib", "evidence.json", "run.json")
+DOCUMENT: Final = "document"  # its name in the run's store
+_HOW_IT_IS_WRITTEN: Final = ("formats", "style")
 _PROMPTS: Final = {"plan": PLAN, "write": WRITE, "verify": VERIFY}
 _PACKAGES: Final = (
     "litrag",
@@ -48,10 +50,12 @@ _PACKAGES: Final = (
 
 
 def prepare_folder(request: ReviewRequest) -> None:
-    """Makes the output folder and tries to write there, before anything is spent.
+    """Makes the output folder and tries to write there, and tries the style, before anything is spent.
 
-    Raises CannotWrite; BadInput where it holds the files of another review or edited ones, unless `force`."""
-    folder = Path(request.out)
+    Raises CannotWrite; BadInput for a style that is not there, and where the folder holds the files of another review or edited ones, unless
+    `force`; MissingExtra."""
+    folder, formats = Path(request.out), request.settings.get("formats", ())
+    check_export(formats, request.settings.get("style", "author-year"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".litrag-{os.getpid()}"
@@ -59,7 +63,7 @@ def prepare_folder(request: ReviewRequest) -> None:
         probe.unlink()
     except OSError as error:
         raise CannotWrite(folder, error.strerror or str(error)) from error
-    there = [name for name in FILES if (folder / name).exists()]
+    there = [name for name in dict.fromkeys((*FILES, *files_of(formats))) if (folder / name).exists()]
     if request.force or not there:
         return
     remedy = "choose another folder with -o, or overwrite with --force"
@@ -70,8 +74,10 @@ def prepare_folder(request: ReviewRequest) -> None:
         raise BadInput(f"{folder} holds {there[0]}, which no litrag run vouches for; {remedy}") from None
     if not same:
         raise BadInput(f"{folder} holds another review (run {old.get('run_id')}); {remedy}")
-    for name, sha in hashes.items():
-        if (folder / name).exists() and _sha(folder / name) != sha:
+    for name in (name for name in there if name != "run.json"):
+        if name not in hashes:
+            raise BadInput(f"{folder / name} is not of litrag's making; {remedy}")
+        if sha(folder / name) != hashes[name]:
             raise BadInput(f"{folder / name} was edited since litrag wrote it; {remedy}")
 
 
@@ -85,26 +91,55 @@ def write_outputs(
     generated: bool,
     retracted: Mapping[str, str],
 ) -> None:
-    """Writes all files; `retracted` says by key what became of papers. Raises CannotWrite; the run can then be resumed into another folder."""
+    """Writes all files, and stores what they were written from; `retracted` says by key what became of papers. Raises CannotWrite; the run can then
+    be resumed into another folder."""
+    document = Exported(
+        draft=draft,
+        papers={key: papers[key] for key in draft.keys},
+        header=header(shop, generated=generated),
+        style=shop.settings.style,
+        evidence=evidence_file(draft, papers, table, retracted),
+        marks=shop.settings.unsupported != "keep",
+    )
+    files = written(document, (*ALWAYS, *shop.settings.formats))
+    evidence = document.evidence.model_dump(mode="json") if document.evidence else {}
+    files["evidence.json"] = (json.dumps(evidence, indent=1, ensure_ascii=False) + "\n").encode()
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    files["run.json"] = (_run_record(shop, state, hashes).model_dump_json(indent=1) + "\n").encode()
+    remedy = f"free space, then: litrag runs resume {shop.run.id} (or into another folder: -o DIR)"
     folder = Path(shop.request.out)
-    cited = {key: papers[key] for key in draft.keys}
-    evidence = evidence_file(draft, papers, table, retracted).model_dump(mode="json")
-    files = {
-        "review.md": review_markdown(draft, papers, header(shop, generated=generated)),
-        "references.bib": bibliography(cited),
-        "evidence.json": json.dumps(evidence, indent=1, ensure_ascii=False) + "\n",
-    }
-    hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
-    files["run.json"] = _run_record(shop, state, hashes).model_dump_json(indent=1) + "\n"
+    stale = _stale(folder, files)
+    write_files(folder, files, remedy=remedy)
+    for path in stale:
+        path.unlink(missing_ok=True)
+    shop.store.remember(DOCUMENT, shop.store.put(document, Exported))
+
+
+def _stale(folder: Path, files: Collection[str]) -> list[Path]:
+    """What an earlier review left in other formats, unedited: beside the new text it would pass for it."""
+    try:
+        known = dict(json.loads((folder / "run.json").read_text(encoding="utf-8"))["files"])
+        mine = {name: known[name] for name in files_of(FORMATS) if name in known and name not in files}
+        return [folder / name for name, old in mine.items() if (folder / name).is_file() and sha(folder / name) == old]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def write_files(folder: Path, files: Mapping[str, bytes], *, remedy: str) -> None:
+    """Each file whole or not at all. Raises CannotWrite."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
+        for name, data in files.items():
             part = folder / f".{name}.part"
-            part.write_text(text, encoding="utf-8", newline="\n")
+            part.write_bytes(data)
             part.replace(folder / name)
     except OSError as error:
-        remedy = f"free space, then: litrag runs resume {shop.run.id} (or into another folder: -o DIR)"
         raise CannotWrite(folder, error.strerror or str(error), remedy=remedy) from error
+
+
+def sha(path: Path) -> str:
+    """SHA-256 of a file, as in run.json."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def header(shop: Workshop, *, generated: bool) -> str:
@@ -159,8 +194,5 @@ def _same_request(request: ReviewRequest) -> str:
     asked = asdict(request)
     for name in ("force", "out"):
         del asked[name]
+    asked["settings"] = {name: value for name, value in request.settings.items() if name not in _HOW_IT_IS_WRITTEN}
     return digest({**asked, "before": str(request.before), "only": request.only.parts})
-
-
-def _sha(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""Whether cited papers still stand: their DOIs are looked up with Crossref, once, when the review is written."""
+"""Whether cited papers exist and still stand: their DOIs are looked up with Crossref, once, when the review is written."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ async def check_retractions(shop: Workshop, papers: Mapping[str, Paper]) -> Retr
     try:
         async with asyncio.timeout(shop.budget.seconds_left):
             found = await crossref.retractions(list(numbers.values()))
+            missing = set(await crossref.missing(list(numbers.values())))
     except SourceFault as error:
         return Retracted(warnings=(f"retractions were not checked: {error}",))
     except TimeoutError:
@@ -50,4 +51,10 @@ async def check_retractions(shop: Workshop, papers: Mapping[str, Paper]) -> Retr
         f'{key} ("{papers[key].title}", {numbers[key]}): {what}; leave it out with --exclude {numbers[key]}, or say so in the text'
         for key, what in told.items()
     )
-    return Retracted(told, warnings, {"dois_looked_up": len(numbers), "retracted": len(told)})
+    unknown = [key for key, number in numbers.items() if number in missing]
+    warnings += tuple(
+        f'{key} ("{papers[key].title}"): the DOI {numbers[key]} is registered nowhere; check the reference'
+        for key in unknown
+    )
+    counters = {"dois_looked_up": len(numbers), "retracted": len(told), "dois_unknown": len(unknown)}
+    return Retracted(told, warnings, counters)

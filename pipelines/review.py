@@ -1,6 +1,6 @@
-"""The review as a LangGraph state machine: rewrite -> search -> merge -> rerank -> select -> plan -> write -> verify -> export.
+"""The review as a LangGraph state machine: rewrite -> search -> merge -> rerank -> select -> choose -> read -> plan -> edit -> write -> verify -> export.
 
-Wiring only: each node is a function of `finding` or `composing`. Checkpoints are SQLite without pickle, written before the
+Wiring only: each node is a function of `finding`, `composing`, `pausing` or `full_text`; `choose` and `edit` wait for the user where they were asked to. Checkpoints are SQLite without pickle, written before the
 next node starts; LangGraph's own retries and caches are off."""
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
-from litrag.core.errors import Interrupted, LitragError
+from litrag.core.errors import Interrupted, LitragError, Waiting
 from litrag.core.events import Event, Listener, silent
 from litrag.models.request import Backend
 from litrag.pipelines.composing import composing_nodes
 from litrag.pipelines.finding import finding_nodes
+from litrag.pipelines.full_text import read
 from litrag.pipelines.output import prepare_folder
+from litrag.pipelines.pausing import choose
 from litrag.pipelines.runs import Run
 from litrag.pipelines.state import ReviewState
 from litrag.pipelines.workshop import Workshop, open_workshop
@@ -22,13 +24,13 @@ from litrag.pipelines.workshop import Workshop, open_workshop
 __all__ = ["NODES", "resume_line", "run_review"]
 
 Node: TypeAlias = Callable[[Workshop, ReviewState], Awaitable[ReviewState]]
-NODES: dict[str, Node] = {**finding_nodes, **composing_nodes}
+NODES: dict[str, Node] = {**finding_nodes, "choose": choose, "read": read, **composing_nodes}
 
 
 async def run_review(run: Run, *, listen: Listener = silent, backend: Backend | None = None) -> ReviewState:
-    """Runs a review to its end, from its last checkpoint where it has one; returns the final state.
+    """Runs a review to its end, from its last checkpoint where it has one, and from a pause with what its file then holds; returns the final state.
 
-    Raises LitragError; whatever ends it, the run stays resumable."""
+    Raises Waiting where it was asked to pause, LitragError; whatever ends it, the run stays resumable."""
     run.mark("running", "start")
     try:
         prepare_folder(run.request)
@@ -39,6 +41,9 @@ async def run_review(run: Run, *, listen: Listener = silent, backend: Backend | 
             shop.close()
     except asyncio.CancelledError:
         run.mark("interrupted", run.state()[1])
+        raise
+    except Waiting as pause:
+        run.mark("waiting", f"edit {pause.file}")
         raise
     except LitragError as error:
         run.mark("interrupted" if isinstance(error, Interrupted) else "failed", str(error))
@@ -68,11 +73,22 @@ async def _walk(shop: Workshop) -> ReviewState:
         saver = AsyncSqliteSaver(connection, serde=JsonPlusSerializer(pickle_fallback=False))
         machine = graph.compile(checkpointer=saver)
         config: dict[str, Any] = {"configurable": {"thread_id": shop.run.id}}
-        begun = await saver.aget_tuple(config)  # type: ignore[arg-type]
-        start: ReviewState | None = None if begun else {"stage": "start"}
+        start = await _entry(machine, config)
         final = await machine.ainvoke(start, config, durability="sync")  # type: ignore[call-overload]
+    if pauses := final.get("__interrupt__"):
+        raise Waiting(shop.run.id, str(pauses[0].value["file"]))
     state: ReviewState = final
     return state
+
+
+async def _entry(machine: Any, config: dict[str, Any]) -> Any:
+    """What the graph is entered with: a first state, the user's word to go on from a pause, or nothing where a checkpoint says it all."""
+    from langgraph.types import Command
+
+    known = await machine.aget_state(config)
+    if not known.created_at:
+        return ReviewState(stage="start")
+    return Command(resume=True) if known.interrupts else None
 
 
 def _node(shop: Workshop, name: str) -> Callable[[ReviewState], Awaitable[ReviewState]]:

@@ -18,7 +18,7 @@ from litrag.pipelines.state import ReviewRequest
 
 __all__ = ["Run", "Status", "find_run", "list_runs", "new_run"]
 
-Status: TypeAlias = Literal["running", "interrupted", "failed", "done"]
+Status: TypeAlias = Literal["running", "waiting", "interrupted", "failed", "done"]
 
 
 @dataclass(frozen=True, slots=True)

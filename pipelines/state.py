@@ -14,7 +14,8 @@ __all__ = ["ReviewRequest", "ReviewState"]
 @dataclass(frozen=True, slots=True)
 class ReviewRequest:
     """One review, or one search. `name` is the input's, `out` the folder of its files; `settings` are those in force, so that a resumed
-    run goes on as it began. `only` filters what is found; `own` says that the text is a paper's, which then is left out."""
+    run goes on as it began. `only` filters what is found; `own` says that the text is a paper's, which then is left out; `plan` is the text of a
+    plan file that the user gave, "" for none."""
 
     name: str
     title: str
@@ -28,6 +29,7 @@ class ReviewRequest:
     force: bool = False
     only: Filter = field(default_factory=Filter)
     own: bool = True
+    plan: str = ""
 
     @property
     def query(self) -> Query:
@@ -47,7 +49,8 @@ class ReviewRequest:
 
 class ReviewState(TypedDict, total=False):
     """Ids into the run's store: `queries` tuple[Query], `results` list of SourceResult ids, `pool` and `ranking` Ranking,
-    `papers` tuple[Paper] of the pool, `selected` tuple[(key, Paper, Hit)], `plan` Plan, `draft` Draft, `warnings` tuple[str]."""
+    `papers` tuple[Paper] of the pool, `selected` tuple[(key, Paper, Hit)], `offered` the same with more to choose from, `plans` tuple[Plan],
+    `draft` Draft, `warnings` tuple[str]. `plan` is the Plan that was written."""
 
     stage: str
     queries: str
@@ -56,6 +59,8 @@ class ReviewState(TypedDict, total=False):
     pool: str
     ranking: str
     selected: str
+    offered: str
+    plans: str
     plan: str
     draft: str
     warnings: str

@@ -19,7 +19,7 @@ from litrag.core.sentences import sentences
 
 __all__ = ["LEAST", "Both", "Coverage", "Likeness", "Support", "lacking_numbers", "numbers", "opposed", "plain"]
 
-_MARKER: Final = re.compile(r"\[@[^\]]*\]|@[\w:.-]+|\[\d+(?:\s*[,;–-]\s*\d+)*\]")
+_MARKER: Final = re.compile(r"\s*(?:\[@[^\]]*\]|@[\w:.-]*\w|\[\d+(?:\s*[,;–-]\s*\d+)*\])")
 _NUMBER: Final = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?:st|nd|rd|th)?(?![\w])")
 _NEGATION: Final = re.compile(
     r"\b(?:not|cannot|no|never|neither|nor|without|fail(?:s|ed)? to|lacks?)\b|n't\b", re.IGNORECASE

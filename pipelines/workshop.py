@@ -93,7 +93,8 @@ class Workshop:
 
     def reranker(self) -> Reranker:
         """The reranker in force."""
-        return built_reranker(self.settings.reranker, self.gateway, tokens=self._token_store)
+        options = self.settings.reranker_options
+        return built_reranker(self.settings.reranker, self.gateway, options, tokens=self._token_store)
 
     def say(self, stage: str, message: str = "", *, done: int = 0, total: int = 0) -> None:
         """Reports progress."""
@@ -199,7 +200,7 @@ def _needs_web(settings: Settings) -> bool:
     from litrag.pipelines.snowballing import GRAPHS
 
     online_graph = bool(settings.snowball) and settings.snowball_graph in GRAPHS
-    return bool(settings.sources) or settings.checks_retractions or online_graph
+    return bool(settings.sources) or settings.checks_retractions or settings.full_text or online_graph
 
 
 async def _library_sources(request: ReviewRequest, shop: Workshop) -> tuple[Source, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -63,13 +63,25 @@ class ArxivSource:
         """Ends its threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    async def papers(self, ids: Sequence[str]) -> dict[str, Paper]:
+        """The papers of arXiv ids; those that arXiv lacks are left out. Raises SourceFault."""
+        import arxiv
+
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._threads, self._read, arxiv.Search(id_list=list(ids)), len(ids), loop)
+        return {paper.arxiv_id: paper for paper in found if paper.arxiv_id in ids}
+
     def _found(self, query: Query, k: int, loop: asyncio.AbstractEventLoop) -> list[Paper]:
+        import arxiv
+
+        return self._read(arxiv.Search(query=search_query(query), max_results=k), k, loop)
+
+    def _read(self, search: Any, k: int, loop: asyncio.AbstractEventLoop) -> list[Paper]:
         import arxiv
 
         client = arxiv.Client(page_size=min(k, _PAGE), delay_seconds=0.0, num_retries=0)
         client.query_url_format = self._url + "?{}"
         client._session = _Carrier(self._page, loop)
-        search = arxiv.Search(query=search_query(query), max_results=k)
         return [_paper(result) for result in client.results(search)]
 
     async def _page(self, url: str) -> bytes:

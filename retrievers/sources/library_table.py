@@ -197,6 +197,17 @@ class PaperTable:
         start, end, page, text = found[0]
         return Passage(row, owner, text, start, end, page)
 
+    def passages_of(self, paper_id: str) -> tuple[Passage, ...]:
+        """The passages of a paper, in order; none where the library holds no full text of it."""
+        found = self._db.rows(
+            "SELECT p.n, p.first, p.last, p.page, p.body FROM records AS paper JOIN records AS text ON text.text_place = paper.place"
+            " JOIN passages AS p ON p.record = text.position WHERE paper.id = ? AND paper.place IS NOT NULL ORDER BY p.n",
+            (paper_id,),
+        )
+        return tuple(
+            Passage(f"{paper_id}#p{n}", paper_id, text, start, end, page) for n, start, end, page, text in found
+        )
+
     def full_text(self, paper_id: str) -> str:
         """The full text that the passages' offsets are of; "" where the library holds none."""
         found = self._db.rows(

@@ -15,7 +15,7 @@ import numpy as np
 from litrag.core.protocols import Usage
 from litrag.models.request import ModelReply, ModelRequest
 
-__all__ = ["Author"]
+__all__ = ["Author", "reply_to"]
 
 
 class Author:
@@ -107,3 +107,17 @@ _ANSWERS: dict[str, Callable[[str], str]] = {
     "write": _paragraph,
     "verify": _verdict,
 }
+
+_FORMS = {
+    "You plan the related-work": "plan",
+    "You write one paragraph": "write",
+    "Does the source support": "verify",
+    "A sentence of a related-work section says": "write",
+    "<ranking>": "rerank",
+}
+
+
+def reply_to(prompt: str) -> str:
+    """The answer to a prompt whose role only its form tells."""
+    role = next((role for form, role in _FORMS.items() if form in prompt), "rewrite")
+    return _ANSWERS[role](prompt)

@@ -1,4 +1,4 @@
-"""A training that kills its own process, in one forked from a server that has imported torch and its kin once."""
+"""Processes that die by SIGKILL, forked from a server that has imported what is slow to import once: a training at a step, a review at any moment."""
 
 from __future__ import annotations
 
@@ -6,15 +6,27 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
 from litrag.core.events import Event
 from litrag.training.config import TrainConfig
 
-__all__ = ["train_and_die"]
+__all__ = ["review_for", "train_and_die"]
 
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["litrag.training.kit", "litrag.training.sft", "transformers.trainer", "peft", "trl"])
+_PROCESSES.set_forkserver_preload(
+    [
+        "litrag.training.kit",
+        "litrag.training.sft",
+        "transformers.trainer",
+        "peft",
+        "trl",
+        "litrag.pipelines.api",
+        "litellm",
+    ]
+)
 
 
 def train_and_die(config: TrainConfig, folder: Path, when: str) -> int | None:
@@ -47,3 +59,26 @@ def _watch(file: Path) -> None:
 
 def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def review_for(seconds: float | None, home: Path, options: dict[str, Any]) -> bool:
+    """Runs a review in a process of its own, which is killed after so many seconds of its work; whether it came to its end before."""
+    process = _PROCESSES.Process(target=_review, args=(str(home), options))
+    begun = home / "begun"
+    begun.unlink(missing_ok=True)
+    process.start()
+    while not begun.exists() and process.is_alive():
+        time.sleep(0.001)
+    process.join(seconds)
+    if process.is_alive():
+        os.kill(process.pid or 0, signal.SIGKILL)
+    process.join()
+    return process.exitcode == 0
+
+
+def _review(home: str, options: dict[str, Any]) -> None:
+    os.environ |= {"LITRAG_HOME": home, "OPENAI_API_KEY": "none"}
+    from litrag import review
+
+    (Path(home) / "begun").touch()
+    review(**options)

@@ -56,7 +56,9 @@ def check(found: dict[str, Paper], draft: Draft) -> None:
     for claim in cited:
         sentence = said(claim, found)
         (key,) = claim.keys
-        assert len(sentence.split()) <= 30, sentence
+        assert len(sentence.split()) <= (
+            40 if ": “" in sentence or sentence.startswith(("As ", "In the words")) else 30
+        ), sentence
         assert (
             not re.search(
                 r"\b(we|our|us|i|this paper|this work)\b",
@@ -164,7 +166,7 @@ def test_any_abstract_keeps_every_rule(texts: list[tuple[str, str, int]]) -> Non
         (
             "We propose a parser, which we later drop because we found it useless.",
             2,
-            "A further study is “Dogs and Smells” [@k].",
+            "@k write: “We propose a parser, which we later drop because we found it useless”.",
         ),
     ],
 )

@@ -64,6 +64,15 @@ def test_a_cited_retraction_is_a_warning_and_a_mark(server: Scholarly, tmp_path:
     assert asked.params["filter"].count("doi:") == 8
 
 
+def test_a_doi_that_nobody_registered_is_a_warning(server: Scholarly, tmp_path: Path, no_weights: None) -> None:
+    """A reference that does not exist is what reviewers of generated text look for first."""
+    server.papers = [work for work in works() if work.doi and work.doi != "10.1000/0-4"]
+    result = made(server, tmp_path, check_retractions=True)
+    (warning,) = [text for text in record(result)["warnings"] if "registered nowhere" in text]
+    assert "the DOI 10.1000/0-4 is registered nowhere" in warning
+    assert record(result)["counters"]["dois_unknown"] == 1
+
+
 def test_nobody_is_asked_unless_it_was_asked_for(server: Scholarly, tmp_path: Path, no_weights: None) -> None:
     result = made(server, tmp_path)
     assert server.asked == []

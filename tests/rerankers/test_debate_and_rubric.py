@@ -18,6 +18,7 @@ from litrag.models.gateway import Gateway
 from litrag.models.request import ModelRequest
 from litrag.models.scripted import ScriptedBackend
 from litrag.pipelines.composing import evidence_table
+from litrag.pipelines.finding import Selected
 from litrag.rerankers.debate import Debate, parse_debate
 from litrag.rerankers.rubric import Rubric, parse_score
 
@@ -98,7 +99,9 @@ async def test_reasons_reach_the_evidence_file() -> None:
     claim = Claim("Tides move sand [@kim].", ("kim",))
     draft = Draft((DraftSection("", (DraftParagraph((claim,)),)),))
     hit = next(hit for hit in ranked.hits if hit.document.id == "d1")
-    (record,) = evidence_file(draft, {"kim": paper}, evidence_table(draft, {"kim": (paper, hit)})).evidence
+    (record,) = evidence_file(
+        draft, {"kim": paper}, evidence_table(draft, {"kim": Selected("kim", paper, hit)})
+    ).evidence
     assert [(reason.stance, reason.quote) for reason in record.reasons] == [
         ("for", TEXTS["d1"][:12]),
         ("against", TEXTS["d1"][-11:]),

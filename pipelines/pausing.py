@@ -1,0 +1,209 @@
+"""Where a review waits for its user: at its papers and at its plan. Each pause is a file to edit and a LangGraph interrupt, so that any process, terminal
+or server goes on with the run once the file is as it should be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from litrag.core.errors import BadInput, CannotWrite
+from litrag.core.names import citation_keys, labels
+from litrag.core.types import Hit, Paper, Plan, Ranking
+from litrag.pipelines.finding import Selected, cited, with_warnings
+from litrag.pipelines.plan_file import PLAN_FILE, assigned, plan_markdown, read_plan
+from litrag.pipelines.state import ReviewState
+from litrag.pipelines.workshop import Workshop
+from litrag.retrievers.normal_forms import arxiv_id, doi
+
+__all__ = ["PAPERS_FILE", "choose", "edit", "offer_papers", "offer_plan", "papers_markdown", "read_papers"]
+
+PAPERS_FILE: Final = "papers.md"
+FILES: Final = {"papers": PAPERS_FILE, "plan": PLAN_FILE}
+_MORE: Final = 30  # papers offered beyond those chosen
+_BOX: Final = re.compile(r"^[-*+]\s+\[( |x|X)\]\s+@([a-z0-9-]+)")
+_ITEM: Final = re.compile(r"^(?:[-*+]\s+)?(?:\[[xX ]\]\s+)?(.*)$")
+
+
+def papers_markdown(chosen: Sequence[str], offered: Mapping[str, Paper], *, title: str, then: str) -> str:
+    """The file: a box a paper, checked where it is to be cited."""
+    named = labels(offered)
+    lines = [
+        f"# Papers: {' '.join(title.split()) or 'related work'}",
+        "",
+        f"> Check what is to be cited, uncheck what is not; then: {then}",
+        '> A line with a DOI or an arXiv id ("- 10.1000/xyz") adds that paper; the best paper stands first.',
+        "",
+    ]
+    for key, paper in offered.items():
+        box = "x" if key in chosen else " "
+        where = f" {paper.doi or (paper.arxiv_id and 'arXiv:' + paper.arxiv_id)}".rstrip()
+        lines.append(f"- [{box}] @{key}: {named[key].textual}. {' '.join(paper.title.split())}.{where}")
+    return "\n".join(lines) + "\n"
+
+
+def read_papers(
+    text: str, offered: Mapping[str, Paper], *, name: str = PAPERS_FILE
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The keys that are checked, in order, and the DOIs and arXiv ids of lines without a box. Raises BadInput."""
+    keys: dict[str, None] = {}
+    added: dict[str, None] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith(("#", ">", "<!--")):
+            continue
+        if box := _BOX.match(stripped):
+            if box[2] not in offered:
+                raise BadInput(
+                    f'{name}, line {number}: no paper "@{box[2]}" was offered; add one by its DOI or arXiv id'
+                )
+            if box[1] != " ":
+                keys[box[2]] = None
+            continue
+        item = _ITEM.match(stripped)
+        told = item[1].strip() if item else ""
+        number_of = doi(told) or arxiv_id(told)
+        if not number_of:
+            raise BadInput(f'{name}, line {number}: "{told[:40]}" is neither "- [x] @key" nor a DOI or an arXiv id')
+        added[number_of] = None
+    if not keys and not added:
+        raise BadInput(f"{name}: no paper is checked; check at least one")
+    return tuple(keys), tuple(added)
+
+
+def offer_papers(
+    shop: Workshop, selected: Sequence[Selected], ranking: Ranking, papers: Mapping[str, Paper]
+) -> tuple[Selected, ...]:
+    """What the user may choose from: the selected papers and the next best, all with keys of their own; written into papers.md.
+    Raises CannotWrite, BadInput where an edited one is there."""
+    chosen = {item.paper.id for item in selected}
+    more = [hit for hit in ranking.hits if hit.document.id not in chosen][:_MORE]
+    hits = [*(item.hit for item in selected), *more]
+    keys = citation_keys([papers[hit.document.id] for hit in hits])
+    offered = tuple(Selected(keys[hit.document.id], papers[hit.document.id], hit) for hit in hits)
+    text = papers_markdown(
+        [item.key for item in offered[: len(selected)]], cited(offered), title=shop.request.title, then=_then(shop)
+    )
+    _written(shop, PAPERS_FILE, text)
+    return offered
+
+
+def offer_plan(shop: Workshop, plan: Plan, papers: Mapping[str, Paper]) -> None:
+    """Writes plan.md. Raises CannotWrite, BadInput where an edited one is there."""
+    _written(shop, PLAN_FILE, plan_markdown(plan, papers, title=shop.request.title, then=_then(shop)))
+
+
+async def choose(shop: Workshop, state: ReviewState) -> ReviewState:
+    """Waits, if asked to, until the papers are chosen; then those of papers.md are selected. Raises BadInput."""
+    if "papers" not in shop.settings.pause:
+        return {}
+    text = _awaited(shop, PAPERS_FILE)
+    offered = shop.store.get(state["offered"], tuple[Selected, ...])
+    by_key = {item.key: item for item in offered}
+    keys, added = read_papers(text, cited(offered), name=_path(shop, PAPERS_FILE))
+    kept = [by_key[key] for key in keys]
+    known = {paper.id: paper for paper in shop.store.get(state["papers"], tuple[Paper, ...])}
+    hits = {hit.document.id: hit for hit in shop.store.get(state["ranking"], Ranking).hits}
+    here, elsewhere = _found_already(added, known)
+    new = [*here, *await _looked_up(shop, elsewhere)]
+    taken = set(by_key)
+    for paper in new:
+        if paper.id not in {item.paper.id for item in kept}:
+            key = _free(paper, taken)
+            kept.append(Selected(key, paper, hits.get(paper.id) or Hit(paper.to_document())))
+    counters = {
+        **state.get("counters", {}),
+        "selected": len(kept),
+        "dropped_by_user": len(offered) - len(keys),
+        "added_by_user": len(new),
+    }
+    bare = [item.key for item in kept if not item.paper.abstract]
+    warning = (f"no abstract of {', '.join(bare)}: only the title can be told",) if bare else ()
+    return {
+        "selected": shop.store.put(tuple(kept), tuple[Selected, ...]),
+        "counters": counters,
+        "warnings": with_warnings(shop, state, *warning),
+    }
+
+
+async def edit(shop: Workshop, state: ReviewState) -> ReviewState:
+    """Waits, if asked to, until the plan is as it should be; then that of plan.md is written. Raises BadInput."""
+    if "plan" not in shop.settings.pause:
+        return {}
+    text = _awaited(shop, PLAN_FILE)
+    papers = cited(shop.store.get(state["selected"], tuple[Selected, ...]))
+    planned = assigned(read_plan(text, papers, name=_path(shop, PLAN_FILE)), papers)
+    if not planned.paragraphs:
+        raise BadInput(
+            f"{_path(shop, PLAN_FILE)}: no paragraph cites a paper; name papers by their @key in its sentences"
+        )
+    return {"plans": shop.store.put((planned,), tuple[Plan, ...])}
+
+
+def _awaited(shop: Workshop, name: str) -> str:
+    """The text of a file, after the user had their time with it."""
+    from langgraph.types import interrupt
+
+    interrupt({"file": _path(shop, name)})
+    try:
+        return Path(_path(shop, name)).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{_path(shop, name)} cannot be read ({error}); it was written there for you to edit") from error
+
+
+def _found_already(names: Sequence[str], known: Mapping[str, Paper]) -> tuple[list[Paper], list[str]]:
+    """Papers of the pool by DOI or arXiv id, and the ids of none of them."""
+    found, left = [], []
+    for name in names:
+        paper = next((p for p in known.values() if name in (doi(p.doi), p.arxiv_id)), None)
+        if paper is None:
+            left.append(name)
+        else:
+            found.append(paper)
+    return found, left
+
+
+async def _looked_up(shop: Workshop, names: Sequence[str]) -> list[Paper]:
+    """Papers by DOI or arXiv id, where the review may go online. Raises BadInput, SourceFault."""
+    if not names:
+        return []
+    if shop.web is None:
+        raise BadInput(
+            f"{names[0]} is not among the papers found, and this review asks nobody online; start it with --source crossref, or add the paper to a library"
+        )
+    from litrag.retrievers.sources.lookup import look_up
+
+    works = await look_up(names, shop.settings, shop.web)
+    missing = [name for name in names if name not in works]
+    if missing:
+        raise BadInput(f"{', '.join(missing)}: no such work is known online; add the paper to a library instead")
+    return [works[name] for name in names]
+
+
+def _free(paper: Paper, taken: set[str]) -> str:
+    """A citation key that no other paper has."""
+    plain = citation_keys([paper])[paper.id]
+    key = next(k for k in (plain, *(f"{plain}-{n}" for n in range(2, len(taken) + 3))) if k not in taken)
+    taken.add(key)
+    return key
+
+
+def _then(shop: Workshop) -> str:
+    return f"litrag runs resume {shop.run.id}"
+
+
+def _path(shop: Workshop, name: str) -> str:
+    return str(Path(shop.request.out) / name)
+
+
+def _written(shop: Workshop, name: str, text: str) -> None:
+    path = Path(_path(shop, name))
+    try:
+        if path.exists() and path.read_text(encoding="utf-8") != text and not shop.request.force:
+            raise BadInput(
+                f"{path} is there already and may have been edited; choose another folder with -o, or --force"
+            )
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise CannotWrite(path, error.strerror or str(error)) from error

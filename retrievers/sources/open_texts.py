@@ -1,0 +1,73 @@
+"""Full texts of papers, where they are open: from the libraries that hold them, else arXiv's PDF."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from litrag.core.errors import BadInput
+from litrag.core.types import Paper, Passage
+from litrag.retrievers.normal_forms import arxiv_id_in
+from litrag.retrievers.sources.full_texts import of_pdf
+from litrag.retrievers.sources.pdf import PdfFile, PdfReading
+from litrag.retrievers.sources.web import Host, WebRequest
+
+if TYPE_CHECKING:
+    from litrag.core.settings import Settings
+    from litrag.retrievers.sources.library import Library
+    from litrag.retrievers.sources.web import Web
+
+__all__ = ["OpenTexts"]
+
+_HOST: Final = Host("arXiv's PDFs", interval=3.1, most_bytes=60_000_000)
+_URL: Final = "https://arxiv.org/pdf"
+
+
+class OpenTexts:
+    """Finds the passages of a paper's full text. Use as a context manager: PDFs are read by a process of their own."""
+
+    def __init__(self, libraries: Sequence[Library], web: Web | None, settings: Settings) -> None:
+        self._libraries, self._web = libraries, web
+        self._url = settings.source_urls.get("arxiv-pdf", _URL).rstrip("/")
+        self._seconds = settings.source_seconds
+        self._host = replace(_HOST, interval=settings.source_intervals.get("arxiv-pdf", _HOST.interval))
+        self._pdfs = PdfReading()
+
+    def __enter__(self) -> OpenTexts:
+        self._pdfs.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._pdfs.__exit__(None, None, None)
+
+    async def passages(self, paper: Paper, warn: Callable[[str], None]) -> tuple[Passage, ...]:
+        """The passages, about 150 to 200 words each, with their pages; none where the text is not open. Raises SourceFault."""
+        for library in self._libraries:
+            if library.manifest.passages and (found := await asyncio.to_thread(library.table.passages_of, paper.id)):
+                return found
+        number = paper.arxiv_id or arxiv_id_in(paper.doi, paper.url)
+        if self._web is None or not number:
+            return ()
+        body = await self._web.fetch(WebRequest(f"{self._url}/{number}"), self._host, _pdf, seconds=self._seconds)
+        try:
+            record = of_pdf(await asyncio.to_thread(self._read, body, number, warn))
+        except BadInput as error:
+            warn(str(error))
+            return ()
+        return tuple(replace(passage, document_id=paper.id) for passage in record.passages)
+
+    def _read(self, body: bytes, number: str, warn: Callable[[str], None]) -> PdfFile:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"{number.replace('/', '-')}.pdf"
+            path.write_bytes(body)
+            return self._pdfs.read(path, warn)
+
+
+def _pdf(body: bytes) -> bytes:
+    if not body[:1024].lstrip().startswith(b"%PDF"):
+        raise ValueError("no PDF")
+    return body

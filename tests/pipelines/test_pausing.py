@@ -1,0 +1,185 @@
+"""A review that waits: at its papers and at its plan, each a file to edit, and goes on from there in any process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes.author import Author
+from fakes.texts import ABSTRACT, TITLE, papers, write_library
+from typer.testing import CliRunner
+
+from litrag import resume, review
+from litrag.core.errors import BadInput, Waiting
+from litrag.core.types import Paper
+from litrag.exports.evidence import EvidenceFile
+from litrag.pipelines.api import Review
+from litrag.pipelines.pausing import papers_markdown, read_papers
+from litrag.pipelines.runs import find_run
+
+TEXT = f"{TITLE}\n\n{ABSTRACT}"
+MODELS: dict[str, Any] = {"model": "scripted/m", "embed_model": "scripted/e"}
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    return write_library(tmp_path / "forest.jsonl")
+
+
+def waits(library: Path, out: Path, **options: Any) -> Waiting:
+    with pytest.raises(Waiting) as pause:
+        review(TEXT, library=library, out=out, **{"papers": 8, **options})
+    assert find_run(pause.value.run_id).state()[0] == "waiting"
+    return pause.value
+
+
+def cited(result: Review) -> set[str]:
+    file = EvidenceFile.model_validate_json((result.folder / "evidence.json").read_text())
+    return {item.key for item in file.evidence}
+
+
+def test_papers_are_dropped_kept_and_added_and_the_review_goes_on(
+    library: Path, tmp_path: Path, no_weights: None
+) -> None:
+    pause = waits(library, tmp_path / "out", pause=("papers",))
+    file = Path(pause.file)
+    lines = file.read_text().splitlines()
+    chosen = [line for line in lines if line.startswith("- [x]")]
+    others = [line for line in lines if line.startswith("- [ ]")]
+    assert (len(chosen), len(others)) == (8, 30)
+    dropped, taken = chosen[0], others[3]
+    text = file.read_text().replace(dropped, dropped.replace("[x]", "[ ]")).replace(taken, taken.replace("[ ]", "[x]"))
+    file.write_text(text)
+    result = resume(pause.run_id)
+    key = lambda line: line.split("@")[1].split(":")[0]  # noqa: E731
+    assert cited(result) == {key(line) for line in chosen[1:]} | {key(taken)}
+    assert result.counters["selected"] == 8
+
+
+def test_the_plan_is_edited_and_followed(library: Path, tmp_path: Path) -> None:
+    author = Author()
+    pause = waits(library, tmp_path / "out", pause=("plan",), backend=author, **MODELS)
+    before = len(author.requests)
+    file = Path(pause.file)
+    planned = [line for line in file.read_text().splitlines() if line.startswith("- ") and "[@" in line]
+    first = planned[0].split("[")[1].split("]")[0]
+    file.write_text(f"## Only this\n\n### one thing\n\n- describe [{first}]\n")
+    author = Author()
+    result = resume(pause.run_id, backend=author)
+    assert cited(result) == {name.strip(" @") for name in first.split(";")}
+    assert "## Only this" in result.text
+    assert {request.role for request in author.requests} <= {"write", "verify", "embed"}
+    assert before > 0
+    assert file.read_text().startswith("## Only this"), "what a user wrote is never written over"
+
+
+def test_a_slip_in_the_file_leaves_the_review_where_it_was(library: Path, tmp_path: Path, no_weights: None) -> None:
+    pause = waits(library, tmp_path / "out", pause=("plan",))
+    file = Path(pause.file)
+    right = file.read_text()
+    for wrong, told in (("### x\n- y [@nobody]\n", "line 2: no paper"), ("just words\n", "no part of a plan")):
+        file.write_text(wrong)
+        with pytest.raises(BadInput, match=told):
+            resume(pause.run_id)
+    file.write_text(right)
+    assert len(cited(resume(pause.run_id))) == 8
+
+
+def test_both_pauses_come_one_after_the_other(library: Path, tmp_path: Path, no_weights: None) -> None:
+    pause = waits(library, tmp_path / "out", pause=("papers", "plan"))
+    assert Path(pause.file).name == "papers.md"
+    with pytest.raises(Waiting) as second:
+        resume(pause.run_id)
+    assert Path(second.value.file).name == "plan.md"
+    assert len(cited(resume(pause.run_id))) == 8
+
+
+def test_another_process_goes_on(library: Path, tmp_path: Path, no_weights: None) -> None:
+    pause = waits(library, tmp_path / "out", pause=("plan",))
+    code = "import sys; from litrag import resume; print(resume(sys.argv[1]).papers)"
+    done = subprocess.run([sys.executable, "-c", code, pause.run_id], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "8", done.stderr[-2000:]
+
+
+def test_the_edited_plan_of_another_run_is_not_written_over(library: Path, tmp_path: Path, no_weights: None) -> None:
+    pause = waits(library, tmp_path / "out", pause=("plan",))
+    Path(pause.file).write_text("mine")
+    with pytest.raises(BadInput, match="there already"):
+        review(TEXT, library=library, out=tmp_path / "out", papers=8, pause=("plan",))
+    assert Path(pause.file).read_text() == "mine"
+
+
+def test_a_paper_that_nobody_here_knows_needs_a_source(library: Path, tmp_path: Path, no_weights: None) -> None:
+    """A line with a DOI is a wish to go online; a review that was started offline must not do so."""
+    pause = waits(library, tmp_path / "out", pause=("papers",))
+    file = Path(pause.file)
+    file.write_text(file.read_text() + "- https://doi.org/10.1000/XYZ\n")
+    with pytest.raises(BadInput, match="10.1000/xyz is not among the papers found, and this review asks nobody online"):
+        resume(pause.run_id)
+
+
+def test_a_plan_given_from_the_start_is_followed(library: Path, tmp_path: Path, no_weights: None) -> None:
+    plan = tmp_path / "mine.md"
+    plan.write_text(
+        "## Noses\n### dogs trained with rewards for smells\n## Wings\n### aerial pictures taken by drones\n"
+    )
+    result = review(TEXT, library=library, out=tmp_path / "out", papers=12, plan=plan)
+    assert "## Noses" in result.text
+    assert "## Wings" in result.text
+    plan.write_text("no plan\n")
+    with pytest.raises(BadInput, match=r"mine.md, line 1: .no plan. is no part of a plan"):
+        review(TEXT, library=library, out=tmp_path / "other", plan=plan)
+
+
+def test_the_command_line_stops_at_the_plan_and_says_how_to_go_on(
+    library: Path, tmp_path: Path, no_weights: None
+) -> None:
+    from litrag.cli.app import app
+
+    abstract = tmp_path / "a.txt"
+    abstract.write_text(TEXT)
+    out = str(tmp_path / "o")
+    found = CliRunner().invoke(
+        app, ["--json", "-q", "review", str(abstract), "--library", str(library), "-o", out, "--plan-only"]
+    )
+    assert found.exit_code == 0, found.output
+    told = json.loads(found.stdout)
+    assert told["waiting_for"] == str(tmp_path / "o" / "plan.md")
+    done = CliRunner().invoke(app, ["--json", "-q", "runs", "resume", told["run_id"]])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["papers"] > 0
+
+
+OFFERED = {p.id.replace("-", "x"): p for p in papers()[:4]}
+
+
+def test_the_file_of_papers_reads_back() -> None:
+    text = papers_markdown(list(OFFERED)[:2], OFFERED, title="T", then="litrag runs resume x")
+    assert read_papers(text, OFFERED) == (tuple(OFFERED)[:2], ())
+    more = f"{text}\n10.1000/Abc\n- arXiv:2401.00001\n* [x] https://doi.org/10.5/Q\n"
+    assert read_papers(more, OFFERED)[1] == ("10.1000/abc", "2401.00001", "10.5/q")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("- [x] @nobody: X\n", 'line 1: no paper "@nobody" was offered'),
+        ("- [ ] @0x0: X\n", "no paper is checked"),
+        ("# T\n\nsome words\n", 'line 3: "some words" is neither'),
+    ],
+)
+def test_a_slip_in_the_papers_is_told_by_its_line(text: str, told: str) -> None:
+    with pytest.raises(BadInput, match=told):
+        read_papers(text, OFFERED)
+
+
+def test_keys_of_what_is_added_are_their_own() -> None:
+    from litrag.pipelines.pausing import _free
+
+    taken = {"kim2020soil"}
+    assert _free(Paper("x", "Soil", "", ("A. Kim",), 2020), taken) == "kim2020soil-2"
+    assert "kim2020soil-2" in taken
