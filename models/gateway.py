@@ -1,7 +1,7 @@
 """The one gateway to every model: cache -> budget -> concurrency -> ledger -> retries -> backend, in this order.
 
 A cached answer costs nothing; a request is booked when it leaves, not while it waits; all attempts of a request are one row.
-`local/...` goes straight to the in-process backend, `scripted/...` to the script, all else to LiteLLM."""
+`local/...` goes straight to the in-process backend, `scripted/...` to the script, `recorded/...` to a file, all else to LiteLLM."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from litrag.models.embedding import GatewayEmbedder
 from litrag.models.limiting import Limited
 from litrag.models.powers import POWERS, powers_of, who_has
 from litrag.models.prices import Prices
+from litrag.models.recorded import PREFIX, RecordedReplies
 from litrag.models.recording import Recorded
 from litrag.models.request import Backend, ModelReply, ModelRequest
 from litrag.models.retrying import Retrying
@@ -45,12 +46,14 @@ class RoutedBackend:
         return await (self._extra.get(prefix) or self._default(prefix)).send(request)
 
     def _default(self, prefix: str) -> Backend:
-        kind = "local" if prefix == "local" else "api"
+        kind = prefix if prefix in ("local", PREFIX) else "api"
         if kind not in self._built:
             if kind == "local":
                 from litrag.models.local import process_backend
 
                 self._built[kind] = process_backend()
+            elif kind == PREFIX:
+                self._built[kind] = RecordedReplies()
             else:
                 from litrag.models.litellm_backend import LiteLLMBackend
 

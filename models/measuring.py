@@ -16,7 +16,7 @@ def measure_for(model: str) -> TextMeasure:
         from litrag.models.weights import resolve_local
 
         return _of_tokenizer(model, resolve_local(model).fingerprint)
-    return ROUGH if model.startswith("scripted/") else _of_table(model)
+    return ROUGH if model.startswith(("scripted/", "recorded/")) else _of_table(model)
 
 
 @functools.cache

@@ -39,6 +39,8 @@ def powers_of(model: str) -> frozenset[type]:
         return capabilities(model)
     if model.startswith("scripted/"):
         return frozenset(POWERS)
+    if model.startswith("recorded/"):
+        return _WRITES
     provider = model.partition("/")[0]
     if provider not in _RERANK:
         return _WRITES

@@ -6,7 +6,7 @@ import functools
 
 __all__ = ["Prices"]
 
-_FREE = ("local/", "scripted/")
+_FREE = ("local/", "scripted/", "recorded/")
 
 
 class Prices:

@@ -53,7 +53,7 @@ def servers(settings: Settings, *, apis: bool) -> tuple[tuple[str, str | None], 
     found: dict[tuple[str, str | None], None] = {}
     for role in ROLES:
         model, base = settings.role_model(role) or "", settings.role_base(role)
-        if model and not model.startswith(("local/", "scripted/")) and (base or apis):
+        if model and not model.startswith(("local/", "scripted/", "recorded/")) and (base or apis):
             found[model, base] = None
     return tuple(found)
 

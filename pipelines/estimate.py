@@ -16,7 +16,7 @@ __all__ = ["RERANKS", "Planned", "Way", "planned_calls"]
 _TOKENS_A_PAPER = (
     350  # title and abstract, as prompts show them; words bounds of planning, writing and reranking stay below it
 )
-_PAPERS_A_PARAGRAPH = 6
+_PAPERS_A_PARAGRAPH = 5
 _CLAIMS_A_PAPER = 1.3
 _BEFORE = 300  # tokens of the paragraph before
 _WINDOWS_A_PAPER = 25

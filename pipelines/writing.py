@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -261,21 +261,29 @@ def _claim(item: Json, ids: Mapping[str, str], papers: Mapping[str, Paper]) -> t
     if (unknown and not cited) or not re.search(r"\w", marked):
         return None, unknown
     quotes = _quotes(item.get("quotes") if isinstance(item, dict) else None, ids)
-    found = tuple(_verbatim(quotes.get(key, ""), papers[key]) for key in cited)
+    found = tuple(_verbatim(quotes.get(key, ()), papers[key]) for key in cited)
     return Claim(sentence, tuple(cited), found, writer="model"), unknown
 
 
-def _quotes(given: Json, ids: Mapping[str, str]) -> dict[str, str]:
-    """Key -> quote, from a list of {paper, quote} or from an object of id -> quote."""
+def _quotes(given: Json, ids: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Key -> quotes, from a list of {paper, quote} or from an object of id -> quote. A sentence may rest on several places of a paper."""
     if isinstance(given, dict):
         pairs = list(given.items())
     else:
         items = given if isinstance(given, list) else []
         pairs = [(str(item.get("paper")), item.get("quote")) for item in items if isinstance(item, dict)]
-    named = [(name.strip("[]@ ").lower(), quote) for name, quote in pairs]
-    return {ids[name]: quote for name, quote in named if name in ids and isinstance(quote, str)}
+    found: dict[str, tuple[str, ...]] = {}
+    for name, quote in pairs:
+        key = ids.get(name.strip("[]@ ").lower())
+        if key is not None and isinstance(quote, str):
+            found[key] = (*found.get(key, ()), quote)
+    return found
 
 
-def _verbatim(quote: str, paper: Paper) -> str:
-    match = find_quote(quote, paper.text) if len(quote.split()) >= 3 else None
-    return match.span.text if match else ""
+def _verbatim(quotes: Sequence[str], paper: Paper) -> str:
+    """What of the quotes stands in the paper: from the first to the last where all do, in order; else the first that does."""
+    told = [quote for quote in quotes if len(quote.split()) >= 3]
+    for quote in (" … ".join(told), *told):
+        if quote and (match := find_quote(quote, paper.text)):
+            return match.span.text
+    return ""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from litrag.core.types import Paper, Verdict
 from litrag.pipelines.planning import parse_plan
-from litrag.pipelines.verifying import by_rule, parse_verdict
+from litrag.pipelines.verifying import by_rule, parse_verdict, pointed
 from litrag.pipelines.writing import parse_paragraph
 from litrag.rerankers.parsing import parse_order
 from litrag.rewriters.keywords import parse_queries
@@ -165,3 +165,11 @@ def test_any_verdict_is_one_of_three(text: str) -> None:
     verdict = parse_verdict(text, Verdict("k", "unchecked", "none"), PAPERS["ann2001dogs"])
     assert verdict.label in ("supported", "unsupported", "unchecked")
     assert verdict.label != "supported" or verdict.quote is not None
+
+
+def test_the_verifier_is_shown_which_work_is_judged() -> None:
+    """A sentence about two works is half about each; a verifier that is not told which says no to both, or yes to either."""
+    sentence = "@ann2001dogs find by smell, drones by sight [@bob2002drones; @cat2003soil], as we do."
+    assert pointed(sentence, "ann2001dogs") == "[source] find by smell, drones by sight [other], as we do."
+    assert pointed(sentence, "cat2003soil") == "[other] find by smell, drones by sight [source], as we do."
+    assert pointed("No marker.", "ann2001dogs") == "No marker."

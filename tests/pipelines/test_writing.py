@@ -27,7 +27,7 @@ from litrag.core.types import (
 from litrag.pipelines.extractive import ExtractivePlanner, ExtractiveWriter, fitted
 from litrag.pipelines.planning import GeneratingPlanner, Size, parse_plan
 from litrag.pipelines.revising import Reviser, without
-from litrag.pipelines.writing import GeneratingWriter
+from litrag.pipelines.writing import GeneratingWriter, parse_paragraph
 
 PAPERS = {
     f"key{n}": Paper(str(n), f"Title {n}", f"Dogs find {n} mushrooms by smell.", (), 2000 + n) for n in range(1, 7)
@@ -111,6 +111,17 @@ async def test_a_paragraph_that_is_too_long_loses_sentences_that_cite_nothing() 
     draft, report = await GeneratingWriter(model, ExtractiveWriter()).write(planned([["key1"]], words=8), PAPERS, ABOUT)
     assert [claim.keys for claim in draft.claims] == [("key1",)]
     assert report.shortened == 2
+
+
+def test_a_sentence_may_rest_on_several_places_of_a_paper() -> None:
+    paper = Paper("1", "Dogs", "Dogs find mushrooms. It rains a lot. They also find truffles.")
+    said = lambda *quotes: json.dumps(  # noqa: E731
+        {"sentences": [{"text": "Both are found [p1].", "quotes": [{"paper": "p1", "quote": q} for q in quotes]}]}
+    )
+    both, _ = parse_paragraph(said("Dogs find mushrooms", "They also find truffles"), {"p1": "k"}, {"k": paper})
+    assert both[0].quotes == ("Dogs find mushrooms. It rains a lot. They also find truffles",)
+    one, _ = parse_paragraph(said("words that stand nowhere", "They also find truffles"), {"p1": "k"}, {"k": paper})
+    assert one[0].quotes == ("They also find truffles",)
 
 
 async def test_headed_sections_are_asked_for_and_read() -> None:
