@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
+from fakes.scholar import answers
 
 from litrag.core.errors import BadInput
 from litrag.core.types import Document, Query
@@ -58,23 +57,6 @@ def test_pairs_of_each_grade() -> None:
     from_one = Topic("q", Query("?"), {}, ("Tides move sand along [1]. Dogs find truffles well [4].",))
     shifted = [pair.source for pair in pairs_of(from_one, passages, passages) if pair.grade == "true"]
     assert shifted == ["passage 0", "passage 3"], "numbered from 1"
-
-
-def answers(folder: Path) -> Path:
-    """Answers of our own in ScholarQA-Multi's layout."""
-    folder.mkdir()
-    rows: list[dict[str, Any]] = []
-    kinds = ("tides", "dogs", "kites", "soils", "bells", "looms", "moths", "ferns")
-    for i, kind in enumerate(kinds):
-        ctxs = [
-            {"title": f"On {kind} {j}", "text": f"{kind} {word} the {word} place."}
-            for j, word in enumerate(("move", "find", "hold"))
-        ]
-        output = f"It is told that {kind} move the place [0]. It is told that {kind} find the place [1]."
-        row = {"id": f"a{i}", "input": f"What of {kind}?", "ctxs": ctxs, "output": output}
-        rows.append({**row, "subject": "x", "annotator": "y"})
-    (folder / "human_answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return folder
 
 
 async def test_words_tell_swapped_passages(tmp_path: Path) -> None:
