@@ -137,6 +137,13 @@ class Settings(BaseSettings):
         default="mark",
         description="What becomes of a sentence that its source does not support, once it was written anew: marked, dropped, kept as it is.",
     )
+    support: Literal["auto", "likelihood", "cross-encoder", "none"] = Field(
+        default="auto",
+        description="What judges a citation by its source before the verify model: auto: words and the embedder's cosine; likelihood: of the sentence, by the verify model (a local one); cross-encoder: the verify model is one; none.",
+    )
+    support_least: float | None = Field(
+        default=None, ge=0, le=1, description="Score below which a citation is unsupported; nothing: as measured."
+    )
     pause: tuple[Literal["papers", "plan"], ...] = Field(
         default=(), description="Where a review waits for you: at its papers, at its plan."
     )

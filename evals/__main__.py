@@ -15,6 +15,8 @@ from litrag.core.sync import run
 from litrag.evals import EVALS
 from litrag.evals.parallel import alone, joined, run_rows
 from litrag.evals.results import Results, read_results
+from litrag.evals.review_pipeline import PIPELINES
+from litrag.evals.review_writing import WRITERS
 from litrag.evals.runner import Evaluation, evaluate
 from litrag.evals.tables import markdown_table, terminal_table
 from litrag.evals.tasks import EvalOptions, EvalTask
@@ -124,6 +126,14 @@ TABLES: Final = {
             "scholarqa-multi:test",
             ("length", "numbers", "negation", "coverage", "likeness", "both", "against", "against-blind", "fewest"),
         ),
+    ),
+    "review-acl": (
+        "review",
+        EvalOptions("acl:test", tuple(name for name in PIPELINES if name != "-verify"), n=60),
+    ),
+    "review-scholarqa": (
+        "review",
+        EvalOptions("scholarqa-multi:test", tuple(name for name in WRITERS if not name.endswith("generate"))),
     ),
     "coherence-acl": ("coherence", EvalOptions("acl", n=200)),
 }

@@ -18,6 +18,7 @@ from typing import Final, Protocol
 from litrag.agents.entities import WordWeights
 from litrag.core.errors import BadInput, UnknownName
 from litrag.core.paths import cache_file
+from litrag.core.protocols import ForcedScoring
 from litrag.core.sentences import sentences
 from litrag.core.settings import load_settings
 from litrag.core.store import RequestCache, digest, place_of
@@ -28,8 +29,9 @@ from litrag.corpora.types import Dataset, Topic
 from litrag.evals.journal import Answer
 from litrag.evals.runner import Evaluation, System
 from litrag.evals.tasks import EvalOptions
+from litrag.evals.trainings import BASE
 from litrag.models.gateway import Gateway
-from litrag.pipelines.support import Both, Coverage, Likeness, Support, lacking_numbers, opposed
+from litrag.pipelines.support import Both, Coverage, Likelihood, Likeness, Support, lacking_numbers, opposed
 
 __all__ = ["METHODS", "VERIFY", "Pair", "Verify", "altered", "claims", "negated", "pairs_of"]
 
@@ -154,9 +156,19 @@ class _Bench:
         return Both(Coverage(self.weight), self.likeness)
 
     @cached_property
-    def likeness(self) -> Likeness:
+    def gateway(self) -> Gateway:
         settings = self.options.settings or load_settings()
-        return Likeness(Gateway(settings, cache=RequestCache(cache_file())).embedder())
+        if settings.role_model("verify") is None:
+            settings = settings.model_copy(update={"verify_model": BASE})
+        return Gateway(settings, cache=RequestCache(cache_file()))
+
+    @cached_property
+    def likeness(self) -> Likeness:
+        return Likeness(self.gateway.embedder())
+
+    @cached_property
+    def likelihood(self) -> Likelihood:
+        return Likelihood(self.gateway.resolve("verify", needs=ForcedScoring))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +234,7 @@ METHODS: Final[Mapping[str, Callable[[_Bench], _Judge]]] = {
     "against": lambda bench: _Against(bench.both),
     "against-blind": lambda bench: _Against(bench.both, blind=True),
     "fewest": lambda bench: _Fewest(),
+    "query-likelihood": lambda bench: _Alone(bench.likelihood),
 }
 
 

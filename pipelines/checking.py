@@ -17,7 +17,6 @@ from litrag.core.errors import BadInput
 from litrag.core.events import Event, Listener, silent
 from litrag.core.ledger import Ledger
 from litrag.core.paths import cache_file
-from litrag.core.protocols import Generates
 from litrag.core.quotes import find_quote
 from litrag.core.sentences import sentences
 from litrag.core.settings import Settings
@@ -25,9 +24,8 @@ from litrag.core.store import RequestCache
 from litrag.core.types import Claim, Paper, Verdict, normalised_title
 from litrag.models.gateway import Gateway
 from litrag.models.request import Backend
+from litrag.pipelines.judging import verifier_of
 from litrag.pipelines.methods import why_no_embedder
-from litrag.pipelines.support import Both
-from litrag.pipelines.verifying import Verifier
 
 __all__ = ["Checked", "Citing", "bibliography_of", "check", "cited_sentences"]
 
@@ -142,13 +140,11 @@ async def _checked(
     silent_ = sorted({key for item in citing for key in item.keys if key in papers and key not in told})
     if silent_:
         warnings.append(f"no abstract of {', '.join(silent_)}: unchecked; name a --library that has them")
-    lack = why_no_embedder(gateway.settings)
-    if lack:
+    if gateway.settings.support == "auto" and (lack := why_no_embedder(gateway.settings)):
         warnings.append(f"{lack}; checked by numbers and the verify model alone")
-    support = None if lack else Both.over((paper.text for paper in told.values()), gateway.embedder())
-    model = gateway.resolve("verify", needs=Generates) if gateway.has("verify") else None
+    verifier = verifier_of(gateway, [paper.text for paper in told.values()])
     claims = tuple(_claim(item, told) for item in citing)
-    checked, more = await Verifier(model, support).verify(claims, told)
+    checked, more = await verifier.verify(claims, told)
     warnings += more
     rows: list[tuple[str, Verdict, str]] = []
     for item, claim in zip(citing, checked, strict=True):

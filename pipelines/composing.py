@@ -15,6 +15,7 @@ from litrag.core.types import Draft, Evidence, Paper, Plan, Span
 from litrag.pipelines.drafting import best_draft
 from litrag.pipelines.extractive import ExtractivePlanner, ExtractiveWriter, fitted
 from litrag.pipelines.finding import Selected, cited, readable, with_warnings
+from litrag.pipelines.judging import verifier_of
 from litrag.pipelines.output import write_outputs
 from litrag.pipelines.pausing import edit, offer_plan
 from litrag.pipelines.plan_file import assigned, read_plan
@@ -24,7 +25,6 @@ from litrag.pipelines.revising import Reviser, doubtful, without
 from litrag.pipelines.state import ReviewState
 from litrag.pipelines.statements import by_cosine, by_words
 from litrag.pipelines.support import Both, Coverage, Support
-from litrag.pipelines.verifying import Verifier
 from litrag.pipelines.workshop import Workshop
 from litrag.pipelines.writing import GeneratingWriter, WritingReport
 
@@ -104,8 +104,7 @@ async def verify(shop: Workshop, state: ReviewState) -> ReviewState:
     """A verdict for every sentence-citation pair; unsupported sentences of a model are written once more, and what stays so is marked, dropped or kept."""
     papers = readable(shop.store.get(state["selected"], tuple[Selected, ...]))
     draft = shop.store.get(state["draft"], Draft)
-    model = shop.writes("verify") if generates(shop) else None
-    verifier = Verifier(model, None if shop.embedder is None else _support(shop, papers))
+    verifier = verifier_of(shop.gateway, [paper.text for paper in papers.values()], ask=generates(shop))
     checked, warnings = await verifier.verify(draft.claims, papers)
     counters = dict(state.get("counters", {}))
     if generates(shop) and any(map(doubtful, checked)):

@@ -92,10 +92,8 @@ def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
     if shop.embedder is not None:
         model = shop.embedder.model
         texts, n = pool + 1, 1 + -(-pool // 64)
-        if generates(
-            shop
-        ):  # sentences of sources, alone and by twos, are compared with what was written: thrice the texts
-            texts, n = texts + 3 * papers, n + -(-papers * _WINDOWS_A_PAPER // 64)
+        # sentences of sources, alone and by twos, are compared with the text and with what was written: thrice the texts
+        texts, n = texts + 3 * papers, n + -(-papers * _WINDOWS_A_PAPER // 64)
         if shop.settings.reranker == "maxsim":
             texts, n = 2 * texts, n + 1 + -(-pool // 16)
         usd = prices.usd(model, texts * _TOKENS_A_PAPER, 0)

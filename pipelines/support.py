@@ -1,5 +1,5 @@
-"""How far a source says what a sentence says, without a language model: by words, by an embedder's cosine to its nearest sentences, by both; and the
-rules that need no degree: numbers that the source lacks, a negation that one of the two has alone.
+"""How far a source says what a sentence says: by words, by an embedder's cosine to its nearest sentences, by both, by a language model's likelihood, by a
+cross-encoder; and the rules that need no degree: numbers that the source lacks, a negation that one of the two has alone.
 
 Both together are a logistic regression; its coefficients were fitted to the training half of ScholarQA-Multi's experts (`litrag eval verify`)."""
 
@@ -14,10 +14,26 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from litrag.agents.entities import WordWeights, content_words
-from litrag.core.protocols import Embedder
+from litrag.core.lengths import measure_of
+from litrag.core.prompt import neutralised
+from litrag.core.protocols import Embedder, ForcedScoring, PairScoring
 from litrag.core.sentences import sentences
+from litrag.core.sync import all_or_first_error
+from litrag.core.types import Message
 
-__all__ = ["LEAST", "Both", "Coverage", "Likeness", "Support", "lacking_numbers", "numbers", "opposed", "plain"]
+__all__ = [
+    "LEAST",
+    "Both",
+    "Coverage",
+    "Likelihood",
+    "Likeness",
+    "Relevance",
+    "Support",
+    "lacking_numbers",
+    "numbers",
+    "opposed",
+    "plain",
+]
 
 _MARKER: Final = re.compile(r"\s*(?:\[@[^\]]*\]|@[\w:.-]*\w|\[\d+(?:\s*[,;–-]\s*\d+)*\])")
 _NUMBER: Final = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?:st|nd|rd|th)?(?![\w])")
@@ -30,6 +46,7 @@ _RIVAL: Final = 0.5  # share of the best other source's score that counts agains
 
 
 LEAST: Final = 0.279  # of `Both`: below it lies a tenth of the true pairs of the training half
+_TOKENS: Final = 300  # of a source that a model is shown
 
 
 class Support(Protocol):
@@ -93,7 +110,7 @@ class Both:
 
     async def score(self, pairs: Sequence[tuple[str, str]]) -> Sequence[float]:
         """Raises ModelFault, BudgetSpent."""
-        return [1 / (1 + math.exp(-(value + _BIAS))) for value in await self.evidence(pairs)]
+        return [_logistic(value + _BIAS) for value in await self.evidence(pairs)]
 
     async def evidence(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """The weighted sum, from 0 to 6.6. Raises ModelFault, BudgetSpent."""
@@ -109,6 +126,49 @@ class Both:
         own, left = found[: len(pairs)], iter(found[len(pairs) :])
         best = [max((next(left) for _ in rest), default=0.0) for rest in others]
         return [value - _RIVAL * most for value, most in zip(own, best, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """How much likelier the source makes the sentence: the logistic of the mean gain, in nats a token, of log P(sentence | source) over log P(sentence)
+    (TRLM, arXiv 2412.02626, P(sentence | cited text)). .5: the source does not help."""
+
+    model: ForcedScoring
+    tokens: int = _TOKENS
+
+    async def score(self, pairs: Sequence[tuple[str, str]]) -> Sequence[float]:
+        """Raises ModelFault, BudgetSpent."""
+        return await all_or_first_error([self._one(plain(sentence), source) for sentence, source in pairs])
+
+    async def _one(self, sentence: str, source: str) -> float:
+        said = f" {neutralised(sentence)}"
+        asked = [Message("assistant", f"Source: {part}\nStatement:") for part in _parts(neutralised(source), self)]
+        found = await all_or_first_error([self.model.score([message], [said]) for message in asked])
+        (alone,) = await self.model.score([Message("assistant", "Statement:")], [said])
+        return _logistic(max(given.mean for (given,) in found) - alone.mean)
+
+
+@dataclass(frozen=True, slots=True)
+class Relevance:
+    """A cross-encoder's number for sentence and source, on the model's own scale through the logistic: what is too little is for its user to say."""
+
+    model: PairScoring
+    tokens: int = _TOKENS
+
+    async def score(self, pairs: Sequence[tuple[str, str]]) -> Sequence[float]:
+        """Raises ModelFault, BudgetSpent."""
+        asked = [self.model.relevance(plain(one), _parts(source, self)) for one, source in pairs]
+        return [_logistic(max(values)) for values in await all_or_first_error(asked)]
+
+
+def _parts(source: str, by: Likelihood | Relevance) -> list[str]:
+    """The source as a model is shown it: title and abstract, and each passage of a full text, cut to its tokens."""
+    measure = measure_of(by.model)
+    return [measure.cut(part, by.tokens) for part in source.split("\n\n") if part.strip()] or [""]
+
+
+def _logistic(value: float) -> float:
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, value))))
 
 
 def plain(sentence: str) -> str:

@@ -44,10 +44,12 @@ _SCHEMA: Final[JsonSchema] = record(supported={"type": "string", "enum": ["yes",
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Checks claims; `support` judges where there is no quote, `model` is asked where nothing before found a fault."""
+    """Checks claims; `support` judges where there is no quote, and calls unsupported what it scores below `least`; `model` is asked where nothing before
+    found a fault."""
 
     model: Generates | None = None
     support: Support | None = None
+    least: float = LEAST
 
     async def verify(
         self, claims: tuple[Claim, ...], papers: Mapping[str, Paper]
@@ -87,7 +89,9 @@ class Verifier:
             return list(ruled)
         return [
             [
-                Verdict(v.key, "unsupported", "likeness", 0.0) if found.get((place, v.key), LEAST) < LEAST else v
+                Verdict(v.key, "unsupported", "likeness", 0.0)
+                if found.get((place, v.key), self.least) < self.least
+                else v
                 for v in verdicts
             ]
             for place, verdicts in enumerate(ruled)
