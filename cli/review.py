@@ -119,11 +119,11 @@ def review(
     interactive: Annotated[
         bool, typer.Option("--interactive", help="Stop at the papers and at the plan.", rich_help_panel=_TEXT)
     ] = False,
-    words: Annotated[Count, typer.Option(help="Words of the text at the most.", min=30, rich_help_panel=_TEXT)] = None,
+    words: Annotated[Count, typer.Option(help="Words of the text, about.", min=30, rich_help_panel=_TEXT)] = None,
     sections: Annotated[Count, typer.Option(help="Headed sections.", min=0, max=40, rich_help_panel=_TEXT)] = None,
     drafts: Annotated[
         Count,
-        typer.Option(help="Plans made and written; the best draft is kept [1].", min=1, max=8, rich_help_panel=_TEXT),
+        typer.Option(help="Plans made and written; the best draft is kept [1].", min=1, max=5, rich_help_panel=_TEXT),
     ] = None,
     unsupported: Annotated[
         Text,
@@ -312,7 +312,7 @@ async def _planned(run: Run) -> Any:
     from litrag.pipelines.estimate import planned_calls
     from litrag.pipelines.workshop import open_workshop
 
-    shop = await open_workshop(run)
+    shop = await open_workshop(run, fill=False)
     try:
         return planned_calls(shop)
     finally:

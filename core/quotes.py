@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from litrag.core.types import Span
 
-__all__ = ["QuoteMatch", "find_quote"]
+__all__ = ["APART", "QuoteMatch", "find_quote"]
+
+APART: Final = "\f"  # between pieces of a text that do not follow upon each other
 
 _SAME = str.maketrans(
     {
@@ -43,11 +45,13 @@ class QuoteMatch:
 
 
 def find_quote(quote: str, text: str, *, least: float = 0.9, fuzzy_from: int = 16) -> QuoteMatch | None:
-    """The best place of `quote` in `text`, or None.
+    """The best place of `quote` in `text`, or None. No quote reaches over an APART.
 
     A quote with an ellipsis is found when all its parts are, in order; the span then reaches from the first to the last.
     `least` in [0, 1] is the similarity (1 - normalised indel distance) that a fuzzy match needs; quotes shorter than
     `fuzzy_from` characters are matched exactly or normalised only, since a short string is similar to everything."""
+    if APART in text:
+        return _in_one(quote, text, least, fuzzy_from)
     parts = _parts(quote)
     if not parts:
         return None
@@ -63,6 +67,19 @@ def find_quote(quote: str, text: str, *, least: float = 0.9, fuzzy_from: int = 1
     weakest = min(matches, key=lambda match: (match.score, match.method == "normalised"))
     method = next((m.method for m in matches if m.method == "fuzzy"), weakest.method)
     return QuoteMatch(Span(first, last, text[first:last]), method, weakest.score)
+
+
+def _in_one(quote: str, text: str, least: float, fuzzy_from: int) -> QuoteMatch | None:
+    """The best place within one of the pieces of a text: what is quoted across two of them stands nowhere."""
+    best: QuoteMatch | None = None
+    start = 0
+    for piece in text.split(APART):
+        found = find_quote(quote, piece, least=least, fuzzy_from=fuzzy_from)
+        if found is not None and (best is None or found.score > best.score):
+            span = Span(found.span.start + start, found.span.end + start, found.span.text)
+            best = QuoteMatch(span, found.method, found.score)
+        start += len(piece) + len(APART)
+    return best
 
 
 def _parts(quote: str) -> list[str]:

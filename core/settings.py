@@ -24,7 +24,7 @@ from litrag.core.budget import Limits
 from litrag.core.errors import BadInput
 from litrag.core.paths import home
 
-__all__ = ["EMBEDDING_MODEL", "ROLES", "Format", "Profile", "Role", "Settings", "load_settings"]
+__all__ = ["EMBEDDING_MODEL", "ROLES", "Format", "Profile", "Role", "Settings", "load_settings", "stored_settings"]
 
 Profile: TypeAlias = Literal["local", "api", "server"]
 Role: TypeAlias = Literal["rewrite", "react", "rerank", "plan", "write", "verify", "answer", "embed"]
@@ -126,12 +126,12 @@ class Settings(BaseSettings):
         default="auto", description="auto: generate where a write model is set."
     )
     words: int | None = Field(
-        default=None, ge=30, description="Words of the review, at the most; nothing: as many as its papers need."
+        default=None, ge=30, description="Words of the review, about; nothing: as many as its papers need."
     )
     sections: int | None = Field(
         default=None, ge=0, le=40, description="Headed sections; nothing: none below 50 papers, else one for 15 papers."
     )
-    drafts: int = Field(default=1, ge=1, le=8, description="Plans that are made and written; the best draft is kept.")
+    drafts: int = Field(default=1, ge=1, le=5, description="Plans that are made and written; the best draft is kept.")
     language: str = Field(default="English", description="Language that a write model writes in.")
     unsupported: Literal["mark", "drop", "keep"] = Field(
         default="mark",
@@ -216,6 +216,14 @@ class Settings(BaseSettings):
     def limits(self) -> Limits:
         """The budget of a run."""
         return Limits(self.max_searches, self.max_calls, self.max_tokens, self.max_cost, self.max_seconds)
+
+
+def stored_settings(values: Mapping[str, Any]) -> Settings:
+    """The settings of a run as they were when it began: nothing of files and variables of today stands in for what nobody had set. Raises BadInput."""
+    try:
+        return Settings(**values)
+    except (ValidationError, SettingsError) as error:
+        raise BadInput(f"the run's settings: {_first(error)}") from error
 
 
 def load_settings(config: Path | None = None, **options: Any) -> Settings:

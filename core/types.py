@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal, TypeAlias
@@ -307,6 +307,11 @@ class Plan:
     def paragraphs(self) -> tuple[PlannedParagraph, ...]:
         """All paragraphs in reading order."""
         return tuple(paragraph for section in self.sections for paragraph in section.paragraphs)
+
+    def mapped(self, change: Callable[[PlannedParagraph], PlannedParagraph]) -> Plan:
+        """The same sections with changed paragraphs; what cites nothing then is left out."""
+        sections = (replace(s, paragraphs=tuple(p for p in map(change, s.paragraphs) if p.keys)) for s in self.sections)
+        return Plan(tuple(section for section in sections if section.paragraphs))
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ none newer than the citing paper, that one left out. The citation graph of the s
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ from litrag.core.errors import BadInput, NoEvidence
 from litrag.core.ledger import Ledger
 from litrag.core.paths import home
 from litrag.core.settings import load_settings
-from litrag.core.store import Store, digest
+from litrag.core.store import Store
 from litrag.core.types import Document, Draft, Paper, Plan, Ranking
 from litrag.corpora import load, split_of
 from litrag.corpora.types import Dataset, Topic
@@ -55,6 +56,13 @@ PIPELINES: Final[Mapping[str, Mapping[str, Any]]] = {
     "searches-8": {"max_searches": 8},
     "searches-16": {"max_searches": 16},
 }
+_OWN: Final[Mapping[str, Any]] = {
+    "pause": (),
+    "words": None,
+    "sections": None,
+    "drafts": 1,
+    "formats": ("md",),
+}  # no row's, whatever files say
 _FULL: Final[Mapping[str, Any]] = {"agent": "papers", "agent_searches": 4, "snowball": 1, "papers": 30}
 
 
@@ -99,7 +107,8 @@ class _Reviewing:
             try:
                 state = await run_review(run)
             except NoEvidence:
-                return Answer({f"recall_{stage}": 0.0 for stage in _STAGES} | {"precision_cited": 0.0}, _counts(run))
+                nothing = [*(f"recall_{stage}" for stage in _STAGES), "precision_cited", "supported", "cited", "words"]
+                return Answer(dict.fromkeys(nothing, 0.0), _counts(run), {"stop_reason": "no evidence"})
             return Answer(_measured(run, state, topic), _counts(run), {"stop_reason": state.get("stop_reason", "")})
         finally:
             shutil.rmtree(place, ignore_errors=True)
@@ -112,6 +121,7 @@ class _Reviewing:
         settings = load_settings(**{**(given.model_dump() if given else {}), **own})
         if "reranker_options" in own and settings.role_model("rerank"):  # insertrank's name for it
             settings = settings.model_copy(update={"reranker_options": {"scores": "none"}})
+        settings = settings.model_copy(update=_OWN)
         if settings.sources:
             raise BadInput("the eval of reviews searches the data set alone; take `sources` out of the settings")
         request = make_request(
@@ -172,7 +182,7 @@ def _graph(topics: Sequence[Topic]) -> Iterable[dict[str, Any]]:
 
 
 def _lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    part = path.with_suffix(f".{digest(str(path))[:6]}.part")
+    part = path.with_suffix(f".{os.getpid()}.part")
     with part.open("w", encoding="utf-8") as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")

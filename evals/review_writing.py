@@ -68,6 +68,7 @@ class _Desk:
     papers: Mapping[str, Paper]
     about: Paper
     expert: Sequence[tuple[str, tuple[str, ...]]]  # sentences and the keys that they cite, of the works at hand
+    places: Mapping[str, int]  # key -> the paragraph of the expert that cites it first, in the expert's order
 
 
 _Made: TypeAlias = tuple[Draft, Plan | None]
@@ -134,7 +135,8 @@ class WritingBench:
             topic,
             {keys[paper.id]: paper for paper in papers},
             Paper("about", "", topic.query.text),
-            _expert(topic, [document.id for document in own], by_id),
+            _expert(topic.answers[0], [document.id for document in own], by_id),
+            _places(topic.answers[0], [document.id for document in own], by_id),
         )
 
     async def _found(self, topic: Topic, n: int) -> list[Document]:
@@ -161,6 +163,8 @@ class _Writing:
         metrics = {**await _compared(self.bench, desk, draft), **_cited(topic, desk, draft)}
         if planned is not None:
             metrics["adherence"] = _adherence(planned, draft)
+            if self.given and len(set(desk.places.values())) > 1:
+                metrics["grouping"] = _grouping(desk, draft)
         return Answer(metrics, {}, {"text": _text(draft)})
 
 
@@ -200,6 +204,20 @@ def _adherence(planned: Plan, draft: Draft) -> float:
     return kept / len(pairs) if pairs else 0.0
 
 
+def _grouping(desk: _Desk, draft: Draft) -> float:
+    """The adjusted Rand index of our paragraphs and the expert's, over the works that both cite: 1 for the same groups, 0 for groups by chance."""
+    from sklearn.metrics import adjusted_rand_score
+
+    ours: dict[str, int] = {}
+    paragraphs = (paragraph for section in draft.sections for paragraph in section.paragraphs)
+    for place, paragraph in enumerate(paragraphs):
+        for claim in paragraph.claims:
+            for key in claim.keys:
+                ours.setdefault(key, place)
+    shared = [key for key in desk.places if key in ours]
+    return float(adjusted_rand_score([desk.places[key] for key in shared], [ours[key] for key in shared]))
+
+
 async def _cosines(embedder: GatewayEmbedder, ours: Sequence[str], theirs: Sequence[str]) -> list[list[float]]:
     if not ours or not theirs:
         return []
@@ -223,14 +241,25 @@ def _paper(document: Document) -> Paper:
     return Paper(document.id, document.title, document.text.removeprefix(document.title).strip())
 
 
-def _expert(topic: Topic, ids: Sequence[str], by_id: Mapping[str, str]) -> list[tuple[str, tuple[str, ...]]]:
+def _expert(text: str, ids: Sequence[str], by_id: Mapping[str, str]) -> list[tuple[str, tuple[str, ...]]]:
     """The expert's citing sentences with the keys of the works that are at hand. An answer that numbers from 1 is read so."""
-    told = expert_claims(topic.answers[0])
+    told = expert_claims(text)
     shift = int(any(len(ids) in cited for _, cited in told) and not any(0 in cited for _, cited in told))
     return [
         (sentence, tuple(by_id[ids[n - shift]] for n in cited if 0 <= n - shift < len(ids) and ids[n - shift] in by_id))
         for sentence, cited in told
     ]
+
+
+def _places(text: str, ids: Sequence[str], by_id: Mapping[str, str]) -> dict[str, int]:
+    """The paragraph that cites each work first: a block of the expert's text with its citing sentences."""
+    order = dict(_expert(text, ids, by_id))
+    found: dict[str, int] = {}
+    for place, block in enumerate(re.split(r"\n+", text)):
+        for sentence, _ in expert_claims(block):
+            for key in order.get(sentence, ()):
+                found.setdefault(key, place)
+    return found
 
 
 async def _learned(bench: WritingBench, desk: _Desk) -> Plan:
@@ -255,17 +284,10 @@ async def _shuffled(bench: WritingBench, desk: _Desk) -> _Made:
     keys = list(planned.keys)
     random.Random(int(digest(desk.topic.id)[:8], 16)).shuffle(keys)  # noqa: S311
     new = dict(zip(planned.keys, keys, strict=True))
-    sections = tuple(
-        replace(s, paragraphs=tuple(_renamed(paragraph, new) for paragraph in s.paragraphs)) for s in planned.sections
+    dealt = planned.mapped(
+        lambda p: replace(p, sentences=tuple(replace(s, keys=tuple(new[key] for key in s.keys)) for s in p.sentences))
     )
-    return (await _writer(bench, desk)).write(Plan(sections), desk.papers, desk.about), Plan(sections)
-
-
-def _renamed(paragraph: PlannedParagraph, new: Mapping[str, str]) -> PlannedParagraph:
-    return replace(
-        paragraph,
-        sentences=tuple(replace(s, keys=tuple(new[key] for key in s.keys)) for s in paragraph.sentences),
-    )
+    return (await _writer(bench, desk)).write(dealt, desk.papers, desk.about), dealt
 
 
 async def _unplanned(bench: WritingBench, desk: _Desk) -> _Made:
@@ -273,21 +295,28 @@ async def _unplanned(bench: WritingBench, desk: _Desk) -> _Made:
     keys = [PlannedSentence("say what this work contributes", (key,)) for key in desk.papers]
     planned = Plan((PlannedSection("", (PlannedParagraph("", tuple(keys)),)),))
     draft = (await _writer(bench, desk)).write(planned, desk.papers, desk.about)
-    return Draft((DraftSection("", (DraftParagraph(tuple(c for c in draft.claims if c.keys)),)),)), planned
+    return _citing(draft), planned
 
 
 async def _oracle(bench: WritingBench, desk: _Desk) -> _Made:
-    """The expert's own order: a sentence a sentence, with the works that it cites; works the expert did not cite are left."""
-    seen: set[str] = set()
-    listed = []
-    for _, keys in desk.expert:
-        fresh = tuple(key for key in keys if key not in seen)
-        seen.update(fresh)
-        listed += [PlannedSentence("say what this work contributes", (key,)) for key in fresh]
-    listed += [PlannedSentence("say what this work contributes", (key,)) for key in desk.papers if key not in seen]
-    planned = Plan((PlannedSection("", (PlannedParagraph("", tuple(listed)),)),))
+    """The expert's own plan: the works by the paragraph that cites them first, in the expert's order."""
+    paragraphs: dict[int, list[PlannedSentence]] = {}
+    for key, place in desk.places.items():
+        paragraphs.setdefault(place, []).append(PlannedSentence("say what this work contributes", (key,)))
+    rest = [PlannedSentence("say what this work contributes", (key,)) for key in desk.papers if key not in desk.places]
+    listed = [*(tuple(sentences_) for sentences_ in paragraphs.values()), *([tuple(rest)] if rest else [])]
+    planned = Plan((PlannedSection("", tuple(PlannedParagraph("", sentences_) for sentences_ in listed)),))
     draft = (await _writer(bench, desk)).write(planned, desk.papers, desk.about)
-    return Draft((DraftSection("", (DraftParagraph(tuple(c for c in draft.claims if c.keys)),)),)), planned
+    return _citing(draft), planned
+
+
+def _citing(draft: Draft) -> Draft:
+    """The sentences that cite."""
+    sections = []
+    for section in draft.sections:
+        paragraphs = (DraftParagraph(tuple(c for c in p.claims if c.keys)) for p in section.paragraphs)
+        sections.append(DraftSection(section.heading, tuple(paragraphs)))
+    return Draft(tuple(sections))
 
 
 async def _quoted(bench: WritingBench, desk: _Desk, *, first: bool) -> _Made:

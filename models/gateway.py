@@ -23,7 +23,7 @@ from litrag.models.embedding import GatewayEmbedder
 from litrag.models.limiting import Limited
 from litrag.models.powers import POWERS, powers_of, who_has
 from litrag.models.prices import Prices
-from litrag.models.recorded import PREFIX, RecordedReplies
+from litrag.models.recorded import PREFIX, RecordedReplies, file_print
 from litrag.models.recording import Recorded
 from litrag.models.request import Backend, ModelReply, ModelRequest
 from litrag.models.retrying import Retrying
@@ -163,6 +163,8 @@ class Gateway:
 
 
 def _fingerprint(name: str) -> str:
+    if name.startswith(f"{PREFIX}/"):
+        return file_print(name)
     if not name.startswith("local/"):
         return ""
     from litrag.models.weights import resolve_local

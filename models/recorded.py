@@ -5,6 +5,7 @@ A line holds the key of a request and its reply, both as the request cache has t
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +14,7 @@ from pathlib import Path
 from litrag.core.errors import ModelUnavailable
 from litrag.models.request import ModelReply, ModelRequest
 
-__all__ = ["PREFIX", "RecordedReplies", "read_replies", "recorded_key"]
+__all__ = ["PREFIX", "RecordedReplies", "file_print", "read_replies", "recorded_key"]
 
 PREFIX = "recorded"
 
@@ -28,7 +29,7 @@ def read_replies(path: Path) -> dict[str, ModelReply]:
     replies: dict[str, ModelReply] = {}
     number = 0
     try:
-        for line in path.expanduser().read_text(encoding="utf-8").splitlines():
+        for line in path.expanduser().read_text(encoding="utf-8").split("\n"):
             number += 1
             if line.strip():
                 row = json.loads(line)
@@ -38,6 +39,12 @@ def read_replies(path: Path) -> dict[str, ModelReply]:
     except (ValueError, KeyError, TypeError) as error:
         raise ModelUnavailable(f"recorded/{path}: line {number} is no recorded reply ({error})") from error
     return replies
+
+
+def file_print(model: str) -> str:
+    """A hash of the file of a `recorded/...` model: the request cache must not answer for one that was changed. "" where it is not there."""
+    path = Path(model.removeprefix(f"{PREFIX}/")).expanduser()
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else ""
 
 
 class RecordedReplies:

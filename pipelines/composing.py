@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Final
 
 from litrag.agents.entities import WordWeights
 from litrag.core.errors import BudgetSpent
+from litrag.core.names import citation_keys
 from litrag.core.quotes import find_quote
 from litrag.core.sync import all_or_first_error
-from litrag.core.types import Draft, Evidence, Paper, Plan, Span
+from litrag.core.types import Draft, Evidence, Hit, Paper, Plan, Ranking, Span
 from litrag.pipelines.drafting import best_draft
 from litrag.pipelines.extractive import ExtractivePlanner, ExtractiveWriter, fitted
 from litrag.pipelines.finding import Selected, cited, readable, with_warnings
 from litrag.pipelines.judging import verifier_of
 from litrag.pipelines.output import write_outputs
 from litrag.pipelines.pausing import edit, offer_plan
-from litrag.pipelines.plan_file import assigned, read_plan
-from litrag.pipelines.planning import GeneratingPlanner, Size
+from litrag.pipelines.plan_file import assigned, read_plan, sized
+from litrag.pipelines.planning import GeneratingPlanner, PlanReading, Size
 from litrag.pipelines.retractions import check_retractions
 from litrag.pipelines.revising import Reviser, doubtful, without
 from litrag.pipelines.state import ReviewState
@@ -27,6 +28,7 @@ from litrag.pipelines.statements import by_cosine, by_words
 from litrag.pipelines.support import Both, Coverage, Support
 from litrag.pipelines.workshop import Workshop
 from litrag.pipelines.writing import GeneratingWriter, WritingReport
+from litrag.retrievers.normal_forms import doi
 
 if TYPE_CHECKING:
     from litrag.core.protocols import Vectors
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["composing_nodes", "evidence_table", "export", "generates", "plan", "verify", "write"]
 
 
-_SIZES: Final = (5, 4, 7, 3, 9, 6, 8, 2)  # papers a paragraph, of one draft after the other
-_READ: Final = {False: 250, True: 700}  # words of a paper that the writer is shown, of abstracts and of full texts
+_SIZES: Final = (5, 4, 7, 3, 9)  # papers a paragraph, of one draft after the other
+_READ: Final = {False: 250, True: 900}  # words of a paper that the writer is shown, of abstracts and of full texts
 _A_PAPER: Final = {True: 15, False: 26}  # words that a paper takes, where a model writes and where none does
 
 
@@ -46,27 +48,38 @@ def generates(shop: Workshop) -> bool:
 
 async def plan(shop: Workshop, state: ReviewState) -> ReviewState:
     """Groups and sentences: the user's plan, or as many as drafts are wanted, by the plan model where one writes, else (and where its reply holds no plan)
-    by clustering. Words asked for bound the papers."""
-    papers = cited(shop.store.get(state["selected"], tuple[Selected, ...]))
-    about = shop.request.about
+    by clustering. Words asked for bound the papers, but for those that the user chose."""
+    selected = shop.store.get(state["selected"], tuple[Selected, ...])
+    given, about = shop.request.plan, shop.request.about
+    if given:
+        selected = _with_named(shop, state, given, selected)
+    papers = cited(selected)
     update: ReviewState = {}
     counters = dict(state.get("counters", {}))
-    if shop.request.plan:
-        plans = [assigned(read_plan(shop.request.plan, papers, name="the plan given"), papers)]
+    room = len(papers) if "papers" in shop.settings.pause else _room(shop, len(papers))
+    fit = dict(itertools.islice(papers.items(), room))
+    if given:
+        read = read_plan(
+            given, papers, name="the plan given (a mended one needs a new run, in which no call is paid twice)"
+        )
+        planned = assigned(read, papers if read.keys else fit)
+        plans = [planned if sized(given) else Size(shop.settings.words).sized(planned)]
     else:
-        room = _room(shop, len(papers))
-        if room < len(papers):
-            counters["beyond_words"] = len(papers) - room
-            papers = dict(itertools.islice(papers.items(), room))
-        plans, stopped = await _planned(shop, papers, about, counters)
+        plans, stopped = await _planned(shop, fit, about, counters)
         if stopped:
             update["stop_reason"] = state.get("stop_reason") or stopped
+    if left := len(papers) - len(plans[0].keys):
+        counters["not_planned"] = left
     shown = plans[0]
     shop.say("plan", f"{len(shown.paragraphs)} paragraphs: " + "; ".join(p.topic for p in shown.paragraphs))
     if "plan" in shop.settings.pause:
-        everything = cited(shop.store.get(state["selected"], tuple[Selected, ...]))
-        offer_plan(shop, shown, everything)
-    return {**update, "plans": shop.store.put(tuple(plans), tuple[Plan, ...]), "counters": counters}
+        offer_plan(shop, shown, papers)
+    return {
+        **update,
+        "selected": shop.store.put(selected, tuple[Selected, ...]),
+        "plans": shop.store.put(tuple(plans), tuple[Plan, ...]),
+        "counters": counters,
+    }
 
 
 async def write(shop: Workshop, state: ReviewState) -> ReviewState:
@@ -108,7 +121,7 @@ async def verify(shop: Workshop, state: ReviewState) -> ReviewState:
     checked, warnings = await verifier.verify(draft.claims, papers)
     counters = dict(state.get("counters", {}))
     if generates(shop) and any(map(doubtful, checked)):
-        reviser = Reviser(shop.gateway.model("write"), shop.settings.language)
+        reviser = Reviser(shop.gateway.model("write"), shop.settings.language, _READ[shop.settings.full_text])
         revised, more = await reviser.revise(checked, papers)
         new = [place for place, claim in enumerate(revised) if claim is not checked[place]]
         again, later = await verifier.verify(tuple(revised[place] for place in new), papers)
@@ -179,6 +192,24 @@ def evidence_table(draft: Draft, selected: Mapping[str, Selected]) -> tuple[Evid
     return tuple(table)
 
 
+def _with_named(shop: Workshop, state: ReviewState, text: str, selected: tuple[Selected, ...]) -> tuple[Selected, ...]:
+    """The selected papers and those of the pool that a plan names by DOI or arXiv id."""
+    chosen = {item.paper.id for item in selected}
+    pool = shop.store.get(state["papers"], tuple[Paper, ...])
+    hits = {hit.document.id: hit for hit in shop.store.get(state["ranking"], Ranking).hits}
+    named = [
+        paper
+        for paper in pool
+        if paper.id not in chosen
+        and any(number and number in text.lower() for number in (doi(paper.doi), paper.arxiv_id))
+    ]
+    keys = citation_keys([*(item.paper for item in selected), *named])
+    return (
+        *selected,
+        *(Selected(keys[paper.id], paper, hits.get(paper.id) or Hit(paper.to_document())) for paper in named),
+    )
+
+
 def _room(shop: Workshop, papers: int) -> int:
     """How many papers the words asked for leave room for."""
     words = shop.settings.words
@@ -189,21 +220,19 @@ async def _planned(
     shop: Workshop, papers: Mapping[str, Paper], about: Paper, counters: dict[str, int]
 ) -> tuple[list[Plan], str]:
     """As many plans as drafts are wanted, and what stopped them. Counts what was mended."""
-    size, wanted = Size(shop.settings.words, shop.settings.sections), shop.settings.drafts
+    size = Size(shop.settings.words, shop.settings.sections)
+    wanted = 1 if "plan" in shop.settings.pause else shop.settings.drafts  # one can be edited
     plans: list[Plan] = []
     stopped = ""
     if generates(shop) and (model := shop.writes("plan")) is not None:
-        planner = GeneratingPlanner(model)
-        try:
-            asked = [planner.plan(papers, about, size, variant=variant) for variant in range(wanted)]
-            readings = await all_or_first_error(asked)
-        except BudgetSpent as error:
-            stopped = str(error)
-        else:
-            plans = [reading.plan for reading in readings if reading]
-            counters["plan_unreadable"] = sum(reading is None for reading in readings)
-            counters["plan_unknown"] = sum(reading.unknown for reading in readings if reading)
-            counters["plan_added"] = sum(len(reading.added) for reading in readings if reading)
+        asked = [_asked(GeneratingPlanner(model), papers, about, size, variant) for variant in range(wanted)]
+        readings = await all_or_first_error(asked)
+        stopped = next((reading for reading in readings if isinstance(reading, str)), "")
+        read = [reading for reading in readings if isinstance(reading, PlanReading)]
+        plans = [reading.plan for reading in read]
+        counters["plan_unreadable"] = sum(reading is None for reading in readings)
+        counters["plan_unknown"] = sum(reading.unknown for reading in read)
+        counters["plan_added"] = sum(len(reading.added) for reading in read)
     if not plans:
         vectors, spent = await _vectors(shop, papers)
         stopped = stopped or spent
@@ -212,6 +241,16 @@ async def _planned(
             planner_ = ExtractivePlanner(size=each, sections=headed)
             plans.append(size.sized(await asyncio.to_thread(planner_.plan, papers, about, vectors)))
     return plans, stopped
+
+
+async def _asked(
+    planner: GeneratingPlanner, papers: Mapping[str, Paper], about: Paper, size: Size, variant: int
+) -> PlanReading | str | None:
+    """A plan, None where the reply holds none, or which budget was spent."""
+    try:
+        return await planner.plan(papers, about, size, variant=variant)
+    except BudgetSpent as error:
+        return str(error)
 
 
 async def _written(

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from litrag.core.quotes import APART
 from litrag.core.sentences import sentences
 from litrag.core.types import Paper
 
@@ -145,7 +146,7 @@ def contribution(paper: Paper, *, words: int = 22) -> Contribution | None:
     Sentences that say what is proposed come before those that say what was shown, early ones before late ones."""
     found = [
         (rank, i, clause)
-        for i, span in enumerate(sentences(paper.abstract))
+        for i, span in enumerate(sentences(paper.abstract.partition(APART)[0]))
         for rank, clause in _clauses(span.text, words)
     ]
     return min(found, key=lambda item: (item[0], item[1]))[2] if found else None

@@ -98,7 +98,11 @@ def diagnose(settings: Settings, *, apis: bool = False) -> Diagnosis:
         "library   none; add one with: litrag library add papers.bib"
     ]
     lines += [f"source    {name}: {s['host']}, {s['key']}; {s['sent'] or 'not used'}" for name, s in sources.items()]
-    lines += [*_vectors(settings), f"keys      {', '.join(keys) or 'none set (none is needed for local models)'}"]
+    lines += [
+        *_vectors(settings),
+        *_full_texts(settings),
+        f"keys      {', '.join(keys) or 'none set (none is needed for local models)'}",
+    ]
     lines += [f"versions  {', '.join(f'{name} {v}' for name, v in here.items())}", f"home      {home()}"]
     lines += [
         "",
@@ -113,6 +117,10 @@ def diagnose(settings: Settings, *, apis: bool = False) -> Diagnosis:
 def _vectors(settings: Settings) -> list[str]:
     sent = "vectors of libraries and queries, ids, dates, venues and file names are sent there, no text"
     return [f"vectors   {settings.qdrant_url}; {sent}"] if settings.qdrant_url else []
+
+
+def _full_texts(settings: Settings) -> list[str]:
+    return ["texts     arXiv's PDFs; the ids of papers to cite are sent there"] if settings.full_text else []
 
 
 def _role(settings: Settings, role: Role) -> dict[str, str]:

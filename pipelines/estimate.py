@@ -9,6 +9,7 @@ from typing import Final
 from litrag.core.settings import Role
 from litrag.models.prices import Prices
 from litrag.pipelines.composing import generates
+from litrag.pipelines.planning import Size
 from litrag.pipelines.workshop import Workshop
 
 __all__ = ["RERANKS", "Planned", "Way", "planned_calls"]
@@ -18,6 +19,8 @@ _TOKENS_A_PAPER = (
 )
 _PAPERS_A_PARAGRAPH = 5
 _CLAIMS_A_PAPER = 1.3
+_TOKENS_OF_TEXT = 1000  # of the passages of a full text
+_PASSAGES = 60  # of a full text, embedded to find the nearest
 _BEFORE = 300  # tokens of the paragraph before
 _WINDOWS_A_PAPER = 25
 
@@ -63,7 +66,9 @@ def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
     """The calls of the review in order; `pool` is the number of candidates expected after the search."""
     papers = shop.settings.papers
     about = len(shop.request.text) // 3
-    paragraphs = max(1, round(papers / _PAPERS_A_PARAGRAPH))
+    headed = Size(shop.settings.words, shop.settings.sections).headed(papers)
+    paragraphs = max(1, headed, round(papers / _PAPERS_A_PARAGRAPH))
+    a_paper = _TOKENS_A_PAPER + _TOKENS_OF_TEXT * shop.settings.full_text
     calls: list[tuple[Role, int, int, int]] = []
     has = shop.gateway.has
     if has("rewrite") and (reply := _REWRITES.get(shop.rewriter_id)):
@@ -82,11 +87,11 @@ def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
         drafts, claims = shop.settings.drafts, round(papers * _CLAIMS_A_PAPER)
         if not shop.request.plan:
             calls.append(("plan", drafts, about + papers * _TOKENS_A_PAPER // 2, 300 + 60 * papers))
-        shown = about + _PAPERS_A_PARAGRAPH * _TOKENS_A_PAPER + _BEFORE + 600
+        shown = about + -(-papers * a_paper // paragraphs) + _BEFORE + 600
         calls.append(("write", drafts * paragraphs, shown, 300 + 120 * _PAPERS_A_PARAGRAPH))
-        calls.append(("write", claims, _TOKENS_A_PAPER + 300, 400))  # every sentence once more, if none is supported
+        calls.append(("write", claims, a_paper + 300, 400))  # every sentence once more, if none is supported
         if has("verify"):
-            calls.append(("verify", 2 * claims, _TOKENS_A_PAPER + 300, 300))
+            calls.append(("verify", 2 * claims, a_paper + 400, 300))
     prices = Prices()
     found = [_planned(shop, prices, call, searches if call[0] == "rerank" else 0) for call in calls]
     if shop.embedder is not None:
@@ -94,6 +99,8 @@ def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
         texts, n = pool + 1, 1 + -(-pool // 64)
         # sentences of sources, alone and by twos, are compared with the text and with what was written: thrice the texts
         texts, n = texts + 3 * papers, n + -(-papers * _WINDOWS_A_PAPER // 64)
+        if shop.settings.full_text:
+            texts, n = texts + _PASSAGES * papers, n + papers
         if shop.settings.reranker == "maxsim":
             texts, n = 2 * texts, n + 1 + -(-pool // 16)
         usd = prices.usd(model, texts * _TOKENS_A_PAPER, 0)

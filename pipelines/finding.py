@@ -11,6 +11,7 @@ from litrag.core.errors import BudgetSpent, NoEvidence
 from litrag.core.fusion import ReciprocalRankFusion
 from litrag.core.names import citation_keys
 from litrag.core.protocols import SourceResult
+from litrag.core.quotes import APART
 from litrag.core.types import Hit, Paper, Passage, Query, Ranking, normalised_title
 from litrag.pipelines.literature import gather
 from litrag.pipelines.state import ReviewState
@@ -53,7 +54,7 @@ class Selected:
     def read(self) -> Paper:
         """The paper with all that was read of it as its abstract."""
         told = [self.paper.abstract, *(passage.text for passage in self.passages)]
-        return replace(self.paper, abstract="\n\n".join(filter(None, told))) if self.passages else self.paper
+        return replace(self.paper, abstract=f"\n{APART}\n".join(filter(None, told))) if self.passages else self.paper
 
     @property
     def pages(self) -> tuple[tuple[int, int], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -34,9 +35,12 @@ async def read(shop: Workshop, state: ReviewState) -> ReviewState:
         for place, item in enumerate(selected, start=1):
             passages: tuple[Passage, ...] = ()
             try:
-                passages = await _nearest(shop, await texts.passages(item.paper, warnings.append))
+                async with asyncio.timeout(shop.budget.seconds_left):
+                    passages = await _nearest(shop, await texts.passages(item.paper, warnings.append))
             except SourceFault as error:
                 warnings.append(f"{item.key}: its full text was not read: {error}")
+            except TimeoutError:
+                warnings.append(f"{item.key}: its full text was not read: the run's time is up; raise --max-seconds")
             found.append(replace(item, passages=passages))
             shop.say("read", done=place, total=len(selected))
     told = sum(bool(item.passages) for item in found)

@@ -23,7 +23,11 @@ def verifier_of(gateway: Gateway, texts: Iterable[str], *, ask: bool = True) -> 
     Raises BadInput, ModelUnavailable, CapabilityMissing."""
     support, least = _support(gateway, texts)
     model = gateway.resolve("verify", needs=Generates) if ask and gateway.has("verify") and _writes(gateway) else None
-    return Verifier(model, support, least)
+    return Verifier(model, support, least, _english(gateway.settings))
+
+
+def _english(settings: Settings) -> bool:
+    return settings.language.strip().casefold() in ("english", "en")
 
 
 def _writes(gateway: Gateway) -> bool:
@@ -45,6 +49,6 @@ def _support(gateway: Gateway, texts: Iterable[str]) -> tuple[Support | None, fl
                     "the scale of a cross-encoder is its own: say with support_least below which score (of 0 to 1, by the logistic) a citation is unsupported"
                 )
             return Relevance(gateway.resolve("verify", needs=PairScoring)), given
-    if why_no_embedder(settings):
+    if why_no_embedder(settings) or not _english(settings):  # words and cosine were measured in English
         return None, LEAST
     return Both.over(texts, gateway.embedder()), LEAST if given is None else given

@@ -22,6 +22,7 @@ from litrag.exports.evidence import evidence_file
 from litrag.exports.formats import ALWAYS, FORMATS, check_export, files_of, written
 from litrag.exports.run_record import LedgerRecord, LedgerRow, RunFile
 from litrag.pipelines.planning import PLAN
+from litrag.pipelines.revising import REVISE
 from litrag.pipelines.state import ReviewRequest, ReviewState
 from litrag.pipelines.verifying import VERIFY
 from litrag.pipelines.workshop import Workshop
@@ -34,7 +35,7 @@ __all__ = ["DOCUMENT", "FILES", "header", "prepare_folder", "sha", "write_files"
 FILES: Final = ("review.md", "references.bib", "evidence.json", "run.json")
 DOCUMENT: Final = "document"  # its name in the run's store
 _HOW_IT_IS_WRITTEN: Final = ("formats", "style")
-_PROMPTS: Final = {"plan": PLAN, "write": WRITE, "verify": VERIFY}
+_PROMPTS: Final = {"plan": PLAN, "write": WRITE, "verify": VERIFY, "revise": REVISE}
 _PACKAGES: Final = (
     "litrag",
     "bm25s",
@@ -150,10 +151,14 @@ def header(shop: Workshop, *, generated: bool) -> str:
         write, plan = shop.settings.role_model("write"), shop.settings.role_model("plan") or "clustering"
         return f"Written by litrag with {write} (plan: {plan}).\n{found}\nUse another writer with `--model provider/name`; check each sentence."
     return (
-        "Written by litrag without a language model: its sentences are taken from the cited abstracts, grouped by topic.\n"
+        f"Written by litrag without a language model: its sentences are taken from the cited {_read(shop)}, grouped by topic.\n"
         f"{found}\nFor a review in a writer's own words, name a model: `litrag review … --model provider/name`"
         " (any LiteLLM model, an own server, or local/…)."
     )
+
+
+def _read(shop: Workshop) -> str:
+    return "papers" if shop.settings.full_text else "abstracts"
 
 
 def _run_record(shop: Workshop, state: ReviewState, hashes: Mapping[str, str]) -> RunFile:

@@ -3,27 +3,38 @@ or server goes on with the run once the file is as it should be."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from litrag.core.errors import BadInput, CannotWrite
+from litrag.core.errors import BadInput, BudgetSpent, CannotWrite
 from litrag.core.names import citation_keys, labels
 from litrag.core.types import Hit, Paper, Plan, Ranking
 from litrag.pipelines.finding import Selected, cited, with_warnings
 from litrag.pipelines.plan_file import PLAN_FILE, assigned, plan_markdown, read_plan
-from litrag.pipelines.state import ReviewState
+from litrag.pipelines.state import ReviewRequest, ReviewState
 from litrag.pipelines.workshop import Workshop
 from litrag.retrievers.normal_forms import arxiv_id, doi
 
-__all__ = ["PAPERS_FILE", "choose", "edit", "offer_papers", "offer_plan", "papers_markdown", "read_papers"]
+__all__ = [
+    "FILES",
+    "PAPERS_FILE",
+    "choose",
+    "edit",
+    "offer_papers",
+    "offer_plan",
+    "papers_markdown",
+    "read_papers",
+    "refuse_leftovers",
+]
 
 PAPERS_FILE: Final = "papers.md"
 FILES: Final = {"papers": PAPERS_FILE, "plan": PLAN_FILE}
 _MORE: Final = 30  # papers offered beyond those chosen
 _BOX: Final = re.compile(r"^[-*+]\s+\[( |x|X)\]\s+@([a-z0-9-]+)")
-_ITEM: Final = re.compile(r"^(?:[-*+]\s+)?(?:\[[xX ]\]\s+)?(.*)$")
+_ITEM: Final = re.compile(r"^(?:[-*+]\s+)?(?:\[([xX ])\]\s+)?(.*)$")
 
 
 def papers_markdown(chosen: Sequence[str], offered: Mapping[str, Paper], *, title: str, then: str) -> str:
@@ -62,10 +73,12 @@ def read_papers(
                 keys[box[2]] = None
             continue
         item = _ITEM.match(stripped)
-        told = item[1].strip() if item else ""
+        told = item[2].strip() if item else ""
         number_of = doi(told) or arxiv_id(told)
         if not number_of:
             raise BadInput(f'{name}, line {number}: "{told[:40]}" is neither "- [x] @key" nor a DOI or an arXiv id')
+        if item and item[1] == " ":
+            continue
         added[number_of] = None
     if not keys and not added:
         raise BadInput(f"{name}: no paper is checked; check at least one")
@@ -106,17 +119,20 @@ async def choose(shop: Workshop, state: ReviewState) -> ReviewState:
     known = {paper.id: paper for paper in shop.store.get(state["papers"], tuple[Paper, ...])}
     hits = {hit.document.id: hit for hit in shop.store.get(state["ranking"], Ranking).hits}
     here, elsewhere = _found_already(added, known)
-    new = [*here, *await _looked_up(shop, elsewhere)]
-    taken = set(by_key)
-    for paper in new:
+    for paper in [*here, *_merged(await _looked_up(shop, elsewhere), known)]:
+        offer = next((item for item in offered if item.paper.id == paper.id), None)
+        if offer is None:
+            key = _free(paper, set(by_key) | {item.key for item in kept})
+            offer = Selected(key, paper, hits.get(paper.id) or Hit(paper.to_document()))
         if paper.id not in {item.paper.id for item in kept}:
-            key = _free(paper, taken)
-            kept.append(Selected(key, paper, hits.get(paper.id) or Hit(paper.to_document())))
+            kept.append(offer)
+    before = {item.paper.id for item in shop.store.get(state["selected"], tuple[Selected, ...])}
+    now = {item.paper.id for item in kept}
     counters = {
         **state.get("counters", {}),
         "selected": len(kept),
-        "dropped_by_user": len(offered) - len(keys),
-        "added_by_user": len(new),
+        "dropped_by_user": len(before - now),
+        "added_by_user": len(now - before),
     }
     bare = [item.key for item in kept if not item.paper.abstract]
     warning = (f"no abstract of {', '.join(bare)}: only the title can be told",) if bare else ()
@@ -164,17 +180,29 @@ def _found_already(names: Sequence[str], known: Mapping[str, Paper]) -> tuple[li
     return found, left
 
 
+def _merged(new: Sequence[Paper], known: Mapping[str, Paper]) -> list[Paper]:
+    """The papers, those that the pool has under another id as the pool has them."""
+    from litrag.retrievers.merging import merge
+
+    _, same = merge([*known.values(), *new])
+    return [known.get(same.get(paper.id, paper.id), paper) for paper in new]
+
+
 async def _looked_up(shop: Workshop, names: Sequence[str]) -> list[Paper]:
-    """Papers by DOI or arXiv id, where the review may go online. Raises BadInput, SourceFault."""
+    """Papers by DOI or arXiv id, where the review has a source online. Raises BadInput, SourceFault, BudgetSpent."""
     if not names:
         return []
-    if shop.web is None:
+    if shop.web is None or not shop.settings.sources:
         raise BadInput(
             f"{names[0]} is not among the papers found, and this review asks nobody online; start it with --source crossref, or add the paper to a library"
         )
     from litrag.retrievers.sources.lookup import look_up
 
-    works = await look_up(names, shop.settings, shop.web)
+    try:
+        async with asyncio.timeout(shop.budget.seconds_left):
+            works = await look_up(names, shop.settings, shop.web)
+    except TimeoutError:
+        raise BudgetSpent("seconds", shop.settings.max_seconds or 0, shop.settings.max_seconds or 0) from None
     missing = [name for name in names if name not in works]
     if missing:
         raise BadInput(f"{', '.join(missing)}: no such work is known online; add the paper to a library instead")
@@ -184,9 +212,7 @@ async def _looked_up(shop: Workshop, names: Sequence[str]) -> list[Paper]:
 def _free(paper: Paper, taken: set[str]) -> str:
     """A citation key that no other paper has."""
     plain = citation_keys([paper])[paper.id]
-    key = next(k for k in (plain, *(f"{plain}-{n}" for n in range(2, len(taken) + 3))) if k not in taken)
-    taken.add(key)
-    return key
+    return next(k for k in (plain, *(f"{plain}-{n}" for n in range(2, len(taken) + 3))) if k not in taken)
 
 
 def _then(shop: Workshop) -> str:
@@ -195,6 +221,16 @@ def _then(shop: Workshop) -> str:
 
 def _path(shop: Workshop, name: str) -> str:
     return str(Path(shop.request.out) / name)
+
+
+def refuse_leftovers(request: ReviewRequest) -> None:
+    """Before a new run that is to pause spends anything. Raises BadInput where the file of another run is there: its user's words may be in it."""
+    for pause in request.settings.get("pause", ()):
+        path = Path(request.out) / FILES[pause]
+        if path.exists() and not request.force:
+            raise BadInput(
+                f"{path} is of another run and may have been edited; choose another folder with -o, or --force"
+            )
 
 
 def _written(shop: Workshop, name: str, text: str) -> None:

@@ -165,9 +165,9 @@ def mentions(text: str, phrase: str) -> bool:
 
 
 def joined(phrases: Iterable[str]) -> str:
-    """ "a", "a and b", "a, b and c"."""
+    """ "a", "a and b", "a, b and c"; "" for none."""
     items = list(phrases)
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+    return "".join(items) if len(items) < 2 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
 def _distinct(ranked: Sequence[_Stems], forms: dict[_Stems, Counter[str]], n: int) -> tuple[str, ...]:

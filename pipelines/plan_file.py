@@ -17,12 +17,13 @@ from litrag.core.types import Paper, Plan, PlannedParagraph, PlannedSection, Pla
 from litrag.pipelines.grouping import word_vectors
 from litrag.retrievers.normal_forms import arxiv_id, doi
 
-__all__ = ["PLAN_FILE", "assigned", "plan_markdown", "read_plan"]
+__all__ = ["PLAN_FILE", "assigned", "plan_markdown", "read_plan", "sized"]
 
 PLAN_FILE: Final = "plan.md"
 _PAPERS: Final = "# Papers"
 _CITED: Final = re.compile(r"\[([^\]]*)\]")
-_WORDS: Final = re.compile(r"\((?:at most |up to |<=? ?)?(\d{1,4}) words?\)\s*$")
+_WORDS: Final = re.compile(r"\((?:at most |up to |<=? ?)?(\d{1,4}) words?\)\s*\.?$")
+_STRAY: Final = re.compile(r"(?<![\w.])@[a-z][a-z0-9-]*[0-9][a-z0-9-]*")
 _BULLET: Final = re.compile(r"^(?:[-*+]|\d+[.)])\s+")
 _COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
 _NEW: Final = "say what this work contributes"
@@ -84,12 +85,23 @@ class _Reading:
         return self.sections[-1][1]
 
     def _sentence(self, number: int, text: str) -> PlannedSentence:
-        words = _WORDS.search(text)
-        body = text[: words.start()] if words else text
-        keys = [self._key(number, name) for group in _CITED.findall(body) for name in _names(group)]
-        purpose = " ".join(_CITED.sub("", body).split())
+        keys = [self._key(number, name) for group in _CITED.findall(text) for name in self._names(group)]
+        body = " ".join(_CITED.sub("", text).split())
+        words = _WORDS.search(body)
+        purpose = (body[: words.start()] if words else body).strip()
+        if stray := _STRAY.search(purpose) or (doi(purpose) or None):
+            name = stray if isinstance(stray, str) else stray[0]
+            raise BadInput(f'{self.name}, line {number}: "{name}" stands outside brackets; cite it as [{name}]')
         most = max(1, int(words[1])) if words else PlannedSentence("").words
         return PlannedSentence(purpose, tuple(dict.fromkeys(keys)), most)
+
+    def _names(self, group: str) -> Iterator[str]:
+        """What stands between brackets, where it is meant as papers: a key, "@" and a key, a DOI, an arXiv id."""
+        for part in re.split(r"[;,]\s*|\s+(?=@)", group):
+            name = part.strip()
+            known = self.papers is not None and name in self.papers
+            if name.startswith("@") or known or doi(name) or arxiv_id(name):
+                yield name
 
     def _key(self, number: int, name: str) -> str:
         plain = name.lstrip("@")
@@ -120,14 +132,14 @@ def read_plan(text: str, papers: Mapping[str, Paper] | None, *, name: str = PLAN
     )
     if not sections:
         raise BadInput(f'{name} plans no paragraph; begin one with "### topic", and its sentences with "- "')
-    return _once(Plan(sections))
+    return Plan(tuple(replace(s, paragraphs=tuple(map(_own, s.paragraphs))) for s in sections))
 
 
 def assigned(plan: Plan, papers: Mapping[str, Paper]) -> Plan:
     """The plan itself where it names papers; else with each paper in the paragraph it is most like, by words, no paragraph with more than twice its
     share. Paragraphs that get none are left out."""
     if any(paragraph.keys for paragraph in plan.paragraphs):
-        return Plan(tuple(_kept(section) for section in plan.sections if _kept(section).paragraphs))
+        return plan.mapped(lambda paragraph: paragraph)
     paragraphs, keys = plan.paragraphs, list(papers)
     told = [" ".join([p.topic, *(s.purpose for s in p.sentences)]) for p in paragraphs]
     vectors = word_vectors([*told, *(papers[key].text for key in keys)])
@@ -137,24 +149,19 @@ def assigned(plan: Plan, papers: Mapping[str, Paper]) -> Plan:
     for key, row in zip(keys, likeness, strict=True):
         order = sorted(range(len(told)), key=lambda place: (-float(row[place]), len(members[place]), place))
         next(members[place] for place in order if len(members[place]) < room).append(key)
-    filled = iter(
-        replace(p, sentences=(*p.sentences, *(PlannedSentence(_NEW, (key,)) for key in own)))
-        for p, own in zip(paragraphs, members, strict=True)
+    own = iter(members)
+    return plan.mapped(
+        lambda p: replace(p, sentences=(*p.sentences, *(PlannedSentence(_NEW, (key,)) for key in next(own))))
     )
-    whole = Plan(tuple(replace(s, paragraphs=tuple(next(filled) for _ in s.paragraphs)) for s in plan.sections))
-    return Plan(tuple(_kept(section) for section in whole.sections if _kept(section).paragraphs))
 
 
-def _kept(section: PlannedSection) -> PlannedSection:
-    return replace(section, paragraphs=tuple(paragraph for paragraph in section.paragraphs if paragraph.keys))
-
-
-def _once(plan: Plan) -> Plan:
-    """Each work where it is named first in a paragraph; a paragraph may come back to a work of another."""
-    return Plan(tuple(replace(s, paragraphs=tuple(_own(p) for p in s.paragraphs)) for s in plan.sections))
+def sized(text: str) -> bool:
+    """Whether a plan file says how many words its sentences have."""
+    return any(_WORDS.search(_CITED.sub("", line).strip()) for line in text.splitlines())
 
 
 def _own(paragraph: PlannedParagraph) -> PlannedParagraph:
+    """Each work in the sentence that names it first; another paragraph may come back to it."""
     seen: set[str] = set()
     sentences = []
     for sentence in paragraph.sentences:
@@ -162,14 +169,6 @@ def _own(paragraph: PlannedParagraph) -> PlannedParagraph:
         seen.update(keys)
         sentences.append(replace(sentence, keys=keys))
     return replace(paragraph, sentences=tuple(sentences))
-
-
-def _names(group: str) -> Iterator[str]:
-    """What stands between brackets, where it is meant as papers: with "@", as a DOI or as an arXiv id."""
-    for part in re.split(r"[;,]", group):
-        name = part.strip()
-        if name.startswith("@") or doi(name) or arxiv_id(name):
-            yield name
 
 
 def _blank(match: re.Match[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 
 from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import Generates, JsonSchema
+from litrag.core.quotes import APART
 from litrag.core.replies import TEXT, Json, list_of, read_json, record, strings
 from litrag.core.types import Message, Paper, Plan, PlannedParagraph, PlannedSection, PlannedSentence
 
@@ -73,13 +74,7 @@ class Size:
         if self.words is None or not count:
             return plan
         each = min(_MOST, max(_LEAST, self.words // count))
-        sections = []
-        for section in plan.sections:
-            paragraphs = (
-                replace(p, sentences=tuple(replace(s, words=each) for s in p.sentences)) for p in section.paragraphs
-            )
-            sections.append(replace(section, paragraphs=tuple(paragraphs)))
-        return Plan(tuple(sections))
+        return plan.mapped(lambda p: replace(p, sentences=tuple(replace(s, words=each) for s in p.sentences)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +122,7 @@ def _counted(n: int, noun: str) -> str:
 
 def shown(paper: Paper, words: int) -> str:
     """Title, year and the first `words` words of the abstract, made safe for a prompt."""
-    abstract = paper.abstract.split()
+    abstract = paper.abstract.replace(APART, " […] ").split()
     text = " ".join(abstract[:words]) + (" …" if len(abstract) > words else "")
     return neutralised(f"{paper.title} ({paper.year or 'n.d.'}). {text}")
 
@@ -184,10 +179,10 @@ def _paragraph(item: Json, ids: Mapping[str, str], used: set[str]) -> tuple[Plan
         unknown += sum(name not in ids for name in named)
         keys = tuple(dict.fromkeys(ids[name] for name in named if name in ids and ids[name] not in used))
         used.update(keys)
-        purpose = next(iter(strings(sentence.get("purpose"))), "")
+        purpose = " ".join(next(iter(strings(sentence.get("purpose"))), "").split())
         if keys or purpose:
             sentences.append(PlannedSentence(purpose, keys))
     if not any(sentence.keys for sentence in sentences):
         return None, unknown
-    topic = next(iter(strings(item.get("topic"))), "")
+    topic = " ".join(next(iter(strings(item.get("topic"))), "").split())
     return PlannedParagraph("" if PLAN.echoed(topic) else topic, tuple(sentences)), unknown

@@ -16,7 +16,7 @@ from litrag.pipelines.composing import composing_nodes
 from litrag.pipelines.finding import finding_nodes
 from litrag.pipelines.full_text import read
 from litrag.pipelines.output import prepare_folder
-from litrag.pipelines.pausing import choose
+from litrag.pipelines.pausing import choose, refuse_leftovers
 from litrag.pipelines.runs import Run
 from litrag.pipelines.state import ReviewState
 from litrag.pipelines.workshop import Workshop, open_workshop
@@ -34,6 +34,8 @@ async def run_review(run: Run, *, listen: Listener = silent, backend: Backend | 
     run.mark("running", "start")
     try:
         prepare_folder(run.request)
+        if not run.checkpoints.exists():
+            refuse_leftovers(run.request)
         shop = await open_workshop(run, listen=listen, backend=backend)
         try:
             state = await _walk(shop)

@@ -77,7 +77,7 @@ class Reviser:
         except BudgetSpent as error:
             warnings.append(f"rewriting unsupported sentences stopped: {error}")
             return claim
-        written, _ = parse_paragraph(reply.text, ids, papers)
+        written, _ = parse_paragraph(reply.text, ids, papers, asked=REVISE)
         if len(written) != 1 or set(written[0].keys) != set(claim.keys):
             return claim
         return written[0]

@@ -83,10 +83,13 @@ class Run:
     def redirect(self, out: str | None, *, force: bool) -> None:
         """Sends the files of a resumed run to another folder, or lets it overwrite."""
         request = self.request
-        _keep_request(
-            self.folder,
-            replace(request, out=str(Path(out).absolute()) if out else request.out, force=force or request.force),
-        )
+        target = str(Path(out).absolute()) if out else request.out
+        for name in ("papers.md", "plan.md"):  # what the user edited goes with the run
+            edited = Path(request.out) / name
+            if edited.is_file() and self.state()[0] != "done" and not (Path(target) / name).exists():
+                made(Path(target))
+                shutil.copy2(edited, Path(target) / name)
+        _keep_request(self.folder, replace(request, out=target, force=force or request.force))
 
     def remove(self) -> None:
         """Deletes the folder."""

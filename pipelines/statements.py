@@ -7,6 +7,7 @@ from typing import Final
 
 from litrag.agents.entities import WordWeights
 from litrag.core.protocols import Embedder
+from litrag.core.quotes import APART
 from litrag.core.sentences import sentences
 from litrag.core.types import Paper
 from litrag.pipelines.contributions import quotable
@@ -20,7 +21,11 @@ _BEST: Final = 3  # sentences of which a short one is taken rather than the begi
 
 def spoken(paper: Paper) -> tuple[str, ...]:
     """The sentences of the abstract that can be quoted, without their full stops."""
-    told = (" ".join(span.text.split()).rstrip(".!?").strip() for span in sentences(paper.abstract))
+    told = (
+        " ".join(span.text.split()).rstrip(".!?").strip()
+        for part in paper.abstract.split(APART)
+        for span in sentences(part)
+    )
     return tuple(dict.fromkeys(text for text in told if len(text.split()) >= _LEAST and quotable(text)))
 
 

@@ -17,6 +17,7 @@ from litrag.agents.entities import WordWeights, content_words
 from litrag.core.lengths import measure_of
 from litrag.core.prompt import neutralised
 from litrag.core.protocols import Embedder, ForcedScoring, PairScoring
+from litrag.core.quotes import APART
 from litrag.core.sentences import sentences
 from litrag.core.sync import all_or_first_error
 from litrag.core.types import Message
@@ -164,7 +165,7 @@ class Relevance:
 def _parts(source: str, by: Likelihood | Relevance) -> list[str]:
     """The source as a model is shown it: title and abstract, and each passage of a full text, cut to its tokens."""
     measure = measure_of(by.model)
-    return [measure.cut(part, by.tokens) for part in source.split("\n\n") if part.strip()] or [""]
+    return [measure.cut(part, by.tokens) for part in source.split(APART) if part.strip()] or [""]
 
 
 def _logistic(value: float) -> float:
@@ -181,9 +182,12 @@ def numbers(text: str) -> list[str]:
     return [number.replace(",", "").rstrip("stndrh") for number in _NUMBER.findall(text)]
 
 
-def lacking_numbers(sentence: str, source: str) -> list[str]:
-    """The sentence's numbers that the source lacks."""
+def lacking_numbers(sentence: str, source: str, *, english: bool = True) -> list[str]:
+    """The sentence's numbers that the source lacks. In another language than `english` a comma may stand where English has a point: digits alone count."""
     known = set(numbers(source))
+    if not english:
+        known = {number.replace(".", "") for number in known}
+        return [n for n in numbers(_MARKER.sub("", sentence)) if n.replace(".", "") not in known]
     return [number for number in numbers(_MARKER.sub("", sentence)) if number not in known]
 
 
@@ -198,7 +202,7 @@ def opposed(sentence: str, source: str, weight: WordWeights) -> bool:
 
 
 def _windows(source: str) -> tuple[str, ...]:
-    spans = [span.text for span in sentences(source)]
+    spans = [span.text for part in source.split(APART) for span in sentences(part)]
     pairs = [f"{one} {two}" for one, two in itertools.pairwise(spans)]
     return tuple(dict.fromkeys([*spans, *pairs, *([source] if len(spans) > 2 else [])]))
 

@@ -13,7 +13,7 @@ from typing import Final
 from litrag.core.errors import BudgetSpent
 from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import Generates, JsonSchema
-from litrag.core.quotes import find_quote
+from litrag.core.quotes import APART, find_quote
 from litrag.core.replies import TEXT, read_json, record
 from litrag.core.sync import all_or_first_error
 from litrag.core.types import Claim, Message, Paper, Verdict
@@ -50,13 +50,14 @@ class Verifier:
     model: Generates | None = None
     support: Support | None = None
     least: float = LEAST
+    english: bool = True
 
     async def verify(
         self, claims: tuple[Claim, ...], papers: Mapping[str, Paper]
     ) -> tuple[tuple[Claim, ...], tuple[str, ...]]:
         """The claims with one verdict a key, and warnings. A spent budget leaves the rules' verdict. Raises ModelFault."""
         warnings: list[str] = []
-        ruled = [_by_rules(claim, papers) for claim in claims]
+        ruled = [_by_rules(claim, papers, self.english) for claim in claims]
         if self.support is not None:
             ruled = await self._likened(claims, ruled, papers, warnings)
         if self.model is not None:
@@ -107,7 +108,9 @@ class Verifier:
     async def _ask(self, sentence: str, verdict: Verdict, paper: Paper, warnings: list[str]) -> Verdict:
         if self.model is None or verdict.label == "unsupported":
             return verdict
-        prompt = VERIFY.fill(sentence=neutralised(pointed(sentence, verdict.key)), source=neutralised(paper.text))
+        prompt = VERIFY.fill(
+            sentence=neutralised(pointed(sentence, verdict.key)), source=neutralised(paper.text.replace(APART, "[…]"))
+        )
         try:
             reply = await self.model.generate([Message("user", prompt)], schema=_SCHEMA, max_tokens=300)
         except BudgetSpent as error:
@@ -122,19 +125,24 @@ def pointed(sentence: str, key: str) -> str:
     return " ".join(_KEYS.sub(lambda m: "[source]" if m[1] == key else "[other]", marked).split())
 
 
-def _by_rules(claim: Claim, papers: Mapping[str, Paper]) -> list[Verdict]:
+def _by_rules(claim: Claim, papers: Mapping[str, Paper], english: bool) -> list[Verdict]:
     """A verdict a key: a number that none of the cited works has, then the key's own quote."""
     quotes = claim.quotes or ("",) * len(claim.keys)
     cited = [papers[key] for key in claim.keys]
-    return [by_rule(claim.sentence, k, quote, papers[k], cited) for k, quote in zip(claim.keys, quotes, strict=True)]
+    return [
+        by_rule(claim.sentence, k, quote, papers[k], cited, english=english)
+        for k, quote in zip(claim.keys, quotes, strict=True)
+    ]
 
 
-def by_rule(sentence: str, key: str, quote: str, paper: Paper, cited: Sequence[Paper] = ()) -> Verdict:
+def by_rule(
+    sentence: str, key: str, quote: str, paper: Paper, cited: Sequence[Paper] = (), *, english: bool = True
+) -> Verdict:
     """The verdict without a model: a number that no work that the sentence cites (`cited`, or this one alone) has in text or year is unsupported, a
     quote found in it supports."""
     known = cited or (paper,)
     text = "\n".join((*(each.text for each in known), *(str(each.year) for each in known)))
-    if lacking_numbers(sentence, text):
+    if lacking_numbers(sentence, text, english=english):
         return Verdict(key, "unsupported", "numbers", 0.0)
     match = find_quote(quote, paper.text) if quote else None
     if match is None:

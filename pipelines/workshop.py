@@ -14,7 +14,7 @@ from litrag.core.events import Event, Listener, silent
 from litrag.core.ledger import Ledger
 from litrag.core.paths import cache_file, web_file
 from litrag.core.protocols import Generates, Reranker, Rewriter, Source
-from litrag.core.settings import ROLES, Role, Settings, load_settings
+from litrag.core.settings import ROLES, Role, Settings, stored_settings
 from litrag.core.store import RequestCache, Store
 from litrag.models.embedding import GatewayEmbedder
 from litrag.models.gateway import Gateway
@@ -119,11 +119,13 @@ class Workshop:
         return self.tokens
 
 
-async def open_workshop(run: Run, *, listen: Listener = silent, backend: Backend | None = None) -> Workshop:
-    """The workshop of a run, new or resumed. Raises BadInput (settings, libraries), ModelFault (a model that cannot be had),
+async def open_workshop(
+    run: Run, *, listen: Listener = silent, backend: Backend | None = None, fill: bool = True
+) -> Workshop:
+    """The workshop of a run, new or resumed; without `fill`, nothing is sent to anybody yet: libraries keep the vectors that they have. Raises BadInput (settings, libraries), ModelFault (a model that cannot be had),
     NothingToSearch."""
     request = run.request
-    settings = load_settings(**request.settings)
+    settings = stored_settings(request.settings)
     ledger = Ledger(run.database)
     budget = Budget(settings.limits(), spent=ledger.spend(), seconds_before=ledger.seconds())
     gateway = Gateway(settings, cache=RequestCache(cache_file()), ledger=ledger, budget=budget, backend=backend)
@@ -135,7 +137,7 @@ async def open_workshop(run: Run, *, listen: Listener = silent, backend: Backend
     store = Store(run.database)
     shop = Workshop(request, settings, run, gateway, store, embedder, (), listen, warnings)
     shop.rewriter(), shop.reranker()  # an unknown id is found before anything is spent
-    shop.sources = await _sources(request, shop)
+    shop.sources = await _sources(request, shop, fill)
     from litrag.pipelines.snowballing import snowball_of
 
     if settings.agent == "react":
@@ -176,7 +178,7 @@ def _embedder(gateway: Gateway, warnings: list[str]) -> GatewayEmbedder | None:
     return gateway.embedder()
 
 
-async def _sources(request: ReviewRequest, shop: Workshop) -> tuple[Source, ...]:
+async def _sources(request: ReviewRequest, shop: Workshop, fill: bool) -> tuple[Source, ...]:
     """Libraries, then sources on the web. Raises NothingToSearch, BadInput, UnknownName."""
     from litrag.retrievers.sources import online_sources
 
@@ -187,7 +189,7 @@ async def _sources(request: ReviewRequest, shop: Workshop) -> tuple[Source, ...]
         ttl = shop.settings.source_days * 86400
         shop.web = Web(web_file(), contact=shop.settings.contact, ttl=ttl, replay=shop.settings.replay)
         online = online_sources(shop.settings.sources, shop.settings, shop.web)
-    libraries = await _library_sources(request, shop)
+    libraries = await _library_sources(request, shop, fill)
     if not libraries and not online:
         raise NothingToSearch(
             "nothing to search: no library was added and none was named; add one with `litrag library add papers.bib`,"
@@ -203,7 +205,7 @@ def _needs_web(settings: Settings) -> bool:
     return bool(settings.sources) or settings.checks_retractions or settings.full_text or online_graph
 
 
-async def _library_sources(request: ReviewRequest, shop: Workshop) -> tuple[Source, ...]:
+async def _library_sources(request: ReviewRequest, shop: Workshop, fill: bool) -> tuple[Source, ...]:
     from litrag.retrievers.sources.library import list_libraries, open_library
     from litrag.retrievers.sources.library_search import LibrarySource, fill_vectors, vector_count
 
@@ -217,7 +219,7 @@ async def _library_sources(request: ReviewRequest, shop: Workshop) -> tuple[Sour
     for library in libraries:
         shop.start_warnings.extend(library.warnings)
         rows = library.info().rows
-        if embedder is None or rows > shop.settings.embed_at_once:
+        if embedder is None or not fill or rows > shop.settings.embed_at_once:
             continue
         if vector_count(library, embedder.documents_model, url) < rows:
             try:

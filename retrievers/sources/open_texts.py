@@ -47,8 +47,9 @@ class OpenTexts:
     async def passages(self, paper: Paper, warn: Callable[[str], None]) -> tuple[Passage, ...]:
         """The passages, about 150 to 200 words each, with their pages; none where the text is not open. Raises SourceFault."""
         for library in self._libraries:
-            if library.manifest.passages and (found := await asyncio.to_thread(library.table.passages_of, paper.id)):
-                return found
+            for name in _names(paper) if library.manifest.passages else ():
+                if found := await asyncio.to_thread(library.table.passages_of, name):
+                    return tuple(replace(passage, document_id=paper.id) for passage in found)
         number = paper.arxiv_id or arxiv_id_in(paper.doi, paper.url)
         if self._web is None or not number:
             return ()
@@ -65,6 +66,13 @@ class OpenTexts:
             path = Path(folder) / f"{number.replace('/', '-')}.pdf"
             path.write_bytes(body)
             return self._pdfs.read(path, warn)
+
+
+def _names(paper: Paper) -> tuple[str, ...]:
+    """What a library may call the paper: records of several sources were merged under one id."""
+    return tuple(
+        dict.fromkeys(filter(None, (paper.id, *paper.aliases, paper.doi, paper.arxiv_id and f"arxiv:{paper.arxiv_id}")))
+    )
 
 
 def _pdf(body: bytes) -> bytes:

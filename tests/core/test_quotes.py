@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litrag.core.quotes import find_quote
+from litrag.core.quotes import APART, find_quote
 
 TEXT = "We propose a  neural “model” for parsing that uses self-attention over characters. It reaches 93.2 F1."
 
@@ -54,3 +54,12 @@ def test_offsets_always_point_at_the_matched_text(text: str, data: st.DataObject
         assert 0 < match.score <= 1
     elif quote.strip() and quote in text and "..." not in quote and "…" not in quote:
         raise AssertionError("a verbatim part of the text was not found")
+
+
+def test_no_quote_reaches_over_the_gap_between_two_pieces() -> None:
+    """Passages of pages 3 and 9 stand side by side for a model; what it stitches together of both stands nowhere."""
+    text = f"It fails on all cats.\n{APART}\nIt is the best that was ever measured on dogs."
+    assert find_quote("fails on all cats. It is the best that was ever measured", text) is None
+    found = find_quote("It is the best that was ever measured", text)
+    assert found is not None
+    assert text[found.span.start : found.span.end] == found.span.text == "It is the best that was ever measured"

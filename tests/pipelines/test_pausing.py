@@ -108,7 +108,7 @@ def test_another_process_goes_on(library: Path, tmp_path: Path, no_weights: None
 def test_the_edited_plan_of_another_run_is_not_written_over(library: Path, tmp_path: Path, no_weights: None) -> None:
     pause = waits(library, tmp_path / "out", pause=("plan",))
     Path(pause.file).write_text("mine")
-    with pytest.raises(BadInput, match="there already"):
+    with pytest.raises(BadInput, match="of another run and may have been edited"):
         review(TEXT, library=library, out=tmp_path / "out", papers=8, pause=("plan",))
     assert Path(pause.file).read_text() == "mine"
 
@@ -154,6 +154,51 @@ def test_the_command_line_stops_at_the_plan_and_says_how_to_go_on(
     assert json.loads(done.stdout)["papers"] > 0
 
 
+def test_a_waiting_run_takes_what_was_edited_to_another_folder(library: Path, tmp_path: Path, no_weights: None) -> None:
+    pause = waits(library, tmp_path / "out", pause=("plan",))
+    file = Path(pause.file)
+    first = next(line for line in file.read_text().splitlines() if "[@" in line).split("[")[1].split("]")[0]
+    file.write_text(f"### one thing\n- describe [{first}]\n")
+    find_run(pause.run_id).redirect(str(tmp_path / "new"), force=False)
+    result = resume(pause.run_id)
+    assert result.folder == tmp_path / "new"
+    assert cited(result) == {name.strip(" @") for name in first.split(";")}
+
+
+def test_what_was_not_set_when_it_began_is_not_taken_from_todays_environment(
+    library: Path, tmp_path: Path, no_weights: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A keyless review that is resumed from another shell must not send the user's text to the model that is set there."""
+    pause = waits(library, tmp_path / "out", pause=("plan",))
+    monkeypatch.setenv("LITRAG_MODEL", "openai/gpt-4o")
+    monkeypatch.setenv("LITRAG_WORDS", "40")
+    result = resume(pause.run_id)
+    assert "without a language model" in result.text
+    assert result.papers == 8
+
+
+def test_nothing_edited_counts_as_nothing_dropped(library: Path, tmp_path: Path, no_weights: None) -> None:
+    pause = waits(library, tmp_path / "out", pause=("papers",))
+    text = Path(pause.file).read_text()
+    Path(pause.file).write_text(f"{text}\n- [ ] 10.1000/xyz\n")
+    counters = resume(pause.run_id).counters
+    assert (counters["dropped_by_user"], counters["added_by_user"]) == (0, 0)
+
+
+def test_a_plan_may_name_a_paper_of_the_pool_by_its_doi(tmp_path: Path, no_weights: None) -> None:
+    from dataclasses import replace
+
+    works = [replace(paper, doi=f"10.1000/{paper.id}") for paper in papers()[:12]]
+    library = write_library(tmp_path / "forest.jsonl", works)
+    plan = tmp_path / "mine.md"
+    plain = review(TEXT, library=library, out=tmp_path / "plain", papers=3)
+    beyond = next(p for p in works if p.doi not in (plain.folder / "references.bib").read_text())
+    plan.write_text(f"### dogs\n- describe [{beyond.doi}]\n")
+    result = review(TEXT, library=library, out=tmp_path / "out", papers=3, plan=plan)
+    assert beyond.doi in (result.folder / "references.bib").read_text()
+    assert result.papers == 1
+
+
 OFFERED = {p.id.replace("-", "x"): p for p in papers()[:4]}
 
 
@@ -182,4 +227,3 @@ def test_keys_of_what_is_added_are_their_own() -> None:
 
     taken = {"kim2020soil"}
     assert _free(Paper("x", "Soil", "", ("A. Kim",), 2020), taken) == "kim2020soil-2"
-    assert "kim2020soil-2" in taken

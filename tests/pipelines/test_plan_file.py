@@ -57,6 +57,16 @@ def test_a_plan_written_by_hand_may_name_dois_and_arxiv_ids_and_leave_sizes_out(
     )
 
 
+def test_however_a_paper_stands_in_brackets_it_is_cited() -> None:
+    text = "### a\n- x [ann2001dogs]\n- y (12 words) [see @bob2002drones]\n- z [@cat2003soil] (9 words).\n"
+    (paragraph,) = read_plan(text, PAPERS).paragraphs
+    assert paragraph.sentences == (
+        PlannedSentence("x", ("ann2001dogs",)),
+        PlannedSentence("y", ("bob2002drones",), 12),
+        PlannedSentence("z", ("cat2003soil",), 9),
+    )
+
+
 def test_an_outline_without_papers_gets_each_where_it_is_most_like() -> None:
     """A researcher writes headings before anything was searched; the papers that are found must come under them."""
     text = "## Finding things\n### dogs trained with rewards for smells\n### aerial pictures taken by drones\n"
@@ -83,6 +93,8 @@ def test_an_outline_spreads_papers_that_are_like_nothing_in_it() -> None:
         ("<!-- two\nlines -->\njust text\n", 'line 3: "just text" is no part of a plan'),
         ("# Title\n> note\n", "plans no paragraph"),
         ("", "plans no paragraph"),
+        ("### a\n- compare @ann2001dogs with others\n", 'line 2: "@ann2001dogs" stands outside brackets'),
+        ("### a\n- cite 10.1/dogs\n", 'line 2: "10.1/dogs" stands outside brackets'),
     ],
 )
 def test_a_slip_is_told_by_file_and_line(text: str, told: str) -> None:

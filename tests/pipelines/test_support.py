@@ -11,8 +11,9 @@ import pytest
 from litrag.agents.entities import WordWeights
 from litrag.core.budget import Limits
 from litrag.core.errors import BudgetSpent
-from litrag.core.types import Claim, Paper
-from litrag.pipelines.support import Both, Coverage, Likeness, lacking_numbers, numbers, opposed, plain
+from litrag.core.protocols import TokenScores
+from litrag.core.types import Claim, Message, Paper
+from litrag.pipelines.support import Both, Coverage, Likelihood, Likeness, lacking_numbers, numbers, opposed, plain
 from litrag.pipelines.verifying import Verifier
 
 TIDES = "Tides move the sand of a shore. We measured tides for 12 years. Storms did not matter."
@@ -110,3 +111,28 @@ async def test_a_spent_budget_leaves_it_open() -> None:
     (claim,), warnings = await verifier.verify((Claim("Dogs find truffles.", ("t",)),), PAPERS)
     assert claim.verdicts[0].label == "unchecked"
     assert "verification by likeness stopped" in warnings[0]
+
+
+def test_in_another_language_a_comma_may_stand_for_a_point() -> None:
+    assert lacking_numbers("Es erreicht 87,3 Prozent.", "It reaches 87.3 percent.") == ["873"]
+    assert lacking_numbers("Es erreicht 87,3 Prozent.", "It reaches 87.3 percent.", english=False) == []
+    assert lacking_numbers("Es erreicht 88,3 Prozent.", "It reaches 87.3 percent.", english=False) == ["883"]
+
+
+async def test_a_source_that_makes_the_sentence_likelier_supports_it() -> None:
+    class Reader:
+        """Finds a sentence as likely as its words are seen."""
+
+        async def score(self, messages: Sequence[Message], continuations: Sequence[str]) -> tuple[TokenScores, ...]:
+            seen = set(messages[-1].content.casefold().split())
+            return tuple(
+                TokenScores(
+                    tuple(text.split()), tuple(-1.0 if word.casefold() in seen else -3.0 for word in text.split())
+                )
+                for text in continuations
+            )
+
+    pairs = [("dogs find truffles", "Here dogs find truffles often"), ("dogs find truffles", "Tides move sand")]
+    held, not_held = await Likelihood(Reader()).score(pairs)
+    assert held > 0.85
+    assert not_held == 0.5
