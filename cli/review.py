@@ -209,15 +209,24 @@ _SETTINGS = frozenset(
 def go_on(run: Run, *, ask: bool = False) -> None:
     """Runs a review to its end and shows what came of it, or to its next pause; there `ask` asks, on a terminal, whether to go on. Exits 4 where the
     budget stopped it."""
-    from litrag.core.errors import Waiting
+    from litrag.core.errors import BadInput, Waiting
     from litrag.pipelines.api import Review
 
+    waiting = ""
     while True:
         try:
             state = _run(run)
         except Waiting as pause:
-            if not (ask and _edited(pause.file)):
-                show({"run_id": run.id, "waiting_for": pause.file}, str(pause))
+            waiting = pause.file
+            if not (ask and _edited(waiting)):
+                show({"run_id": run.id, "waiting_for": waiting}, str(pause))
+                return
+        except BadInput as error:  # a slip in the file is mended there
+            if not (ask and waiting):
+                raise
+            tell(f"litrag: {error}")
+            if not _edited(waiting):
+                tell(f"go on later with: litrag runs resume {run.id}")
                 return
         else:
             _summary(run, Review.of(run, state))
@@ -248,7 +257,11 @@ def _edited(file: str) -> bool:
     tell(f"edit {file}")
     answer = typer.prompt("Enter: go on, e: open an editor first, q: leave for now", default="", show_default=False)
     if answer.strip().casefold().startswith("e"):
-        click.edit(filename=file)
+        try:
+            click.edit(filename=file)
+        except click.ClickException as error:
+            tell(f"litrag: {error.message}; set EDITOR, or edit {file} elsewhere")
+            return _edited(file)
     return not answer.strip().casefold().startswith("q")
 
 

@@ -68,9 +68,12 @@ def resume(
 ) -> None:
     """Go on with a run where it stopped."""
     from litrag.cli.review import go_on
+    from litrag.core.errors import BadInput
     from litrag.pipelines.runs import find_run
 
     run = find_run(run_id)
+    if out and run.state()[0] == "done":
+        raise BadInput(f"run {run_id} is finished; write it elsewhere with: litrag runs export {run_id} -o {out}")
     if out or force:
         run.redirect(out, force=force)
     go_on(run)

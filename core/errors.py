@@ -159,7 +159,7 @@ class BudgetSpent(LitragError):
     exit_code = 4
 
     def __init__(self, what: str, used: float, limit: float, *, remedy: str = "") -> None:
-        remedy = remedy or f"raise --max-{what} or resume the run"
+        remedy = remedy or f"raise --max-{what} and run it again: no call is paid twice"
         super().__init__(f"budget: {what}: {used:g} of {limit:g} spent; {remedy}")
         self.what, self.used, self.limit = what, used, limit
 

@@ -26,6 +26,7 @@ from litrag.models.gateway import Gateway
 from litrag.models.request import Backend
 from litrag.pipelines.judging import verifier_of
 from litrag.pipelines.methods import why_no_embedder
+from litrag.pipelines.verifying import quotations
 
 __all__ = ["Checked", "Citing", "bibliography_of", "check", "cited_sentences"]
 
@@ -41,10 +42,8 @@ _HEADING: Final = re.compile(
     re.MULTILINE,
 )
 _LATEX: Final = re.compile(r"\\[a-zA-Z]*cite[a-zA-Z]*\*?(?:\[[^\]]*\])*\{([^}]*)\}")
-_LINK: Final = re.compile(r"\[[^\]]*\]\(#ref-([^)]+)\)")
+_LINK: Final = re.compile(r"\[(?:\\.|[^\]\\])*\]\(#ref-([^)]+)\)")
 _BRACKET: Final = re.compile(r"\[[^\]]*@[^\]]*\]")
-_QUOTED: Final = re.compile(r"[“„\"]([^“”„\"]+)[”“\"]")
-_QUOTE: Final = 4  # words from which a quotation says where it is from
 _PANDOC: Final = re.compile(r"(?<![\w.])@\{?(\w(?:[\w:.#$%&+?<>~/-]*\w)?)")
 
 
@@ -107,8 +106,16 @@ def cited_sentences(text: str) -> list[Citing]:
             keys = [key for place in re.findall(r"\x00(\d+)\x00", span.text) for key in marked[int(place)] if key]
             if keys:
                 plain = re.sub(r"\s*\x00\d+\x00", "", span.text).replace("()", "")
-                found.append(Citing(" ".join(plain.split()), tuple(dict.fromkeys(keys))))
+                shown = _told(plain) if tex else plain
+                found.append(Citing(" ".join(shown.split()), tuple(dict.fromkeys(keys))))
     return found
+
+
+def _told(text: str) -> str:
+    """What LaTeX prints."""
+    from pylatexenc.latex2text import LatexNodes2Text
+
+    return str(LatexNodes2Text(math_mode="verbatim", strict_latex_spaces=True).latex_to_text(text))
 
 
 def bibliography_of(path: Path, libraries: Sequence[Path], listen: Listener = silent) -> dict[str, Paper]:
@@ -158,7 +165,7 @@ async def _checked(
 def _claim(item: Citing, told: Mapping[str, Paper]) -> Claim:
     """The sentence as a claim; what it quotes is what it rests on, where that stands in the work."""
     keys = tuple(key for key in item.keys if key in told)
-    quoted = [part for part in _QUOTED.findall(item.sentence) if len(part.split()) >= _QUOTE]
+    quoted = quotations(item.sentence)
     quotes = (next((part for part in quoted if find_quote(part, told[key].text)), "") for key in keys)
     return Claim(item.sentence, keys, tuple(quotes))
 

@@ -11,6 +11,7 @@ from litrag.agents.entities import WordWeights
 from litrag.core.errors import BudgetSpent
 from litrag.core.names import citation_keys
 from litrag.core.quotes import find_quote
+from litrag.core.settings import Settings
 from litrag.core.sync import all_or_first_error
 from litrag.core.types import Draft, Evidence, Hit, Paper, Plan, Ranking, Span
 from litrag.pipelines.drafting import best_draft
@@ -64,6 +65,15 @@ async def plan(shop: Workshop, state: ReviewState) -> ReviewState:
         )
         planned = assigned(read, papers if read.keys else fit)
         plans = [planned if sized(given) else Size(shop.settings.words).sized(planned)]
+        lost = [
+            paragraph.topic
+            for paragraph in read.paragraphs
+            if paragraph.topic not in {p.topic for p in planned.paragraphs}
+        ]
+        if lost:
+            update["warnings"] = with_warnings(
+                shop, state, f"no paper stands in these paragraphs of the plan, they are left out: {'; '.join(lost)}"
+            )
     else:
         plans, stopped = await _planned(shop, fit, about, counters)
         if stopped:
@@ -102,6 +112,10 @@ async def write(shop: Workshop, state: ReviewState) -> ReviewState:
             update["stop_reason"] = state.get("stop_reason") or str(error)
         counters |= {"drafts": len(drafts), "draft_kept": best + 1}
     counters |= reports[best].counters if generates(shop) else {}
+    if not generates(shop) and shop.settings.language != Settings.model_fields["language"].default:
+        update["warnings"] = with_warnings(
+            shop, state, f"--language {shop.settings.language} needs a model that writes (--model); the text is English"
+        )
     stopped = next((report.stopped for report in reports if report.stopped), "")
     if stopped:
         update["stop_reason"] = state.get("stop_reason") or stopped

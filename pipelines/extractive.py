@@ -27,7 +27,7 @@ from litrag.core.types import (
 from litrag.exports.markers import rendered
 from litrag.pipelines.contributions import Contribution, contribution, inflected, verbatim
 from litrag.pipelines.grouping import group, group_count, word_vectors
-from litrag.pipelines.phrases import central_phrases, distinctive_phrases, joined, mentions
+from litrag.pipelines.phrases import central_phrases, distinctive_phrases, joined, mentions, touches
 from litrag.pipelines.statements import by_words, statement
 
 if TYPE_CHECKING:
@@ -277,8 +277,10 @@ class _Desk:
 
     def _closing(self, members: Sequence[Paper]) -> str:
         """A sentence on the relation to the user's abstract: what is shared, else what is missing, phrases not used before first."""
-        shared = [p for p in self._central if sum(mentions(m.text, p) for m in members) >= min(2, len(members))]
-        missing = [p for p in self._central if not any(mentions(m.text, p) for m in members)]
+        if len(members) < 2:  # "these papers" are two or more
+            return ""
+        shared = [p for p in self._central if sum(mentions(m.text, p) for m in members) >= 2]
+        missing = [p for p in self._central if not any(touches(m.text, p) for m in members)]
         fresh_shared = sorted(shared, key=lambda p: (self._related[p], p in self._common))[:2]
         fresh_missing = sorted(missing, key=lambda p: self._related[p])[:1]
         texts: list[str] = []

@@ -21,6 +21,7 @@ from litrag.retrievers.screening import Screened, screen
 from litrag.rewriters.statistical import StatisticalKeywords
 
 __all__ = [
+    "FAR",
     "FirstSearch",
     "Selected",
     "cited",
@@ -37,6 +38,7 @@ __all__ = [
 _LEAST_COSINE: Final = (
     0.2  # MiniLM cosine of two unrelated abstracts of one field; below, a paper has nothing to do with the text
 )
+FAR: Final = "no paper found is near your text"
 _ORIGINAL_WEIGHT: Final = 4.0  # three short queries together never outweigh the whole text
 _DERIVED_WEIGHT: Final = 1.0
 
@@ -145,10 +147,12 @@ async def merge_results(shop: Workshop, state: ReviewState) -> ReviewState:
         raise NoEvidence(_nothing_found(shop, state["results"], screened.newer))
     found = sum(map(len, (screened.kept, screened.own, screened.newer, screened.excluded)))
     shop.say("merge", f"{found} papers, {len(kept)} after screening")
+    unmatched = f"--exclude {', '.join(shop.request.exclude)}: none of the papers found has such an id, DOI or title"
+    idle = (unmatched,) if shop.request.exclude and not screened.excluded else ()
     return {
         "papers": shop.store.put(tuple(kept.values()), tuple[Paper, ...]),
         "pool": shop.store.put(ranking, Ranking),
-        "warnings": with_warnings(shop, state, *screened.warnings),
+        "warnings": with_warnings(shop, state, *screened.warnings, *idle),
         "counters": {
             "found": found,
             "own": len(screened.own),
@@ -183,6 +187,10 @@ async def select(shop: Workshop, state: ReviewState) -> ReviewState:
     selected = tuple(Selected(keys[hit.document.id], papers[hit.document.id], hit) for hit in hits)
     shop.say("select", f"{len(selected)} papers to cite")
     update: ReviewState = {}
+    if hits and not related:
+        closest = max(score.value for hit in ranking.hits for score in hit.scores if score.source == "similarity")
+        far = f"{FAR} (the closest has a cosine of {closest:.2f}); they are cited for want of others: add papers on its subject"
+        update["warnings"] = with_warnings(shop, state, far)
     if "papers" in shop.settings.pause:
         from litrag.pipelines.pausing import offer_papers
 

@@ -44,6 +44,10 @@ async def read(shop: Workshop, state: ReviewState) -> ReviewState:
             found.append(replace(item, passages=passages))
             shop.say("read", done=place, total=len(selected))
     told = sum(bool(item.passages) for item in found)
+    if not told:
+        warnings.append(
+            "no full text was found: libraries hold them of PDF, Markdown and text files, arXiv of its own papers"
+        )
     return {
         "selected": shop.store.put(tuple(found), tuple[Selected, ...]),
         "counters": {**state.get("counters", {}), "full_texts": told},

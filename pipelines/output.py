@@ -21,6 +21,7 @@ from litrag.exports.document import Exported
 from litrag.exports.evidence import evidence_file
 from litrag.exports.formats import ALWAYS, FORMATS, check_export, files_of, written
 from litrag.exports.run_record import LedgerRecord, LedgerRow, RunFile
+from litrag.pipelines.finding import FAR
 from litrag.pipelines.planning import PLAN
 from litrag.pipelines.revising import REVISE
 from litrag.pipelines.state import ReviewRequest, ReviewState
@@ -97,7 +98,7 @@ def write_outputs(
     document = Exported(
         draft=draft,
         papers={key: papers[key] for key in draft.keys},
-        header=header(shop, generated=generated),
+        header=header(shop, generated=generated, notes=_notes(shop, state)),
         style=shop.settings.style,
         evidence=evidence_file(draft, papers, table, retracted),
         marks=shop.settings.unsupported != "keep",
@@ -143,10 +144,12 @@ def sha(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def header(shop: Workshop, *, generated: bool) -> str:
-    """What stands above the text: who wrote it, what found it, how to get a stronger one."""
+def header(shop: Workshop, *, generated: bool, notes: Sequence[str] = ()) -> str:
+    """What stands above the text: who wrote it, what found it, what a reader must know of it, how to get a stronger one."""
     searched = "BM25" + (f" and {shop.embedder.model.rpartition('/')[2]}" if shop.embedder else "")
-    found = f"Papers were found with {searched}; every citation is in references.bib and evidence.json."
+    found = "\n".join(
+        [f"Papers were found with {searched}; every citation is in references.bib and evidence.json.", *notes]
+    )
     if generated:
         write, plan = shop.settings.role_model("write"), shop.settings.role_model("plan") or "clustering"
         return f"Written by litrag with {write} (plan: {plan}).\n{found}\nUse another writer with `--model provider/name`; check each sentence."
@@ -155,6 +158,14 @@ def header(shop: Workshop, *, generated: bool) -> str:
         f"{found}\nFor a review in a writer's own words, name a model: `litrag review … --model provider/name`"
         " (any LiteLLM model, an own server, or local/…)."
     )
+
+
+def _notes(shop: Workshop, state: ReviewState) -> list[str]:
+    """What a reader of the text must know: that it was stopped, that its papers are far from it."""
+    reason = state.get("stop_reason", "done")
+    warnings = shop.store.get(state["warnings"], tuple[str, ...]) if state.get("warnings") else ()
+    stopped = [f"Stopped early: {reason}."] if reason != "done" else []
+    return [*stopped, *(f"{text[0].upper()}{text[1:]}." for text in warnings if text.startswith(FAR))]
 
 
 def _read(shop: Workshop) -> str:

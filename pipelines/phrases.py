@@ -16,7 +16,7 @@ from litrag.core.types import Paper
 if TYPE_CHECKING:
     import Stemmer
 
-__all__ = ["central_phrases", "distinctive_phrases", "joined", "mentions"]
+__all__ = ["central_phrases", "distinctive_phrases", "joined", "mentions", "touches"]
 
 _Stems: TypeAlias = tuple[str, ...]
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*")
@@ -162,6 +162,11 @@ def mentions(text: str, phrase: str) -> bool:
     stems = _stems(_WORD.findall(phrase))
     words = _stems(_WORD.findall(text))
     return any(words[i : i + len(stems)] == stems for i in range(len(words) - len(stems) + 1))
+
+
+def touches(text: str, phrase: str) -> bool:
+    """Whether the text has all words of the phrase, wherever they stand: "dense passage retrieval" touches "dense retrieval"."""
+    return set(_stems(_WORD.findall(phrase.replace("-", " ")))) <= set(_stems(_WORD.findall(text.replace("-", " "))))
 
 
 def joined(phrases: Iterable[str]) -> str:

@@ -23,6 +23,7 @@ PLAN_FILE: Final = "plan.md"
 _PAPERS: Final = "# Papers"
 _CITED: Final = re.compile(r"\[([^\]]*)\]")
 _WORDS: Final = re.compile(r"\((?:at most |up to |<=? ?)?(\d{1,4}) words?\)\s*\.?$")
+_ID: Final = re.compile(r"[\w.:/-]*\d[\w.:/-]*[.:/-][\w.:/-]*")  # what looks like an id: a digit, and marks between
 _STRAY: Final = re.compile(r"(?<![\w.])@[a-z][a-z0-9-]*[0-9][a-z0-9-]*")
 _BULLET: Final = re.compile(r"^(?:[-*+]|\d+[.)])\s+")
 _COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -100,7 +101,7 @@ class _Reading:
         for part in re.split(r"[;,]\s*|\s+(?=@)", group):
             name = part.strip()
             known = self.papers is not None and name in self.papers
-            if name.startswith("@") or known or doi(name) or arxiv_id(name):
+            if name.startswith("@") or known or doi(name) or arxiv_id(name) or "://" in name or _ID.fullmatch(name):
                 yield name
 
     def _key(self, number: int, name: str) -> str:
@@ -109,6 +110,8 @@ class _Reading:
             return plain
         for key, paper in self.papers.items():
             if (doi(name) and doi(name) == doi(paper.doi)) or (arxiv_id(name) and arxiv_id(name) == paper.arxiv_id):
+                return key
+            if name in (paper.id, paper.url):
                 return key
         near = difflib.get_close_matches(plain, self.papers, n=1)
         hint = f"; did you mean @{near[0]}?" if near else "; name a paper of the review by its @key, DOI or arXiv id"

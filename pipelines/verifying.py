@@ -19,7 +19,7 @@ from litrag.core.sync import all_or_first_error
 from litrag.core.types import Claim, Message, Paper, Verdict
 from litrag.pipelines.support import LEAST, Support, lacking_numbers
 
-__all__ = ["VERIFY", "Verifier", "by_rule", "parse_verdict", "pointed"]
+__all__ = ["VERIFY", "Verifier", "by_rule", "parse_verdict", "pointed", "quotations"]
 
 VERIFY: Final = Prompt("""Does the source support what the sentence says about it? Answer "yes" only if the source's own words say it. Judge only what the
 sentence says about this source: "[source]" stands where the source is cited, "[other]" where another work is; what the sentence says
@@ -37,6 +37,8 @@ $source
 
 Reply with JSON only: {"supported": "yes" or "no", "quote": "the words of the source that decide, copied exactly"}""")
 
+_QUOTED: Final = re.compile(r"[“„\"«]([^“”„\"»]+)[”“\"»]")
+_QUOTATION: Final = 4  # words from which a quotation says where it is from
 _CITED: Final = re.compile(r"\[@[^\]]*\]")
 _KEYS: Final = re.compile(r"@([a-z0-9][a-z0-9-]*)")
 _SCHEMA: Final[JsonSchema] = record(supported={"type": "string", "enum": ["yes", "no"]}, quote=TEXT)
@@ -138,16 +140,30 @@ def _by_rules(claim: Claim, papers: Mapping[str, Paper], english: bool) -> list[
 def by_rule(
     sentence: str, key: str, quote: str, paper: Paper, cited: Sequence[Paper] = (), *, english: bool = True
 ) -> Verdict:
-    """The verdict without a model: a number that no work that the sentence cites (`cited`, or this one alone) has in text or year is unsupported, a
-    quote found in it supports."""
+    """The verdict without a model: a number that no work that the sentence cites (`cited`, or this one alone) has in text or year is unsupported, so is a
+    quotation that stands there in other words; a quote found in it supports."""
     known = cited or (paper,)
     text = "\n".join((*(each.text for each in known), *(str(each.year) for each in known)))
     if lacking_numbers(sentence, text, english=english):
         return Verdict(key, "unsupported", "numbers", 0.0)
+    if any(_altered(part, paper.text) for part in quotations(sentence)):
+        return Verdict(key, "unsupported", "quotation", 0.0)
     match = find_quote(quote, paper.text) if quote else None
     if match is None:
         return Verdict(key, "unchecked", "none")
     return Verdict(key, "supported", "quote", round(match.score, 4), match.span)
+
+
+def quotations(sentence: str) -> list[str]:
+    """What a sentence quotes, in pieces of four words or more: words in brackets are the quoter's."""
+    pieces = [part for quoted in _QUOTED.findall(sentence) for part in re.split(r"\[[^\]]*\]|…|\.\.\.", quoted)]
+    return [part.strip(" ,.;:") for part in pieces if len(part.split()) >= _QUOTATION]
+
+
+def _altered(quoted: str, source: str) -> bool:
+    """Whether words stand nearly so in a source, but not so: a quotation says that they do."""
+    near = find_quote(quoted, source)
+    return near is not None and near.method == "fuzzy"
 
 
 def parse_verdict(reply: str, before: Verdict, paper: Paper) -> Verdict:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from litrag.core.types import Paper, Verdict
 from litrag.pipelines.planning import parse_plan
-from litrag.pipelines.verifying import by_rule, parse_verdict, pointed
+from litrag.pipelines.verifying import by_rule, parse_verdict, pointed, quotations
 from litrag.pipelines.writing import parse_paragraph
 from litrag.rerankers.parsing import parse_order
 from litrag.rewriters.keywords import parse_queries
@@ -173,3 +173,19 @@ def test_the_verifier_is_shown_which_work_is_judged() -> None:
     assert pointed(sentence, "ann2001dogs") == "[source] find by smell, drones by sight [other], as we do."
     assert pointed(sentence, "cat2003soil") == "[other] find by smell, drones by sight [source], as we do."
     assert pointed("No marker.", "ann2001dogs") == "No marker."
+
+
+def test_a_quotation_in_other_words_is_none() -> None:
+    """“BM25 never gains” in quotation marks, of a source that says it gains, must not pass as the source's words."""
+    paper = Paper("k", "T", "BM25 gains much on MS MARCO and on the web. We propose our new parser for dogs.", (), 2001)
+    judged = lambda text: by_rule(text, "k", "BM25 gains much on MS MARCO", paper)  # noqa: E731
+    assert judged("They write: “BM25 gains much on MS MARCO and on the web”.").label == "supported"
+    assert judged("They write: “BM25 never gains much on MS MARCO and on the web”.") == Verdict(
+        "k", "unsupported", "quotation", 0.0
+    )
+    assert by_rule("@k present “[their] new parser for dogs”.", "k", "new parser for dogs", paper).label == "supported"
+    assert quotations("“a b c d”, “x y” and “one two three four … five six seven eight”") == [
+        "a b c d",
+        "one two three four",
+        "five six seven eight",
+    ]
