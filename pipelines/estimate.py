@@ -93,7 +93,7 @@ def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
         if has("verify"):
             calls.append(("verify", 2 * claims, a_paper + 400, 300))
     prices = Prices()
-    found = [_planned(shop, prices, call, searches if call[0] == "rerank" else 0) for call in calls]
+    found = _by_role([_planned(shop, prices, call, searches if call[0] == "rerank" else 0) for call in calls])
     if shop.embedder is not None:
         model = shop.embedder.model
         texts, n = pool + 1, 1 + -(-pool // 64)
@@ -106,6 +106,18 @@ def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
         usd = prices.usd(model, texts * _TOKENS_A_PAPER, 0)
         found.append(Planned("embed", model, n, texts * _TOKENS_A_PAPER, None if model in prices.unknown else usd))
     return tuple(found)
+
+
+def _by_role(planned: list[Planned]) -> list[Planned]:
+    """One row a role, in order."""
+    found: dict[str, Planned] = {}
+    for each in planned:
+        if (other := found.get(each.role)) is None:
+            found[each.role] = each
+        else:
+            usd = None if each.usd is None or other.usd is None else each.usd + other.usd
+            found[each.role] = Planned(each.role, each.model, other.calls + each.calls, other.tokens + each.tokens, usd)
+    return list(found.values())
 
 
 def _planned(shop: Workshop, prices: Prices, call: tuple[Role, int, int, int], searches: int) -> Planned:

@@ -100,7 +100,7 @@ def test_killed_at_a_node(node: str, setting: dict[str, Any], tmp_path: Path, mo
 
 
 @pytest.mark.parametrize(
-    ("role", "nth", "in_flight"), [("rewrite", 1, 1), ("plan", 1, 1), ("write", 2, 2), ("verify", 3, 3)]
+    ("role", "nth", "in_flight"), [("rewrite", 1, 1), ("plan", 1, 1), ("write", 2, 1), ("verify", 3, 3)]
 )
 def test_killed_while_calls_are_in_flight(
     role: str, nth: int, in_flight: int, setting: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
