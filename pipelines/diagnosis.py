@@ -98,29 +98,19 @@ def diagnose(settings: Settings, *, apis: bool = False) -> Diagnosis:
         "library   none; add one with: litrag library add papers.bib"
     ]
     lines += [f"source    {name}: {s['host']}, {s['key']}; {s['sent'] or 'not used'}" for name, s in sources.items()]
-    lines += [
-        *_vectors(settings),
-        *_full_texts(settings),
-        f"keys      {', '.join(keys) or 'none set (none is needed for local models)'}",
-    ]
+    lines += [*_sent(settings), f"keys      {', '.join(keys) or 'none set (none is needed for local models)'}"]
     lines += [f"versions  {', '.join(f'{name} {v}' for name, v in here.items())}", f"home      {home()}"]
-    lines += [
-        "",
-        "settings  "
-        + ", ".join(
-            f"{name}={value}" for name, value in settings.model_dump(mode="json").items() if value not in (None, {})
-        ),
-    ]
+    told = (f"{name}={value}" for name, value in settings.model_dump(mode="json").items() if value not in (None, {}))
+    lines += ["", f"settings  {', '.join(told)}"]
     return Diagnosis(data, tuple(lines))
 
 
-def _vectors(settings: Settings) -> list[str]:
+def _sent(settings: Settings) -> list[str]:
+    """Where else something goes."""
     sent = "vectors of libraries and queries, ids, dates, venues and file names are sent there, no text"
-    return [f"vectors   {settings.qdrant_url}; {sent}"] if settings.qdrant_url else []
-
-
-def _full_texts(settings: Settings) -> list[str]:
-    return ["texts     arXiv's PDFs; the ids of papers to cite are sent there"] if settings.full_text else []
+    vectors = [f"vectors   {settings.qdrant_url}; {sent}"] if settings.qdrant_url else []
+    texts = ["texts     arXiv's PDFs; the ids of papers to cite are sent there"] if settings.full_text else []
+    return [*vectors, *texts]
 
 
 def _role(settings: Settings, role: Role) -> dict[str, str]:

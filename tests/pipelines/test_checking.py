@@ -47,9 +47,7 @@ def test_forms_of_citations() -> None:
 def test_what_litrag_writes_itself_is_read() -> None:
     """Its own LaTeX and its own numbers in brackets are the first that people check."""
     tex = r"\section{A} {\textquotedblleft}Dogs run far{\textquotedblright} say M\"{u}ller and others \citep{a-1}."
-    assert [(c.sentence, c.keys) for c in cited_sentences(tex)] == [
-        ("“Dogs run far” say Müller and others.", ("a-1",))
-    ]
+    assert [(c.sentence, c.keys) for c in cited_sentences(tex)] == [("“Dogs run far” say Müller and others.", ("a-1",))]
     numeric = r"Dogs run ([\[1\]](#ref-a-1), [\[2\]](#ref-b-2)). [Doe \[3\]](#ref-c-3) says so."
     assert [c.keys for c in cited_sentences(numeric)] == [("a-1", "b-2"), ("c-3",)]
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 import math
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +145,6 @@ async def test_a_prompt_beyond_the_context_is_refused(served: str) -> None:
 def test_a_review_is_written_with_it(served: str, tmp_path: Path, home: Path) -> None:
     """End to end by the command line. What so small a model writes is mostly replaced; every citation is real all the same."""
     litrag = Shell(tmp_path, home)
-    start = time.monotonic()
     code, out, err = litrag(
         *(
             "--profile",
@@ -160,7 +158,6 @@ def test_a_review_is_written_with_it(served: str, tmp_path: Path, home: Path) ->
     )
     assert code == 0, err
     assert "5 papers cited" in out
-    assert time.monotonic() - start < 110
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     models = {row["model"] for row in record["ledger"]["rows"] if row["operation"] == "generate"}
     assert models == {"openai/smol"}
