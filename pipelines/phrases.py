@@ -29,7 +29,7 @@ _STOP: Final = frozenset(
     other our out over own per possible put rather recent recently respectively same second several she should show shown shows since so some
     still such than that the their them then there these they third this those three through thus to together too toward towards two under
     until up upon us use used useful using various very via want was we well were what when where whether which while who whose why will
-    with within without would yet you your based due e.g i.e vs versus able best better good large larger largest small different particular
+    with within without would yet four five six seven eight nine ten hundred thousand million you your based due e.g i.e vs versus able best better good large larger largest small different particular
     even far quite hence still around despite yes mostly partly rich higher lower
     important specific general generally common available existing previous current effective efficient state-of-the-art state art
     """.split()
