@@ -45,12 +45,12 @@ class QuoteMatch:
 
 
 def find_quote(quote: str, text: str, *, least: float = 0.9, fuzzy_from: int = 16) -> QuoteMatch | None:
-    """The best place of `quote` in `text`, or None. No quote reaches over an APART.
+    """The best place of `quote` in `text`, or None. No quote reaches over an APART that it does not hold itself.
 
     A quote with an ellipsis is found when all its parts are, in order; the span then reaches from the first to the last.
     `least` in [0, 1] is the similarity (1 - normalised indel distance) that a fuzzy match needs; quotes shorter than
     `fuzzy_from` characters are matched exactly or normalised only, since a short string is similar to everything."""
-    if APART in text:
+    if APART in text and APART not in quote:
         return _in_one(quote, text, least, fuzzy_from)
     parts = _parts(quote)
     if not parts:

@@ -63,3 +63,10 @@ def test_no_quote_reaches_over_the_gap_between_two_pieces() -> None:
     found = find_quote("It is the best that was ever measured", text)
     assert found is not None
     assert text[found.span.start : found.span.end] == found.span.text == "It is the best that was ever measured"
+
+
+def test_a_form_feed_that_the_quote_holds_itself_is_text() -> None:
+    """Hypothesis found it: a verbatim part of any text is in it."""
+    found = find_quote("0\f0", "1 0\f0 1")
+    assert found is not None
+    assert found.span.text == "0\f0"
