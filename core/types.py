@@ -348,17 +348,18 @@ class Draft:
             claim for section in self.sections for paragraph in section.paragraphs for claim in paragraph.claims
         )
 
+    def mapped(self, change: Callable[[DraftParagraph], DraftParagraph]) -> Draft:
+        """The same sections with changed paragraphs."""
+        return Draft(tuple(replace(s, paragraphs=tuple(map(change, s.paragraphs))) for s in self.sections))
+
+    def kept(self, keep: Callable[[Claim], bool]) -> Draft:
+        """The same sections and paragraphs with those sentences alone that `keep` says yes to."""
+        return self.mapped(lambda paragraph: DraftParagraph(tuple(filter(keep, paragraph.claims))))
+
     def with_claims(self, claims: tuple[Claim, ...]) -> Draft:
         """The same sections and paragraphs with other sentences, as many, in reading order."""
         left = iter(claims)
-        sections = [
-            replace(
-                section,
-                paragraphs=tuple(DraftParagraph(tuple(next(left) for _ in p.claims)) for p in section.paragraphs),
-            )
-            for section in self.sections
-        ]
-        return Draft(tuple(sections))
+        return self.mapped(lambda paragraph: DraftParagraph(tuple(next(left) for _ in paragraph.claims)))
 
     @property
     def keys(self) -> tuple[str, ...]:

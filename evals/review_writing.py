@@ -42,7 +42,7 @@ from litrag.corpora.types import Dataset, Topic
 from litrag.evals.journal import Answer
 from litrag.evals.tasks import EvalOptions
 from litrag.evals.verify import claims as expert_claims
-from litrag.evals.verify import pairs_of
+from litrag.evals.verify import least_of, pairs_of, told_claims
 from litrag.models.embedding import GatewayEmbedder
 from litrag.models.gateway import Gateway
 from litrag.pipelines.extractive import ExtractivePlanner, ExtractiveWriter
@@ -56,7 +56,6 @@ from litrag.retrievers.bm25 import BM25, BM25Index
 __all__ = ["WRITERS", "WritingBench"]
 
 _POOL: Final = 50  # passages that BM25 hands to the cosine
-_ALARMS: Final = 0.1  # of the experts' own pairs of the training half lie below the least score of a checker
 _NUMBERS: Final = re.compile(r"\[\d+(?:\s*,\s*\d+)*\]")
 
 
@@ -121,8 +120,8 @@ class WritingBench:
         for topic in load(f"{body}:train").topics:
             own = [self.documents[name] for name in topic.facts["passages"]]
             pairs += [(p.sentence, p.source) for p in pairs_of(topic, own, own) if p.grade == "true"]
-        words, cosine = (sorted(run(checker.score(pairs))) for checker in self.checkers)
-        return words[int(_ALARMS * len(words))], cosine[int(_ALARMS * len(cosine))]
+        words, cosine = (least_of(run(checker.score(pairs))) for checker in self.checkers)
+        return words, cosine
 
     async def desk(self, topic: Topic, *, given: bool) -> _Desk:
         """The works of a question: the expert's, or as many by retrieval."""
@@ -131,12 +130,13 @@ class WritingBench:
         papers = [_paper(document) for document in chosen]
         keys = citation_keys(papers)
         by_id = {paper.id: keys[paper.id] for paper in papers}
+        expert = _expert(topic.answers[0], [document.id for document in own], by_id)
         return _Desk(
             topic,
             {keys[paper.id]: paper for paper in papers},
             Paper("about", "", topic.query.text),
-            _expert(topic.answers[0], [document.id for document in own], by_id),
-            _places(topic.answers[0], [document.id for document in own], by_id),
+            expert,
+            _places(topic.answers[0], expert),
         )
 
     async def _found(self, topic: Topic, n: int) -> list[Document]:
@@ -242,18 +242,16 @@ def _paper(document: Document) -> Paper:
 
 
 def _expert(text: str, ids: Sequence[str], by_id: Mapping[str, str]) -> list[tuple[str, tuple[str, ...]]]:
-    """The expert's citing sentences with the keys of the works that are at hand. An answer that numbers from 1 is read so."""
-    told = expert_claims(text)
-    shift = int(any(len(ids) in cited for _, cited in told) and not any(0 in cited for _, cited in told))
+    """The expert's citing sentences with the keys of the works that are at hand."""
     return [
-        (sentence, tuple(by_id[ids[n - shift]] for n in cited if 0 <= n - shift < len(ids) and ids[n - shift] in by_id))
-        for sentence, cited in told
+        (sentence, tuple(by_id[ids[place]] for place in cited if ids[place] in by_id))
+        for sentence, cited in told_claims(text, len(ids))
     ]
 
 
-def _places(text: str, ids: Sequence[str], by_id: Mapping[str, str]) -> dict[str, int]:
+def _places(text: str, expert: Sequence[tuple[str, tuple[str, ...]]]) -> dict[str, int]:
     """The paragraph that cites each work first: a block of the expert's text with its citing sentences."""
-    order = dict(_expert(text, ids, by_id))
+    order = dict(expert)
     found: dict[str, int] = {}
     for place, block in enumerate(re.split(r"\n+", text)):
         for sentence, _ in expert_claims(block):
@@ -295,7 +293,7 @@ async def _unplanned(bench: WritingBench, desk: _Desk) -> _Made:
     keys = [PlannedSentence("say what this work contributes", (key,)) for key in desk.papers]
     planned = Plan((PlannedSection("", (PlannedParagraph("", tuple(keys)),)),))
     draft = (await _writer(bench, desk)).write(planned, desk.papers, desk.about)
-    return _citing(draft), planned
+    return draft.kept(lambda claim: bool(claim.keys)), planned
 
 
 async def _oracle(bench: WritingBench, desk: _Desk) -> _Made:
@@ -307,16 +305,7 @@ async def _oracle(bench: WritingBench, desk: _Desk) -> _Made:
     listed = [*(tuple(sentences_) for sentences_ in paragraphs.values()), *([tuple(rest)] if rest else [])]
     planned = Plan((PlannedSection("", tuple(PlannedParagraph("", sentences_) for sentences_ in listed)),))
     draft = (await _writer(bench, desk)).write(planned, desk.papers, desk.about)
-    return _citing(draft), planned
-
-
-def _citing(draft: Draft) -> Draft:
-    """The sentences that cite."""
-    sections = []
-    for section in draft.sections:
-        paragraphs = (DraftParagraph(tuple(c for c in p.claims if c.keys)) for p in section.paragraphs)
-        sections.append(DraftSection(section.heading, tuple(paragraphs)))
-    return Draft(tuple(sections))
+    return draft.kept(lambda claim: bool(claim.keys)), planned
 
 
 async def _quoted(bench: WritingBench, desk: _Desk, *, first: bool) -> _Made:

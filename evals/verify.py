@@ -33,7 +33,7 @@ from litrag.evals.trainings import BASE
 from litrag.models.gateway import Gateway
 from litrag.pipelines.support import Both, Coverage, Likelihood, Likeness, Support, lacking_numbers, opposed
 
-__all__ = ["METHODS", "VERIFY", "Pair", "Verify", "altered", "claims", "negated", "pairs_of"]
+__all__ = ["METHODS", "VERIFY", "Pair", "Verify", "altered", "claims", "least_of", "negated", "pairs_of", "told_claims"]
 
 _CITED: Final = re.compile(r"\[(\d+(?:\s*,\s*\d+)*)\]")
 _LEADING: Final = re.compile(r"^\s*((?:\[\d+(?:\s*,\s*\d+)*\][\s.]*)+)")
@@ -71,6 +71,18 @@ def claims(text: str) -> list[tuple[str, tuple[int, ...]]]:
     return [(sentence, tuple(dict.fromkeys(cited))) for sentence, cited in found if cited and len(sentence.split()) > 3]
 
 
+def told_claims(text: str, passages: int) -> list[tuple[str, list[int]]]:
+    """The sentences that cite, with the places, from 0, of those of its passages that they cite. An answer that numbers from 1 is read so."""
+    told = claims(text)
+    shift = int(any(passages in cited for _, cited in told) and not any(0 in cited for _, cited in told))
+    return [(sentence, [n - shift for n in cited if 0 <= n - shift < passages]) for sentence, cited in told]
+
+
+def least_of(scores: Sequence[float]) -> float:
+    """The score below which the share of false alarms lies, of true pairs' scores."""
+    return sorted(scores)[int(_ALARMS * len(scores))]
+
+
 def _cited(text: str) -> tuple[int, ...]:
     return tuple(int(number) for group in _CITED.findall(text) for number in group.split(","))
 
@@ -98,10 +110,7 @@ def pairs_of(topic: Topic, passages: Sequence[Document], strangers: Sequence[Doc
     """The pairs of an answer; `passages` are its own in the order that it numbers them, `strangers` those of others. An answer that numbers from 1
     is read so."""
     found: list[Pair] = []
-    told = claims(topic.answers[0])
-    shift = int(any(len(passages) in cited for _, cited in told) and not any(0 in cited for _, cited in told))
-    for sentence, numbers in told:
-        cited = [number - shift for number in numbers if 0 <= number - shift < len(passages)]
+    for sentence, cited in told_claims(topic.answers[0], len(passages)):
         texts = tuple(document.text for document in passages)
         others = tuple(text for place, text in enumerate(texts) if place not in cited)
         for number in cited:
@@ -242,8 +251,8 @@ class _Judging:
     def __init__(self, bench: _Bench, made: Callable[[_Bench], _Judge]) -> None:
         self._bench, self._judge = bench, made(bench)
         learned = [pair for pair in bench.learned if pair.grade == "true"]
-        scores = sorted(run(self._judge.score(learned)))
-        self._threshold = 0.5 if isinstance(self._judge, _Ruled) else scores[int(_ALARMS * len(scores))]
+        scores = run(self._judge.score(learned))
+        self._threshold = 0.5 if isinstance(self._judge, _Ruled) else least_of(scores)
 
     async def answer(self, topic: Topic) -> Answer:
         pairs = self._bench.pairs(self._bench.dataset)[topic.id]

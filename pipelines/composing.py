@@ -99,9 +99,12 @@ async def write(shop: Workshop, state: ReviewState) -> ReviewState:
     counters = dict(state.get("counters", {}))
     update: ReviewState = {}
     drafts, reports = [], []
-    for place, planned in enumerate(plans, start=1):
-        own = {key: papers[key] for key in papers if key in planned.keys}
-        draft, report = await _written(shop, planned, own, f" of draft {place}" if len(plans) > 1 else "")
+    named = [set(planned.keys) for planned in plans]
+    extractive = ExtractiveWriter(await _told(shop, {key: papers[key] for key in papers if key in set().union(*named)}))
+    for place, (planned, keys) in enumerate(zip(plans, named, strict=True), start=1):
+        own = {key: papers[key] for key in papers if key in keys}
+        which = f"of draft {place}" if len(plans) > 1 else ""
+        draft, report = await _written(shop, planned, own, extractive, which)
         drafts.append(draft)
         reports.append(report)
     best = 0
@@ -268,15 +271,14 @@ async def _asked(
 
 
 async def _written(
-    shop: Workshop, planned: Plan, papers: Mapping[str, Paper], which: str
+    shop: Workshop, planned: Plan, papers: Mapping[str, Paper], extractive: ExtractiveWriter, which: str
 ) -> tuple[Draft, WritingReport]:
     """The draft of a plan."""
-    extractive = ExtractiveWriter(await _told(shop, papers))
     if not generates(shop):
         draft = await asyncio.to_thread(extractive.write, planned, papers, shop.request.about)
         return fitted(draft, papers, shop.settings.words), WritingReport()
     done = iter(range(1, len(planned.paragraphs) + 1))
-    tick = lambda: shop.say("write", which.strip(), done=next(done), total=len(planned.paragraphs))  # noqa: E731
+    tick = lambda: shop.say("write", which, done=next(done), total=len(planned.paragraphs))  # noqa: E731
     writer = GeneratingWriter(
         shop.gateway.model("write"),
         extractive,

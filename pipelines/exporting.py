@@ -14,7 +14,7 @@ from litrag.core.store import Store
 from litrag.exports.document import Exported
 from litrag.exports.formats import check_export, written
 from litrag.exports.run_record import RunFile
-from litrag.pipelines.output import DOCUMENT, sha, write_files
+from litrag.pipelines.output import DOCUMENT, refuse_unvouched, sha, write_files
 from litrag.pipelines.runs import Run
 
 __all__ = ["export_run"]
@@ -36,9 +36,8 @@ def export_run(
     record = _record(folder, run)
     known = record.files if record else {}
     for path in (folder / name for name in files if not force):
-        if path.exists() and (path.name not in known or sha(path) != known[path.name]):
-            what = "was edited since litrag wrote it" if path.name in known else "is not of this run's making"
-            raise BadInput(f"{path} {what}; choose another folder with -o, or overwrite with --force")
+        if path.exists():
+            refuse_unvouched(path, known, "this run", "choose another folder with -o, or overwrite with --force")
     write_files(folder, files, remedy="free space, or choose another folder with -o")
     if record:
         hashes = {**known, **{name: sha(folder / name) for name in files}}

@@ -188,13 +188,7 @@ def fitted(draft: Draft, papers: Mapping[str, Paper], words: int | None) -> Draf
                 if words is not None and count > words and not claim.keys:
                     gone.add(id(claim))
                     count -= len(claim.sentence.split())
-    kept = [
-        DraftSection(
-            s.heading, tuple(DraftParagraph(tuple(c for c in p.claims if id(c) not in gone)) for p in s.paragraphs)
-        )
-        for s in draft.sections
-    ]
-    return Draft(tuple(kept))
+    return draft.kept(lambda claim: id(claim) not in gone)
 
 
 class _Desk:

@@ -31,7 +31,7 @@ from litrag.pipelines.writing import WRITE
 from litrag.rerankers import RERANKERS
 from litrag.rewriters import REWRITERS
 
-__all__ = ["DOCUMENT", "FILES", "header", "prepare_folder", "sha", "write_files", "write_outputs"]
+__all__ = ["DOCUMENT", "FILES", "header", "prepare_folder", "refuse_unvouched", "sha", "write_files", "write_outputs"]
 
 FILES: Final = ("review.md", "references.bib", "evidence.json", "run.json")
 DOCUMENT: Final = "document"  # its name in the run's store
@@ -76,11 +76,8 @@ def prepare_folder(request: ReviewRequest) -> None:
         raise BadInput(f"{folder} holds {there[0]}, which no litrag run vouches for; {remedy}") from None
     if not same:
         raise BadInput(f"{folder} holds another review (run {old.get('run_id')}); {remedy}")
-    for name in (name for name in there if name != "run.json"):
-        if name not in hashes:
-            raise BadInput(f"{folder / name} is not of litrag's making; {remedy}")
-        if sha(folder / name) != hashes[name]:
-            raise BadInput(f"{folder / name} was edited since litrag wrote it; {remedy}")
+    for path in (folder / name for name in there if name != "run.json"):
+        refuse_unvouched(path, hashes, "litrag", remedy)
 
 
 def write_outputs(
@@ -137,6 +134,14 @@ def write_files(folder: Path, files: Mapping[str, bytes], *, remedy: str) -> Non
             part.replace(folder / name)
     except OSError as error:
         raise CannotWrite(folder, error.strerror or str(error), remedy=remedy) from error
+
+
+def refuse_unvouched(path: Path, known: Mapping[str, str], maker: str, remedy: str) -> None:
+    """Raises BadInput for a file that `known` (name -> hash, of a run.json) has not, or has otherwise."""
+    if path.name not in known:
+        raise BadInput(f"{path} is not of {maker}'s making; {remedy}")
+    if sha(path) != known[path.name]:
+        raise BadInput(f"{path} was edited since litrag wrote it; {remedy}")
 
 
 def sha(path: Path) -> str:

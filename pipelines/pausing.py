@@ -14,12 +14,11 @@ from litrag.core.names import citation_keys, labels
 from litrag.core.types import Hit, Paper, Plan, Ranking
 from litrag.pipelines.finding import Selected, cited, with_warnings
 from litrag.pipelines.plan_file import PLAN_FILE, assigned, plan_markdown, read_plan
-from litrag.pipelines.state import ReviewRequest, ReviewState
+from litrag.pipelines.state import PAUSES, ReviewRequest, ReviewState
 from litrag.pipelines.workshop import Workshop
 from litrag.retrievers.normal_forms import arxiv_id, doi
 
 __all__ = [
-    "FILES",
     "PAPERS_FILE",
     "choose",
     "edit",
@@ -30,8 +29,7 @@ __all__ = [
     "refuse_leftovers",
 ]
 
-PAPERS_FILE: Final = "papers.md"
-FILES: Final = {"papers": PAPERS_FILE, "plan": PLAN_FILE}
+PAPERS_FILE: Final = PAUSES["papers"]
 _MORE: Final = 30  # papers offered beyond those chosen
 _BOX: Final = re.compile(r"^[-*+]\s+\[( |x|X)\]\s+@([a-z0-9-]+)")
 _ITEM: Final = re.compile(r"^(?:[-*+]\s+)?(?:\[([xX ])\]\s+)?(.*)$")
@@ -226,7 +224,7 @@ def _path(shop: Workshop, name: str) -> str:
 def refuse_leftovers(request: ReviewRequest) -> None:
     """Before a new run that is to pause spends anything. Raises BadInput where the file of another run is there: its user's words may be in it."""
     for pause in request.settings.get("pause", ()):
-        path = Path(request.out) / FILES[pause]
+        path = Path(request.out) / PAUSES[pause]
         if path.exists() and not request.force:
             raise BadInput(
                 f"{path} is of another run and may have been edited; choose another folder with -o, or --force"

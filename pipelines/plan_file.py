@@ -15,11 +15,12 @@ from litrag.core.errors import BadInput
 from litrag.core.names import labels
 from litrag.core.types import Paper, Plan, PlannedParagraph, PlannedSection, PlannedSentence
 from litrag.pipelines.grouping import word_vectors
+from litrag.pipelines.state import PAUSES
 from litrag.retrievers.normal_forms import arxiv_id, doi
 
 __all__ = ["PLAN_FILE", "assigned", "plan_markdown", "read_plan", "sized"]
 
-PLAN_FILE: Final = "plan.md"
+PLAN_FILE: Final = PAUSES["plan"]
 _PAPERS: Final = "# Papers"
 _CITED: Final = re.compile(r"\[([^\]]*)\]")
 _WORDS: Final = re.compile(r"\((?:at most |up to |<=? ?)?(\d{1,4}) words?\)\s*\.?$")

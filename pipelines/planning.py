@@ -15,7 +15,7 @@ from litrag.core.quotes import APART
 from litrag.core.replies import TEXT, Json, list_of, read_json, record, strings
 from litrag.core.types import Message, Paper, Plan, PlannedParagraph, PlannedSection, PlannedSentence
 
-__all__ = ["HEADED_FROM", "PLAN", "GeneratingPlanner", "PlanReading", "Size", "parse_plan", "shown"]
+__all__ = ["PLAN", "GeneratingPlanner", "PlanReading", "Size", "listed", "parse_plan", "shown"]
 
 PLAN: Final = Prompt("""You plan the related-work section of a paper. Below are the paper's abstract and $n papers to cite.
 Group the papers by what they do, not by year: $paragraphs$headed. Order the paragraphs from the wider field to the work
@@ -41,7 +41,7 @@ _SENTENCE: Final = record(purpose=TEXT, papers=list_of(TEXT))
 _PARAGRAPH: Final = record(topic=TEXT, sentences=list_of(_SENTENCE))
 _SCHEMA: Final[JsonSchema] = record(paragraphs=list_of(_PARAGRAPH))
 _HEADED: Final[JsonSchema] = record(sections=list_of(record(heading=TEXT, paragraphs=list_of(_PARAGRAPH))))
-HEADED_FROM: Final = 50  # papers from which a review has headed sections by itself
+_HEADED_FROM: Final = 50  # papers from which a review has headed sections by itself
 _A_SECTION: Final = 15  # papers of such a section
 _LEAST, _MOST = 8, 45  # words of a sentence
 
@@ -66,7 +66,7 @@ class Size:
         """Sections with a heading for so many papers; 0 for one without."""
         if self.sections is not None:
             return self.sections
-        return round(papers / _A_SECTION) if papers >= HEADED_FROM else 0
+        return round(papers / _A_SECTION) if papers >= _HEADED_FROM else 0
 
     def sized(self, plan: Plan) -> Plan:
         """The plan with its words shared out evenly over the sentences; as it is where no words were asked for."""
@@ -99,7 +99,7 @@ class GeneratingPlanner:
             varied=f"\n{_VARIED[(variant - 1) % len(_VARIED)]}" if variant else "",
             form=f'{{"sections": [{{"heading": "...", {_PARAGRAPHS}}}]}}' if headed else f"{{{_PARAGRAPHS}}}",
             abstract=neutralised(about.text),
-            papers="\n".join(f"{short}: {shown(papers[key], self.words)}" for short, key in ids.items()),
+            papers=listed(ids, papers, self.words),
         )
         reply = await self.model.generate(
             [Message("user", prompt)], schema=_HEADED if headed else _SCHEMA, max_tokens=300 + 60 * len(papers)
@@ -125,6 +125,11 @@ def shown(paper: Paper, words: int) -> str:
     abstract = paper.abstract.replace(APART, " […] ").split()
     text = " ".join(abstract[:words]) + (" …" if len(abstract) > words else "")
     return neutralised(f"{paper.title} ({paper.year or 'n.d.'}). {text}")
+
+
+def listed(ids: Mapping[str, str], papers: Mapping[str, Paper], words: int) -> str:
+    """The papers of a prompt, a line each under its short id (short id -> key)."""
+    return "\n".join(f"{short}: {shown(papers[key], words)}" for short, key in ids.items())
 
 
 def parse_plan(reply: str, ids: Mapping[str, str]) -> PlanReading | None:

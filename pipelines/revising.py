@@ -8,13 +8,12 @@ from typing import Final
 
 from litrag.core.errors import BudgetSpent
 from litrag.core.prompt import Prompt, neutralised
-from litrag.core.protocols import Generates, JsonSchema
-from litrag.core.replies import TEXT, list_of, record
+from litrag.core.protocols import Generates
 from litrag.core.sync import all_or_first_error
-from litrag.core.types import Claim, Draft, DraftParagraph, DraftSection, Message, Paper
-from litrag.pipelines.planning import shown
+from litrag.core.types import Claim, Draft, DraftSection, Message, Paper
+from litrag.pipelines.planning import listed
 from litrag.pipelines.support import plain
-from litrag.pipelines.writing import parse_paragraph
+from litrag.pipelines.writing import SENTENCES, parse_paragraph
 
 __all__ = ["REVISE", "Reviser", "doubtful", "without"]
 
@@ -33,10 +32,6 @@ $papers
 </papers>
 
 Reply with JSON only: {"sentences": [{"text": "... [p1] ...", "quotes": [{"paper": "p1", "quote": "..."}]}]}""")
-
-_SCHEMA: Final[JsonSchema] = record(
-    sentences=list_of(record(text=TEXT, quotes=list_of(record(paper=TEXT, quote=TEXT))))
-)
 
 
 def doubtful(claim: Claim) -> bool:
@@ -70,10 +65,10 @@ class Reviser:
             words=str(max(20, len(claim.sentence.split()))),
             ids=", ".join(ids),
             sentence=neutralised(plain(claim.sentence)),
-            papers="\n".join(f"{short}: {shown(papers[key], self.words)}" for short, key in ids.items()),
+            papers=listed(ids, papers, self.words),
         )
         try:
-            reply = await self.model.generate([Message("user", prompt)], schema=_SCHEMA, max_tokens=400)
+            reply = await self.model.generate([Message("user", prompt)], schema=SENTENCES, max_tokens=400)
         except BudgetSpent as error:
             warnings.append(f"rewriting unsupported sentences stopped: {error}")
             return claim
@@ -91,9 +86,8 @@ def without(draft: Draft, dropped: Sequence[Claim]) -> Draft:
     """The draft without some of its sentences; paragraphs and sections that lose all that they cite go with them."""
     gone = {id(claim) for claim in dropped}
     sections = []
-    for section in draft.sections:
-        paragraphs = [DraftParagraph(tuple(c for c in p.claims if id(c) not in gone)) for p in section.paragraphs]
-        kept = tuple(p for p in paragraphs if any(claim.keys for claim in p.claims))
-        if kept:
-            sections.append(DraftSection(section.heading, kept))
+    for section in draft.kept(lambda claim: id(claim) not in gone).sections:
+        paragraphs = tuple(p for p in section.paragraphs if any(claim.keys for claim in p.claims))
+        if paragraphs:
+            sections.append(DraftSection(section.heading, paragraphs))
     return Draft(tuple(sections))

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 
 from litrag.core.errors import BadInput, CannotWrite, UnknownName
 from litrag.core.paths import made, runs_folder
-from litrag.pipelines.state import ReviewRequest
+from litrag.pipelines.state import PAUSES, ReviewRequest
 
 __all__ = ["Run", "Status", "find_run", "list_runs", "new_run"]
 
@@ -84,7 +84,7 @@ class Run:
         """Sends the files of a resumed run to another folder, or lets it overwrite."""
         request = self.request
         target = str(Path(out).absolute()) if out else request.out
-        for name in ("papers.md", "plan.md"):  # what the user edited goes with the run
+        for name in PAUSES.values():  # what the user edited goes with the run
             edited = Path(request.out) / name
             if edited.is_file() and self.state()[0] != "done" and not (Path(target) / name).exists():
                 made(Path(target))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict
 
 from litrag.core.types import Filter, Paper, Query
 
-__all__ = ["ReviewRequest", "ReviewState"]
+__all__ = ["PAUSES", "ReviewRequest", "ReviewState"]
+
+PAUSES: Final = {"papers": "papers.md", "plan": "plan.md"}  # where a review waits -> the file that its user edits
 
 
 @dataclass(frozen=True, slots=True)

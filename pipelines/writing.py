@@ -31,9 +31,9 @@ from litrag.core.types import (
     PlannedSection,
 )
 from litrag.exports.markers import rendered
-from litrag.pipelines.planning import shown
+from litrag.pipelines.planning import listed
 
-__all__ = ["WRITE", "Fallback", "GeneratingWriter", "WritingReport", "parse_paragraph"]
+__all__ = ["SENTENCES", "WRITE", "Fallback", "GeneratingWriter", "WritingReport", "parse_paragraph"]
 
 WRITE: Final = Prompt("""You write one paragraph of the related-work section of a paper, in $language. You write paragraph $number of
 the plan below, in at most $words words. Keep the order of its planned sentences, join what belongs together.
@@ -67,7 +67,7 @@ $papers
 
 Reply with JSON only: {"sentences": [{"text": "... [p3] ...", "quotes": [{"paper": "p3", "quote": "..."}]}]}""")
 
-_SCHEMA: Final[JsonSchema] = record(
+SENTENCES: Final[JsonSchema] = record(
     sentences=list_of(record(text=TEXT, quotes=list_of(record(paper=TEXT, quote=TEXT))))
 )
 _MARK: Final = re.compile(r"\s*\[\s*(@?[pP]?\d{1,4}(?:\s*[,;]\s*@?[pP]?\d{1,4})*)\s*\]")
@@ -142,7 +142,8 @@ class _Desk:
         return DraftSection(planned.heading, tuple(written))
 
     async def paragraph(self, number: int, planned: PlannedParagraph, before: DraftParagraph | None) -> DraftParagraph:
-        ids = {short: key for short, key in self.ids.items() if key in planned.keys}
+        named = set(planned.keys)
+        ids = {short: key for short, key in self.ids.items() if key in named}
         claims: tuple[Claim, ...] = ()
         if ids:  # a paragraph that cites nothing has no evidence
             try:
@@ -169,10 +170,10 @@ class _Desk:
             ids=", ".join(ids),
             before=neutralised(_plain(before, self.papers)) if before else "(yours is the first of its section)",
             abstract=neutralised(self.about.text),
-            papers="\n".join(f"{short}: {shown(self.papers[key], self.writer.words)}" for short, key in ids.items()),
+            papers=listed(ids, self.papers, self.writer.words),
         )
         reply = await self.writer.model.generate(
-            [Message("user", prompt)], schema=_SCHEMA, max_tokens=300 + 120 * len(ids)
+            [Message("user", prompt)], schema=SENTENCES, max_tokens=300 + 120 * len(ids)
         )
         claims, unknown = parse_paragraph(reply.text, ids, self.papers)
         kept = _fitted(claims, words)
