@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from litrag.core.events import Listener
     from litrag.pipelines.api import Review
     from litrag.pipelines.runs import Run
+    from litrag.pipelines.state import ReviewRequest
 
 __all__ = ["go_on", "register"]
 
@@ -193,11 +194,10 @@ def review(
         exclude=exclude or [],
         plan=plan,
     )
-    run = new_run(request)
     if dry_run:
-        _dry_run(run)
+        _dry_run(request)
     else:
-        go_on(run, ask=interactive)
+        go_on(new_run(request), ask=interactive)
 
 
 _SETTINGS = frozenset(
@@ -304,13 +304,11 @@ def _summary(run: Run, review: Review) -> None:
         raise typer.Exit(4)
 
 
-def _dry_run(run: Run) -> None:
+def _dry_run(request: ReviewRequest) -> None:
     from litrag.core.sync import run as run_sync
+    from litrag.pipelines.estimate import estimate
 
-    try:
-        planned = run_sync(_planned(run))
-    finally:
-        run.remove()
+    planned = run_sync(estimate(request))
     rows = [{"role": p.role, "model": p.model, "calls": p.calls, "tokens": p.tokens, "usd": p.usd} for p in planned]
     known = sum(p.usd or 0.0 for p in planned)
     lines = [
@@ -319,14 +317,3 @@ def _dry_run(run: Run) -> None:
     ]
     total = f"at the most: {sum(p.calls for p in planned)} calls, {sum(p.tokens for p in planned):,} tokens, ${known:.4f}; nothing was sent"
     show({"planned": rows, "usd": known, "json": globals_().json}, "\n".join([*lines, total]))
-
-
-async def _planned(run: Run) -> Any:
-    from litrag.pipelines.estimate import planned_calls
-    from litrag.pipelines.workshop import open_workshop
-
-    shop = await open_workshop(run, fill=False)
-    try:
-        return planned_calls(shop)
-    finally:
-        shop.close()

@@ -10,7 +10,7 @@ from litrag.cli.context import show
 
 __all__ = ["app"]
 
-app = typer.Typer(help="List, show, resume, export, remove runs.", no_args_is_help=True)
+app = typer.Typer(help="List, show, resume, stop, mark, export, remove runs.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -77,6 +77,40 @@ def resume(
     if out or force:
         run.redirect(out, force=force)
     go_on(run)
+
+
+@app.command()
+def stop(run_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Interrupt a run that another process works on; what it gathered is kept."""
+    from litrag.pipelines.runs import find_run
+
+    find_run(run_id).stop()
+    show({"stopped": run_id}, f"stopping {run_id}; go on later with: litrag runs resume {run_id}")
+
+
+@app.command("mark")
+def mark_(
+    run_id: Annotated[str, typer.Argument(metavar="ID")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The work, by its key in references.bib.")],
+    sentence: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of the sentence among all of the review, from 1; by default all that cite it.", min=1
+        ),
+    ] = None,
+    right: Annotated[bool, typer.Option("--right", help="Take the mark back.")] = False,
+    note: Annotated[str, typer.Option(help="Why.")] = "",
+) -> None:
+    """Mark a citation as wrong: its sentence then says so in every export."""
+    from litrag.pipelines.exporting import written_anew
+    from litrag.pipelines.marking import mark
+    from litrag.pipelines.runs import find_run
+
+    run = find_run(run_id)
+    marked = mark(run, key, sentence=sentence, wrong=not right, note=note)
+    files = [str(path) for path in written_anew(run)]
+    said = f"{'unmarked' if right else 'marked'} in {len(marked)} sentence{'s' * (len(marked) != 1)}"
+    show({"key": key, "wrong": not right, "sentences": list(marked), "files": files}, "\n".join((said, *files)))
 
 
 @app.command()
