@@ -12,7 +12,7 @@ from litrag.exports.evidence import ClaimRecord, EvidenceRecord, VerdictRecord, 
 from litrag.exports.facts import link
 from litrag.exports.page import inline, text, whole_page
 
-__all__ = ["evidence_html"]
+__all__ = ["evidence_html", "work_html"]
 
 _AROUND: Final = 3000  # characters of a full text that are shown on either side of a quote
 
@@ -48,13 +48,17 @@ def _claim(
 def _work(name: str, record: EvidenceRecord, verdict: VerdictRecord | None, paper: Paper) -> str:
     label, method = (verdict.label, f" ({verdict.method})") if verdict else ("unchecked", "")
     gone = f' <span class="warn">{text(record.paper.retracted)}</span>' if record.paper.retracted else ""
+    head = f'{text(name)}: <span class="{text(label)}">{text(label)}</span>{text(method)}{gone}'
+    return f"<details>\n<summary>{head}</summary>\n{work_html(record, verdict, paper)}\n</details>"
+
+
+def work_html(record: EvidenceRecord, verdict: VerdictRecord | None, paper: Paper) -> str:
+    """What a sentence rests on: the work's facts, its words with the quote marked, the query that found it."""
     parts = [
-        f'<details>\n<summary>{text(name)}: <span class="{text(label)}">{text(label)}</span>{text(method)}{gone}</summary>',
         _facts(record, paper),
         _page(record, verdict),
         f"<blockquote>{_passage(record, verdict)}</blockquote>",
         f'<p class="quiet">Found by the query: {text(record.query)}</p>' if record.query else "",
-        "</details>",
     ]
     return "\n".join(part for part in parts if part)
 

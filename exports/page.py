@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import escape
 from string import Template
 from typing import Final
@@ -92,12 +92,13 @@ def text(plain: str) -> str:
     return escape(clean(plain))
 
 
-def inline(runs: Iterable[Run], *, page: str = "") -> str:
-    """Runs as HTML; citations lead to the references of `page`, by default of this one."""
-    return "".join(_run(run, page) for run in runs)
+def inline(runs: Iterable[Run], *, page: str = "", cited: Callable[[str, str], str] | None = None) -> str:
+    """Runs as HTML; citations lead to the references of `page`, by default of this one, or are what `cited` makes of a key and a label in HTML."""
+    cite = cited or (lambda key, shown: f'<a href="{page}#ref-{key}">{shown}</a>')
+    return "".join(_run(run, cite) for run in runs)
 
 
-def _run(run: Run, page: str) -> str:
+def _run(run: Run, cite: Callable[[str, str], str]) -> str:
     shown = text(run.text)
     looks = (("i", run.italic), ("b", run.bold), ("sup", run.raised), ("sub", run.lowered))
     for tag in (tag for tag, wanted in looks if wanted):
@@ -107,5 +108,5 @@ def _run(run: Run, page: str) -> str:
     if run.marked:
         shown = f'<span class="warn">{shown}</span>'
     if run.key:
-        return f'<a href="{page}#ref-{run.key}">{shown}</a>'
+        return cite(run.key, shown)
     return f'<a href="{escape(run.url)}" rel="noreferrer noopener">{shown}</a>' if run.url else shown

@@ -1,0 +1,56 @@
+"""`litrag serve`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from litrag.cli.context import globals_, tell
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(serve)
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; other than loopback needs a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0: any that is free.", min=0, max=65535)] = 8765,
+    token: Annotated[
+        str, typer.Option(help="What everybody who asks must know, 16 characters or more.", envvar="LITRAG_TOKEN")
+    ] = "",
+    name: Annotated[
+        list[str] | None, typer.Option("--name", help="Name that this server is called by, too; repeatable.")
+    ] = None,
+    most: Annotated[int, typer.Option(help="Reviews that run at once.", min=1)] = 4,
+) -> None:
+    """Serve a web page that writes, follows and shows reviews; for this machine alone unless there is a token."""
+    from litrag.core.errors import EnvironmentFault, MissingExtra
+    from litrag.serving.guard import rules
+
+    allowed = rules(host, token, name or ())
+    try:
+        import uvicorn
+
+        from litrag.serving.jobs import Jobs
+        from litrag.serving.web import Web, web_app
+    except ModuleNotFoundError as error:
+        raise MissingExtra(str(error.name), "web") from error
+    from litrag.serving.listening import listening
+
+    web = Web(allowed, globals_().config, globals_().profile, Jobs(most))
+    web.settings  # noqa: B018 - a setting that is wrong is told of now
+    try:
+        socket = listening(host, port)
+    except OSError as error:
+        raise EnvironmentFault(
+            f"{host}:{port} cannot be listened on: {error.strerror}; choose another --port"
+        ) from error
+    shown = f"[{host}]" if ":" in host else host
+    tell(
+        f"litrag: http://{shown}:{socket.getsockname()[1]}/{f'?token={token}' if token else ''}  (Ctrl-C ends it; reviews go on)"
+    )
+    uvicorn.Server(uvicorn.Config(web_app(web), log_level="warning", access_log=False)).run([socket])

@@ -1,0 +1,126 @@
+"""What a reader of the page may ask for, from its form to the request of a review. No path and no address of theirs is ever opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from litrag.core.errors import BadInput, UnknownName
+from litrag.core.settings import Settings, load_settings
+from litrag.exports.formats import FORMATS
+from litrag.pipelines.api import make_request
+from litrag.pipelines.reading import parse_abstract
+from litrag.pipelines.state import PAUSES, ReviewRequest
+from litrag.retrievers.sources.library import list_libraries
+
+__all__ = ["BOUNDS", "SOURCES", "Form", "bounded", "libraries", "request_of"]
+
+SOURCES: Final = ("arxiv", "semantic-scholar", "openalex", "crossref")
+BOUNDS: Final = ("max_searches", "max_calls", "max_tokens", "max_cost", "max_seconds")
+_LONGEST: Final = 100_000  # characters of an abstract
+_NUMBERS: Final[Mapping[str, type]] = {
+    "papers": int,
+    "words": int,
+    "sections": int,
+    "snowball": int,
+    "seed": int,
+    "max_searches": int,
+    "max_calls": int,
+    "max_tokens": int,
+    "max_cost": float,
+    "max_seconds": float,
+}
+_CHOICES: Final[Mapping[str, Sequence[str]]] = {
+    "style": ("author-year", "numeric"),
+    "unsupported": ("mark", "drop", "keep"),
+    "writer": ("auto", "extractive", "generate"),
+    "agent": ("none", "papers", "react"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields as they were sent, to be shown again. `many` are those that may come several times."""
+
+    values: Mapping[str, str]
+    many: Mapping[str, tuple[str, ...]]
+
+    def value(self, name: str, default: str = "") -> str:
+        """A field."""
+        return self.values.get(name, default)
+
+    def chosen(self, name: str, value: str) -> bool:
+        """Whether a box was checked."""
+        return value in self.many.get(name, ())
+
+
+def request_of(form: Form, *, config: Path | None = None, profile: str | None = None) -> ReviewRequest:
+    """The request of a form under the settings in force. Raises BadInput, UnknownName, which name the field."""
+    text = form.value("abstract")
+    if len(text) > _LONGEST:
+        raise BadInput(f"the abstract has {len(text):,} characters; at most {_LONGEST:,} are taken")
+    abstract = parse_abstract(text, name="abstract", title=" ".join(form.value("title").split()) or None)
+    options: dict[str, Any] = {name: _number(form, name) for name in _NUMBERS}
+    options |= {name: _choice(form, name) for name in _CHOICES}
+    options["sources"] = _named("source", form.many.get("source", ()), SOURCES) or None
+    options["formats"] = _named("format", form.many.get("format", ()), FORMATS) or None
+    options["pause"] = _named("pause", form.many.get("pause", ()), PAUSES) or None
+    options["language"] = form.value("language").strip()[:40] or None
+    options["full_text"] = True if form.value("full_text") else None
+    settings = bounded(load_settings(config, profile=profile), config, profile, options)
+    return make_request(
+        abstract,
+        settings,
+        libraries=libraries(form.many.get("library", ())),
+        before=_date(form.value("before").strip()),
+    )
+
+
+def bounded(in_force: Settings, config: Path | None, profile: str | None, options: Mapping[str, Any]) -> Settings:
+    """The settings in force with what a caller asks for; bounds may be lowered, not raised. Raises BadInput."""
+    for name in BOUNDS:
+        most, wanted = getattr(in_force, name), options.get(name)
+        if most is not None and wanted is not None and wanted > most:
+            raise BadInput(
+                f"{name}: {wanted:g} is more than the {most:g} that this server allows; its settings can raise it"
+            )
+    return load_settings(config, profile=profile, **options)
+
+
+def libraries(names: Sequence[str]) -> list[str]:
+    """Names of libraries that were added; nothing else is opened. Raises UnknownName."""
+    return list(_named("library", names, [info.name for info in list_libraries() if info.added]))
+
+
+def _named(what: str, names: Sequence[str], known: Mapping[str, Any] | Sequence[str]) -> tuple[str, ...]:
+    for name in names:
+        if name not in known:
+            raise UnknownName(what, name[:80], known)
+    return tuple(dict.fromkeys(names))
+
+
+def _number(form: Form, name: str) -> int | float | None:
+    text = form.value(name).strip()
+    if not text:
+        return None
+    kind = _NUMBERS[name]
+    try:
+        number: int | float = kind(text)
+    except ValueError:
+        raise BadInput(f"{name}: {text[:20]!r} is no {'whole ' if kind is int else ''}number") from None
+    return number
+
+
+def _choice(form: Form, name: str) -> str | None:
+    value = form.value(name)
+    return _named(name, [value], _CHOICES[name])[0] if value else None
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise BadInput(f"before: {text[:20]!r} is no day; write it as 2024-01-31") from None

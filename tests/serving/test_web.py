@@ -1,0 +1,261 @@
+"""The page without a browser: who may ask, what is refused and how, what is shown of hostile words, the same review as the command line's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes.author import reply_to
+from fakes.chat import Chat, chat_server
+from fakes.texts import ABSTRACT, TITLE, papers, write_library
+from starlette.testclient import TestClient
+
+from litrag import review
+from litrag.core.errors import BadInput
+from litrag.core.types import Paper
+from litrag.pipelines.runs import find_run, list_runs
+from litrag.retrievers.sources.library import add_library, list_libraries
+from litrag.serving.guard import Rules, rules
+from litrag.serving.web import Web, web_app
+
+TOKEN = "a-token-of-the-tests"
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[Chat]:
+    with chat_server(reply_to) as server:
+        for name, value in {"MODEL": "openai/m", "API_BASE": server.url, "EMBED_MODEL": "none"}.items():
+            monkeypatch.setenv(f"LITRAG_{name}", value)
+        monkeypatch.setenv("OPENAI_API_KEY", "none")
+        yield server
+
+
+@pytest.fixture
+def forest(tmp_path: Path) -> str:
+    hostile = Paper(
+        "x",
+        "<script>alert(1)</script> Dogs & Mushrooms",
+        "We propose <img src=x onerror=alert(2)> dogs that find mushrooms by smell.",
+        ("Eve <b>Il</b>",),
+        2009,
+        url="javascript:alert(3)",
+    )
+    add_library([write_library(tmp_path / "forest.jsonl", [hostile, *papers()[:16]])], name="forest").close()
+    return "forest"
+
+
+def client(allowed: Rules | None = None, base: str = "http://127.0.0.1:8765") -> TestClient:
+    return TestClient(web_app(Web(allowed or rules("127.0.0.1"))), base_url=base, follow_redirects=False)
+
+
+def form(page: TestClient, **fields: Any) -> dict[str, Any]:
+    token = re.search(r'name="csrf" value="(\w+)"', page.get("/").text)
+    assert token
+    return {"csrf": token[1], "title": TITLE, "abstract": ABSTRACT, "papers": "6", **fields}
+
+
+def finished(page: TestClient, run_id: str) -> str:
+    """Reads the events of a run to their end, then its page."""
+    with page.stream("GET", f"/runs/{run_id}/events") as events:
+        assert [line for line in events.iter_lines() if line == "event: end"]
+    return page.get(f"/runs/{run_id}").text
+
+
+def test_only_this_machine_by_its_own_name() -> None:
+    """A page of elsewhere whose name is made to point here (DNS rebinding) would else read every review."""
+    page = client()
+    assert page.get("/").status_code == 200
+    for host in ("evil.example", "evil.example:8765", "127.0.0.1.evil.example", "", "[::1", "localhost@evil.example"):
+        assert page.get("/", headers={"host": host}).status_code == 421, host
+    assert page.get("/", headers={"host": "localhost:8765"}).status_code == 200
+    assert page.get("/", headers={"host": "[::1]:8765"}).status_code == 200
+
+
+def test_no_other_page_sends_a_form() -> None:
+    page = client()
+    fields = form(page)
+    for headers in (
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ):
+        assert page.post("/estimate", data=fields, headers=headers).status_code == 403, headers
+    refused = page.post("/runs", data={**fields, "csrf": "0" * 64})
+    assert refused.status_code == 400
+    assert "not of this page" in refused.text
+    assert list_runs() == ()
+
+
+def test_a_token_is_asked_for_and_kept_as_a_cookie() -> None:
+    page = client(rules("127.0.0.1", TOKEN))
+    assert page.get("/").status_code == 401
+    assert page.get("/?token=wrong").status_code == 401
+    assert page.get("/", headers={"authorization": "Bearer wrong"}).status_code == 401
+    assert page.get("/", headers={"authorization": f"Bearer {TOKEN}"}).status_code == 200
+    entered = page.get(f"/?token={TOKEN}")
+    assert (entered.status_code, entered.headers["location"]) == (303, "/")
+    assert "httponly" in entered.headers["set-cookie"].casefold()
+    assert "samesite=strict" in entered.headers["set-cookie"].casefold()
+    assert page.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "names", "why"),
+    [
+        ("192.0.2.7", "", (), "give a --token"),
+        ("192.0.2.7", "short", (), "can be guessed"),
+        ("0.0.0.0", TOKEN, (), "say by --name"),
+    ],
+)
+def test_others_may_ask_only_with_a_token_and_by_a_name(
+    host: str, token: str, names: tuple[str, ...], why: str
+) -> None:
+    with pytest.raises(BadInput, match=why):
+        rules(host, token, names)
+    assert "box.example" in rules("0.0.0.0", TOKEN, ("box.example",)).hosts
+
+
+def test_every_answer_keeps_the_browser_to_itself() -> None:
+    page = client()
+    for path in ("/", "/runs/nothing", "/static/litrag.js", "/nowhere"):
+        headers = page.get(path).headers
+        assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"
+    text = page.get("/").text
+    assert set(re.findall(r'(?:src|href)="([^"#]*)', text)) <= {
+        "/",
+        "/static/litrag.js",
+        "/static/litrag.css",
+        "/static/litrag.svg",
+        "",
+    }
+    assert " style=" not in text
+    assert not re.search(r"\son\w+=", text)
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"abstract": "Dogs."}, "fewer than 5 words"),
+        ({"abstract": "dogs find " * 30_000}, "at most 100,000"),
+        ({"papers": "many"}, "no whole number"),
+        ({"papers": "-1"}, "papers"),
+        ({"max_cost": "99"}, "more than the 1 that this server allows"),
+        ({"before": "soon"}, "write it as 2024-01-31"),
+        ({"library": "../../etc/passwd"}, "library"),
+        ({"library": "/etc/passwd"}, "library"),
+        ({"source": "http://evil.example/"}, "source"),
+        ({"style": "/tmp/evil.csl"}, "style"),
+        ({"format": "exe"}, "format"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line_and_the_form_keeps_its_words(fields: dict[str, str], why: str) -> None:
+    page = client()
+    sent = form(page, **fields)
+    answer = page.post("/estimate", data=sent)
+    assert answer.status_code == 400
+    (line,) = re.findall(r'role="alert">([^<]*)<', answer.text)
+    assert why in line
+    if "abstract" not in fields:
+        assert ABSTRACT[:60] in answer.text
+    assert list_runs() == ()
+
+
+def test_five_megabytes_are_refused_before_they_are_read() -> None:
+    page = client()
+    answer = page.post("/estimate", data=form(page, abstract="a" * 5_000_000))
+    assert answer.status_code == 413
+    assert "at most 1 MB" in answer.text
+
+    def body() -> Iterator[bytes]:  # no length told
+        for _ in range(50):
+            yield b"a" * 100_000
+
+    told = page.post("/estimate", content=body(), headers={"content-type": "application/x-www-form-urlencoded"})
+    assert told.status_code == 413
+
+
+def test_a_library_is_made_of_the_files_sent(tmp_path: Path) -> None:
+    page = client()
+    csrf = form(page)["csrf"]
+    bib = (
+        b"@article{kim2019, title={Soil Maps of Forests}, author={Kim, Anna}, year={2019}, abstract={We map the soil.}}"
+    )
+    sent = page.post("/libraries", data={"csrf": csrf, "name": "My Refs"}, files={"files": ("../../refs.bib", bib)})
+    assert sent.status_code == 303
+    (info,) = list_libraries()
+    assert (info.name, info.papers) == ("my-refs", 1)
+    assert "my-refs (1 papers)" in page.get("/").text
+    again = page.post("/libraries", data={"csrf": csrf, "name": "my refs"}, files={"files": ("refs.bib", bib)})
+    assert "there is a library my-refs already" in again.text
+    program = page.post("/libraries", data={"csrf": csrf, "name": "b"}, files={"files": ("run.exe", b"MZ")})
+    assert "not of a kind" in program.text
+    broken = page.post("/libraries", data={"csrf": csrf, "name": "b"}, files={"files": ("b.pdf", b"%PDF-nothing")})
+    assert broken.status_code == 400
+    assert [info.name for info in list_libraries()] == ["my-refs"]
+
+
+def test_the_review_is_the_command_lines_and_shows_hostile_words_as_words(
+    model: Chat, forest: str, tmp_path: Path
+) -> None:
+    """Estimate, start, events to the end, the page, a mark, a download; and byte by byte what the Python call of the same settings writes."""
+    page = client()
+    fields = form(page, library=forest, seed="3")
+    estimate = page.post("/estimate", data=fields)
+    assert "Start the review" in estimate.text
+    assert "openai/m" in estimate.text
+    assert list_runs() == ()
+    assert not model.prompts
+    begun = page.post("/runs", data=fields)
+    assert begun.status_code == 303
+    run_id = begun.headers["location"].rpartition("/")[2]
+    text = finished(page, run_id)
+    out = Path(find_run(run_id).request.out)
+    same = review(f"{TITLE}\n\n{ABSTRACT}", library=forest, papers=6, seed=3, out=tmp_path / "same")
+    assert (out / "review.md").read_bytes() == (same.folder / "review.md").read_bytes()
+    assert (out / "references.bib").read_bytes() == (same.folder / "references.bib").read_bytes()
+
+    assert "<script>alert" not in text
+    assert "<img" not in text
+    assert "javascript:" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; Dogs" in text
+    targets = re.findall(r'popovertarget="(quote-[^"]*)"', text)
+    panels = re.findall(r'<section popover id="(quote-[^"]*)"', text)
+    assert panels
+    assert set(targets) == set(panels)
+    number, key = re.match(r"quote-(\d+)-(.*)", panels[0]).groups()  # type: ignore[union-attr]
+    sent = page.post(
+        f"/runs/{run_id}/marks",
+        data={"csrf": fields["csrf"], "sentence": number, "key": key, "wrong": "yes", "note": "<b>no</b>"},
+    )
+    assert sent.status_code == 303
+    marked = page.get(f"/runs/{run_id}").text
+    assert "Marked as wrong: &lt;b&gt;no&lt;/b&gt;" in marked
+    assert "(unsupported by" in (out / "review.md").read_text(encoding="utf-8")
+    docx = page.get(f"/runs/{run_id}/files/review.docx")
+    assert docx.content[:2] == b"PK"
+    assert docx.headers["content-disposition"].startswith("attachment")
+    html = page.get(f"/runs/{run_id}/files/review.html")
+    assert html.headers["content-disposition"].startswith("attachment")
+
+
+@pytest.mark.parametrize("name", ["../request.json", "..%2frequest.json", "review.exe", "run.sqlite"])
+def test_no_other_file_is_given_out(name: str) -> None:
+    assert client().get(f"/runs/some-run/files/{name}").status_code == 404
+
+
+def test_events_go_on_after_the_last_one_seen(model: Chat, forest: str) -> None:
+    """A browser that lost the connection asks with Last-Event-ID, also a server that was started anew."""
+    page = client()
+    run_id = page.post("/runs", data=form(page, library=forest, pause="plan")).headers["location"].rpartition("/")[2]
+    assert "The plan" in finished(page, run_id)
+    told = client().get(f"/runs/{run_id}/events", headers={"last-event-id": "4"}).text
+    ids = [int(number) for number in re.findall(r"^id: (\d+)", told, re.MULTILINE)]
+    assert ids == list(range(5, 5 + len(ids)))
+    assert "event: end" in told
+    assert '"stage": "export"' not in told
