@@ -22,7 +22,7 @@ from litrag.pipelines.output import write_outputs
 from litrag.pipelines.pausing import edit, offer_plan
 from litrag.pipelines.plan_file import assigned, read_plan, sized
 from litrag.pipelines.planning import GeneratingPlanner, PlanReading, Size
-from litrag.pipelines.retractions import check_retractions
+from litrag.pipelines.retractions import check_existence
 from litrag.pipelines.revising import Reviser, doubtful, without
 from litrag.pipelines.state import ReviewState
 from litrag.pipelines.statements import by_cosine, by_words
@@ -170,7 +170,7 @@ async def export(shop: Workshop, state: ReviewState) -> ReviewState:
     table = evidence_table(draft, {item.key: item for item in selected})
     reason = state.get("stop_reason") or "done"
     papers = cited(selected)
-    retracted = await check_retractions(shop, {key: papers[key] for key in draft.keys})
+    retracted = await check_existence(shop, {key: papers[key] for key in draft.keys})
     done: ReviewState = {
         **state,
         "stop_reason": reason,

@@ -1,4 +1,4 @@
-"""Whether cited papers exist and still stand: their DOIs are looked up with Crossref, once, when the review is written."""
+"""Whether cited papers exist and still stand: their DOIs are looked up with Crossref, the ids of arXiv with arXiv, once, when the review is written."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, cast
 from litrag.core.errors import SourceFault
 from litrag.core.types import Paper
 from litrag.pipelines.workshop import Workshop
-from litrag.retrievers.normal_forms import arxiv_id_in, doi
+from litrag.retrievers.normal_forms import arxiv_id, arxiv_id_in, doi
 from litrag.retrievers.sources import online_sources
 
 if TYPE_CHECKING:
+    from litrag.retrievers.sources.arxiv import ArxivSource
     from litrag.retrievers.sources.crossref import Crossref
 
-__all__ = ["Retracted", "check_retractions"]
+__all__ = ["Retracted", "check_existence", "check_retractions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,37 @@ class Retracted:
     papers: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     counters: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: Retracted) -> Retracted:
+        return Retracted(
+            {**self.papers, **other.papers}, self.warnings + other.warnings, {**self.counters, **other.counters}
+        )
+
+
+async def check_existence(shop: Workshop, papers: Mapping[str, Paper]) -> Retracted:
+    """What Crossref and arXiv know of the papers (by citation key): DOIs as `check_retractions` says; arXiv ids where arXiv is among the sources of the
+    review. A look-up that fails is a warning."""
+    return await check_retractions(shop, papers) + await _unknown_to_arxiv(shop, papers)
+
+
+async def _unknown_to_arxiv(shop: Workshop, papers: Mapping[str, Paper]) -> Retracted:
+    ids = {key: number for key, p in papers.items() if (number := arxiv_id(p.arxiv_id) or arxiv_id_in(p.doi, p.url))}
+    if shop.web is None or "arxiv" not in shop.settings.sources or not ids:
+        return Retracted()
+    arxiv = cast("ArxivSource", online_sources(["arxiv"], shop.settings, shop.web)[0])
+    shop.say("export", f"asking arXiv about {len(ids)} ids")
+    try:
+        async with asyncio.timeout(shop.budget.seconds_left):
+            known = await arxiv.papers(list(dict.fromkeys(ids.values())))
+    except SourceFault as error:
+        return Retracted(warnings=(f"arXiv's ids were not checked: {error}",))
+    except TimeoutError:
+        return Retracted(warnings=("arXiv's ids were not checked: the run's time is up; raise max_seconds",))
+    finally:
+        arxiv.close()
+    unknown = [key for key, number in ids.items() if number not in known]
+    warnings = tuple(f'{key} ("{papers[key].title}"): arXiv has no {ids[key]}; check the reference' for key in unknown)
+    return Retracted(warnings=warnings, counters={"arxiv_looked_up": len(ids), "arxiv_unknown": len(unknown)})
 
 
 async def check_retractions(shop: Workshop, papers: Mapping[str, Paper]) -> Retracted:

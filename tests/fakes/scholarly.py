@@ -200,6 +200,8 @@ def _atom(fake: Scholarly, params: dict[str, str]) -> str:
     dates = re.search(r"submittedDate:\[\d+ TO (\d{4})(\d\d)(\d\d)2359\]", asked)
     end = "-".join(dates.groups()) if dates else ""
     every = fake.found(asked.partition(" AND submittedDate")[0].strip("()"), end)
+    if wanted := [name for name in params.get("id_list", "").split(",") if name]:
+        every = [paper for paper in fake.papers if _arxiv_name(paper) in wanted]
     start, most = int(params.get("start", 0)), int(params.get("max_results", 10))
     entries = "".join(_entry(fake, paper, i) for i, paper in enumerate(every[start : start + most]))
     spaces = 'xmlns="http://www.w3.org/2005/Atom" xmlns:opensearch="http://a9.com/-/spec/opensearch/1.1/" xmlns:arxiv="http://arxiv.org/schemas/atom"'
@@ -207,9 +209,13 @@ def _atom(fake: Scholarly, params: dict[str, str]) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<feed {spaces}><title>arXiv Query</title><id>x</id>{total}{entries}</feed>\n'
 
 
+def _arxiv_name(paper: Paper) -> str:
+    return paper.arxiv_id or f"{paper.year % 100:02d}01.{sum(map(ord, paper.id)) % 100000:05d}"
+
+
 def _entry(fake: Scholarly, paper: Paper, place: int) -> str:
     """A second copy of one paper is its next version."""
-    name = paper.arxiv_id or f"{paper.year % 100:02d}01.{sum(map(ord, paper.id)) % 100000:05d}"
+    name = _arxiv_name(paper)
     version = 1 + (place % 2 if fake.twice else 0)
     day = (paper.published or paper.latest_date).isoformat() if paper.latest_date else "1980-01-01"
     authors = "".join(f"<author><name>{escape(author)}</name></author>" for author in paper.authors)

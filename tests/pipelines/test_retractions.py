@@ -115,3 +115,22 @@ def test_the_option_of_the_command_and_doctor(server: Scholarly, tmp_path: Path,
     code, _, err = litrag("review", "abstract.txt", "--library", "forest.jsonl", "--check-retractions")
     assert code == 0
     assert "retraction of 2012-03-04, notice 10.1/n" in err
+
+
+def test_an_id_that_arxiv_does_not_know_is_a_warning(server: Scholarly, tmp_path: Path, no_weights: None) -> None:
+    """Of two ids in the user's own library arXiv has one; nobody is asked where arXiv is not among the sources."""
+    library = [
+        *works()[:8],
+        replace(works()[8], doi="", arxiv_id="0901.00001"),
+        replace(works()[9], arxiv_id="0901.00002"),
+    ]
+    server.papers = [work for work in library if work.arxiv_id != "0901.00002"]
+    path = write_library(tmp_path / "own.jsonl", library)
+    how: dict[str, Any] = {"source_urls": server.urls(), "source_intervals": {"arxiv": 0.0}, "papers": 10}
+    asked = review(TEXT, library=path, sources=("arxiv",), out=tmp_path / "asked", **how)
+    told = [text for text in record(asked)["warnings"] if "arXiv has no" in text]
+    assert len(told) == 1, told
+    assert "arXiv has no 0901.00002; check the reference" in told[0]
+    assert (asked.counters["arxiv_looked_up"], asked.counters["arxiv_unknown"]) == (2, 1)
+    silent = review(TEXT, library=path, out=tmp_path / "silent", **how)
+    assert "arxiv_looked_up" not in silent.counters
