@@ -19,7 +19,7 @@ from litrag.pipelines.state import ReviewRequest
 
 __all__ = ["Jobs"]
 
-_LOOK: Final = 0.3  # seconds between two looks at a run's events
+_LOOK: Final = 0.5  # seconds between two looks at a run's events
 
 
 @dataclass(slots=True)
@@ -67,13 +67,15 @@ class Jobs:
 
     async def events(self, run: Run, *, after: int = 0) -> AsyncIterator[tuple[int, Event]]:
         """What a run tells, from the event after `after` on, with ids; ends when the run waits, has failed or is done."""
-        reader = EventReader(run, after=after)
+        reader, quiet = EventReader(run, after=after), False
         while True:
-            status, _ = self.state(run)  # asked first: what it tells before its end is not missed
-            for found in reader.new():
+            running = not quiet or self.state(run)[0] == "running"  # asked first: what it tells before its end is not missed
+            events = reader.new()
+            for found in events:
                 yield found
-            if status != "running":
+            if not running:
                 return
+            quiet = not events
             await asyncio.sleep(_LOOK)
 
     def _refuse_more(self) -> None:
