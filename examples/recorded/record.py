@@ -63,7 +63,7 @@ def main() -> None:
         try:
             made = review(
                 folder / "abstract.txt",
-                library=HERE.parent / "library.jsonl",
+                library=HERE / "library.jsonl",
                 model="scripted/recorded",
                 embed_model="none",
                 papers=8,
