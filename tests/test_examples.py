@@ -6,21 +6,44 @@ import gzip
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from litrag.core.types import Paper
+from litrag.pipelines.contributions import contribution
+
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-LIBRARY = [json.loads(line) for line in (EXAMPLES / "library.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def papers(file: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (EXAMPLES / file).read_text(encoding="utf-8").splitlines()]
+
+
+LIBRARY = papers("library.jsonl")
 
 
 def words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
 
 
-def test_thirty_papers_with_two_to_four_sentences_each() -> None:
-    assert len({paper["id"] for paper in LIBRARY}) == len(LIBRARY) == 30
+def test_eighty_papers_with_two_to_four_sentences_each() -> None:
+    assert len({paper["id"] for paper in LIBRARY}) == len(LIBRARY) == 80
     for paper in LIBRARY:
         assert 2 <= len(re.findall(r"[.!?](?:\s|$)", paper["abstract"])) <= 4, paper["id"]
+        assert paper["url"] == f"https://aclanthology.org/{paper['id']}/"
+
+
+def test_each_says_what_it_contributes() -> None:
+    """An abstract without a contribution sentence would stand in the demo by some other sentence of it."""
+    for paper in LIBRARY:
+        known = Paper(id=paper["id"], title=paper["title"], abstract=paper["abstract"], authors=tuple(paper["authors"]))
+        assert contribution(known) is not None, paper["id"]
+
+
+def test_the_library_of_the_recordings_is_the_first_part_of_todays() -> None:
+    """Where the two disagree on a paper, one of them is wrong about it."""
+    assert papers("recorded/library.jsonl") == LIBRARY[:30]
 
 
 @pytest.mark.data

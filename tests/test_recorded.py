@@ -19,7 +19,7 @@ def test_a_recorded_review_replays_byte_by_byte(name: str, tmp_path: Path, monke
     monkeypatch.chdir(ROOT)
     made = review(
         RECORDED / name / "abstract.txt",
-        library="examples/library.jsonl",
+        library="examples/recorded/library.jsonl",
         model=f"recorded/examples/recorded/{name}/replies.jsonl",
         embed_model="none",
         papers=8,
