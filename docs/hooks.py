@@ -7,6 +7,7 @@ from __future__ import annotations
 import inspect
 import pkgutil
 import re
+import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -29,6 +30,8 @@ __all__ = ["api_pages", "command_pages", "on_config", "on_files", "on_page_markd
 
 _MARKS: Final = re.compile(r"<!-- (?:results|figure|run|not run|output|file|write)\b.*?-->\n?|<!-- end -->")
 _VARIABLE: Final = "LITRAG_"
+_PACKAGE: Final = "The package"
+_ROOT: Final = "`from litrag import Review, resume, review, review_async`; nothing heavy is imported before one of them is asked for."
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -75,18 +78,12 @@ def own_settings(page: str) -> str:
     if found is None or found[2] not in table:
         return ""
     parameters = inspect.signature(pkgutil.resolve_name(table[found[2]])).parameters.values()
+    plain = [each for each in parameters if isinstance(each.default, int | float | str)]
     rows = [
-        f"| `{each.name}` | `{each.default}` |"
-        for each in parameters
-        if isinstance(each.default, int | float | str) and len(str(each.default)) < 40
+        f"| `{each.name}` | {_shown(textwrap.shorten(str(each.default), 80, placeholder=' ...'))} |" for each in plain
     ]
-    return (
-        "\n".join(
-            ["", "Settings of its own (`--set NAME=VALUE`):", "", "| setting | default |", "|---|---|", *rows, ""]
-        )
-        if rows
-        else ""
-    )
+    head = ["", "Settings of its own (`--set NAME=VALUE`):", "", "| setting | default |", "|---|---|"]
+    return "\n".join([*head, *rows, ""]) if rows else ""
 
 
 def _command(name: str, command: Any, *, level: int) -> Iterator[str]:
@@ -170,7 +167,7 @@ def _shown(value: object) -> str:
 def api_pages() -> dict[str, str]:
     """Path of a page -> Markdown that asks for the docstrings of its modules."""
     areas = {
-        "litrag": ("The package", ["litrag.pipelines.api"]),
+        "litrag": (_PACKAGE, ["litrag.pipelines.api"]),
         "core": (
             "Types, protocols, errors",
             [f"litrag.core.{name}" for name in ("types", "protocols", "errors", "budget", "sync")],
@@ -210,7 +207,10 @@ def api_pages() -> dict[str, str]:
 
 
 def _api(title: str, modules: Iterable[str]) -> str:
-    return "\n\n".join([f"# {title}", *(f"::: {module}" for module in modules)]) + "\n"
+    return (
+        "\n\n".join([f"# {title}", *([_ROOT] if title == _PACKAGE else []), *(f"::: {module}" for module in modules)])
+        + "\n"
+    )
 
 
 def _modules(targets: Iterable[str]) -> list[str]:

@@ -197,6 +197,18 @@ def test_beside_every_figure_stands_the_command_that_makes_it(page: Path) -> Non
     assert named <= {*TABLES, "NAME"}
 
 
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page.stem not in ("evals", "training")],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_no_measure_is_typed(page: Path) -> None:
+    """A value with three decimals that no result stands behind would go on saying what was true once. (Evals tells of differences, too, which
+    stand in the files of its tables; Training of settings.)"""
+    text = re.sub(r"<!-- (figure|results): .*?<!-- end -->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert re.findall(r"(?<![\w.])0?\.\d{3}\b", text) == []
+
+
 def test_every_eval_task_is_told_of() -> None:
     text = (ROOT / "docs" / "evals.md").read_text(encoding="utf-8")
     told = {name for names in re.findall(r"litrag eval ([\w|-]+)", text) for name in names.split("|")}
