@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export OMP_WAIT_POLICY = PASSIVE
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: setup demo test test-gpu check bench evals clean
+.PHONY: setup demo test test-gpu check bench evals docs clean
 
 setup: $(STAMP)
 	$(BIN)/litrag setup
@@ -38,5 +38,8 @@ bench: setup
 evals: setup
 	$(BIN)/python -m litrag.evals
 
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo-review .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist *.egg-info demo-review site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

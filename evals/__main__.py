@@ -18,10 +18,10 @@ from litrag.evals.results import Results, read_results
 from litrag.evals.review_pipeline import PIPELINES
 from litrag.evals.review_writing import WRITERS
 from litrag.evals.runner import Evaluation, evaluate
-from litrag.evals.tables import markdown_table, terminal_table
+from litrag.evals.tables import figure, markdown_table, terminal_table
 from litrag.evals.tasks import EvalOptions, EvalTask
 
-__all__ = ["TABLES", "main", "rendered"]
+__all__ = ["TABLES", "documents", "main", "rendered"]
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _ACL: Final = ("R@10", "R@20", "R@50", "R@100", "R@500", "P@10", "nR@100", "nDCG@10", "RR", "AP")
@@ -138,16 +138,28 @@ TABLES: Final = {
     "coherence-acl": ("coherence", EvalOptions("acl", n=200)),
 }
 _BLOCK: Final = re.compile(r"(<!-- results: ([\w-]+)(?: ([\w@, ()=-]+))? -->\n).*?(<!-- end -->)", re.DOTALL)
+_FIGURE: Final = re.compile(r"(<!-- figure: ([\w-]+) (\S+) (\S+)( interval)? -->).*?(<!-- end -->)")
+
+
+def documents() -> tuple[Path, ...]:
+    """The README and the pages of the docs, which tables and figures are rendered into."""
+    return (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 
 
 def rendered(text: str, folder: Path) -> str:
-    """A document whose blocks `<!-- results: NAME METRIC, METRIC --> ... <!-- end -->` hold the tables of a folder's results."""
+    """A document whose blocks `<!-- results: NAME METRIC, METRIC --> ... <!-- end -->` hold the tables of a folder's results, and whose
+    places `<!-- figure: NAME SYSTEM METRIC -->...<!-- end -->` hold one figure of them, followed by its interval where `interval`
+    stands behind the metric. Raises UnknownName for a system or metric that the results lack."""
 
     def block(match: re.Match[str]) -> str:
         metrics = [name.strip() for name in (match[3] or "").split(",") if name.strip()]
         return f"{match[1]}{markdown_table(read_results(folder / f'{match[2]}.json'), metrics)}\n{match[4]}"
 
-    return _BLOCK.sub(block, text)
+    def single(match: re.Match[str]) -> str:
+        results = read_results(folder / f"{match[2]}.json")
+        return f"{match[1]}{figure(results, match[3], match[4], interval=bool(match[5]))}{match[6]}"
+
+    return _FIGURE.sub(single, _BLOCK.sub(block, text))
 
 
 def _told(event: Event) -> None:
@@ -177,7 +189,7 @@ def main(arguments: list[str]) -> None:
             results = _measured(name, chosen, Path(place))
         (folder / f"{name}.json").write_text(results.to_json(), encoding="utf-8")
         sys.stdout.write(terminal_table(results) + "\n\n")
-    for document in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for document in documents():
         document.write_text(rendered(document.read_text(encoding="utf-8"), folder), encoding="utf-8")
 
 

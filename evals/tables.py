@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from litrag.core.errors import UnknownName
 from litrag.evals.results import Metric, Results, SystemResult
 from litrag.evals.significance import LEVEL
 
-__all__ = ["markdown_table", "terminal_table"]
+__all__ = ["figure", "markdown_table", "terminal_table"]
 
 _MARK = f"* differs from the first row at p < {LEVEL} (paired permutation test, Holm over all pairs of the table)"
 
@@ -44,6 +45,17 @@ def markdown_table(results: Results, metrics: Sequence[str] = ()) -> str:
         cells = [_cell(results, system.name, name, system.metrics.get(name)) for name in chosen]
         lines.append(f"| {_label(system)} | {' | '.join(cells)} |")
     return "\n".join([*lines, *(line for note in _note(results) for line in ("", note))])
+
+
+def figure(results: Results, system: str, metric: str, *, interval: bool = False) -> str:
+    """One value as the tables print it, ".538", and with `interval` its bounds: ".538 [.485, .591]". Raises UnknownName."""
+    rows = {row.name: row.metrics for row in results.systems}
+    if system not in rows:
+        raise UnknownName(f"system of {results.task} on {results.dataset}", system, rows)
+    found = rows[system].get(metric)
+    if found is None:
+        raise UnknownName(f"metric of {system}", metric, rows[system])
+    return f"{_short(found.value)} [{_short(found.low)}, {_short(found.high)}]" if interval else _short(found.value)
 
 
 def _label(system: SystemResult) -> str:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from litrag.evals.__main__ import ROOT, TABLES, rendered
+from litrag.core.errors import UnknownName
+from litrag.evals.__main__ import ROOT, TABLES, documents, rendered
 from litrag.evals.plots import draw
 from litrag.evals.results import Comparison, Cost, Metric, Results, SystemResult, read_results
 from litrag.evals.tables import markdown_table, terminal_table
 
 RESULTS = ROOT / "evals" / "results"
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = documents()
 
 
 def toy() -> Results:
@@ -37,7 +38,7 @@ def toy() -> Results:
     )
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_tables_of_the_docs_are_those_of_the_results(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     assert text.startswith("# ")
@@ -74,6 +75,21 @@ def test_a_block_is_rendered_anew_and_other_text_stays(tmp_path: Path) -> None:
     assert "old" not in once
     assert once.startswith("a\n<!-- results: toy R@100 -->\n| toy, n = 4 |")
     assert rendered(once, tmp_path) == once
+
+
+def test_a_figure_within_a_sentence_is_rendered_as_the_tables_print_it(tmp_path: Path) -> None:
+    (tmp_path / "toy.json").write_text(toy().to_json())
+    text = "It has <!-- figure: toy dense R@100 -->?<!-- end -->, or <!-- figure: toy odd R@100 interval -->.9<!-- end -->.\n"
+    once = rendered(text, tmp_path)
+    assert once == text.replace("?", ".500").replace(".9<", ".450 [.400, .500]<")
+    assert rendered(once, tmp_path) == once
+
+
+@pytest.mark.parametrize(("wrong", "there"), [("sparse R@100", "bm25, dense, odd"), ("dense P@1", "R@100")])
+def test_a_figure_that_the_results_lack_is_an_error_and_no_number(tmp_path: Path, wrong: str, there: str) -> None:
+    (tmp_path / "toy.json").write_text(toy().to_json())
+    with pytest.raises(UnknownName, match=f"there is: {there}"):
+        rendered(f"<!-- figure: toy {wrong} -->.5<!-- end -->", tmp_path)
 
 
 def test_a_plot_is_drawn_and_the_same_for_the_same_results(tmp_path: Path) -> None:

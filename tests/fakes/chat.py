@@ -53,7 +53,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Silent."""
 
     def do_POST(self) -> None:
-        prompt = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"][-1]["content"]
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        prompt = asked["messages"][-1]["content"]
         self.fake.prompts.append(prompt)
         reply = self.fake.answer(prompt)
         if reply is None:
@@ -69,7 +70,8 @@ class _Handler(BaseHTTPRequestHandler):
             choice["message"] = {"role": "assistant", "content": top[0]["token"]}
             choice["logprobs"] = {"content": [{**top[0], "top_logprobs": top}]}
         usage = {"prompt_tokens": len(prompt.split()), "completion_tokens": 2, "total_tokens": len(prompt.split()) + 2}
-        data = {"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
+        choices = [{**choice, "index": index} for index in range(asked.get("n") or 1)]
+        data = {"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": choices, "usage": usage}
         self._send(200, data)
 
     def _send(self, status: int, data: dict[str, Any]) -> None:
