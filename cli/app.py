@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from litrag.cli import ask, evals, library, rerank, review, rewrite, runs, search, system, train, verify
+from litrag.cli import ask, choices, evals, library, rerank, review, rewrite, runs, search, system, train, verify
 from litrag.cli.context import Globals, fail, set_globals
 
 __all__ = ["app", "main"]
@@ -37,7 +38,10 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
     ] = False,
     config: Annotated[Path | None, typer.Option(help="Settings file (TOML).", metavar="FILE")] = None,
-    profile: Annotated[str | None, typer.Option(help="local, api or server.", envvar="LITRAG_PROFILE")] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="local, api or server.", envvar="LITRAG_PROFILE", autocompletion=choices.closed("profile")),
+    ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, all else on stderr.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tracebacks and details.")] = False,
@@ -59,12 +63,23 @@ app.add_typer(library.app, name="library")
 app.add_typer(runs.app, name="runs")
 
 
+def _complete() -> None:
+    """Answers the shell and leaves, where it is a shell that asks what may stand at its cursor."""
+    asked, _, shell = os.environ.get("_LITRAG_COMPLETE", "").partition("_")
+    if asked == "complete" and shell in ("bash", "zsh", "fish"):
+        from litrag.cli.completing import answer
+
+        typer.echo(answer(shell, os.environ, typer.main.get_command(app)))
+        sys.exit(0)
+
+
 def main() -> NoReturn:
     """The entry point: runs a command, turns an error of litrag's tree into one line and its exit code."""
+    _complete()
     from litrag.core.errors import LitragError
 
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="litrag", standalone_mode=False)
     except LitragError as error:
         fail(error)
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from litrag.cli import choices
 from litrag.cli.context import progress, settings, show, tell
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(help="Add, list, update, remove libraries of papers.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(metavar="NAME", autocompletion=choices.library_names)]
 Vectors = Annotated[
     bool | None, typer.Option("--vectors/--no-vectors", help="Fill in vectors now; by default for small libraries.")
 ]
@@ -67,7 +69,7 @@ def list_() -> None:
 
 
 @app.command()
-def info(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+def info(name: Name) -> None:
     """One library: sources, papers, passages, vectors, and what was left out."""
     from litrag.retrievers.sources.library import open_library
 
@@ -98,9 +100,7 @@ def info(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 
 
 @app.command()
-def update(
-    name: Annotated[str, typer.Argument(metavar="NAME")], vectors: Vectors = None, qdrant_url: QdrantUrl = None
-) -> None:
+def update(name: Name, vectors: Vectors = None, qdrant_url: QdrantUrl = None) -> None:
     """Read what is new or changed in its files and folders, and let go of what is gone."""
     from litrag.retrievers.sources.library import update_library
 
@@ -110,7 +110,7 @@ def update(
 
 
 @app.command()
-def remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+def remove(name: Name) -> None:
     """Forget a library; its source files stay."""
     from litrag.retrievers.sources.library import remove_library
 

