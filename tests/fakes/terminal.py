@@ -48,6 +48,8 @@ class Terminal:
         self._child.close(force=True)
         self._child = self._start()
         self._child.expect_exact("@ ")
+        if shell == "zsh":  # the first tabulator of a session loads what typer installed, and shows nothing yet
+            self.completed("litrag ready")
 
     def completed(self, line: str) -> list[str]:
         """The words that the shell hands to litrag after `line`, the tabulator and enter."""
@@ -59,13 +61,17 @@ class Terminal:
         self._child.send(f"{line}\t\t")
         self._child.expect_exact(last)
         shown = self._child.before + last
-        self._child.sendcontrol("c")
-        time.sleep(0.3)
+        self._give_up()
         self._typed("litrag ready\r", "GOT <ready> END")
         return shown
 
     def close(self) -> None:
         self._child.close(force=True)
+
+    def _give_up(self) -> None:
+        self._child.sendcontrol("c")  # leaves a menu, or the line
+        time.sleep(0.3)
+        self._child.sendcontrol("u")
 
     def _typed(self, keys: str, pattern: str) -> str:
         self._child.send(keys)
