@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from litrag.cli import ask, choices, evals, library, rerank, review, rewrite, runs, search, system, train, verify
-from litrag.cli.context import Globals, fail, set_globals
+from litrag.cli.context import Globals, fail, globals_, set_globals, show
 
 __all__ = ["app", "main"]
 
@@ -73,23 +73,31 @@ def _complete() -> None:
         sys.exit(0)
 
 
+def _misused(error: Any) -> NoReturn:
+    """A command line that typer cannot read; "" is its message where it has shown a help instead."""
+    if "--json" in sys.argv and not globals_().json:  # it stands in the line that could not be read
+        set_globals(Globals(json=True))
+    error.show()
+    if message := " ".join(error.format_message().split()):
+        show({"error": "UsageError", "message": message}, "", "error")
+    sys.exit(2)
+
+
 def main() -> NoReturn:
     """The entry point: runs a command, turns an error of litrag's tree into one line and its exit code."""
     _complete()
-    from litrag.core.errors import LitragError
+    from litrag.core.errors import Interrupted, LitragError
 
     try:
         code = app(prog_name="litrag", standalone_mode=False)
     except LitragError as error:
         fail(error)
     except KeyboardInterrupt:
-        typer.echo("litrag: interrupted", err=True)
-        sys.exit(130)
+        fail(Interrupted("interrupted"))
     except typer.Abort:
-        sys.exit(130)
+        fail(Interrupted("not confirmed; nothing was done"))
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # click's usage errors
-            error.show()  # type: ignore[attr-defined]
-            sys.exit(2)
+            _misused(error)
         fail(error)
     sys.exit(code if isinstance(code, int) else 0)

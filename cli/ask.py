@@ -107,4 +107,4 @@ def ask(
     lines += ["", f"{found.trajectory.stop_reason}; {found.documents} documents read"]
     lines += [f"  {number}. {hop.query}" for number, hop in enumerate(found.trajectory.hops, start=1)]
     tell(found.spent)
-    show(found.record(), "\n".join(lines))
+    show(found.record(), "\n".join(lines), "ask")

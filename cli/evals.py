@@ -95,5 +95,5 @@ def evaluate(
         tell(f"no plot: {error}")
     except LitragError as error:
         tell(f"warning: {error}")
-    show(results.model_dump(mode="json"), terminal_table(results) + f"\n{folder / RESULTS}")
+    show(results.model_dump(mode="json"), terminal_table(results) + f"\n{folder / RESULTS}", "eval")
     tell("also: " + ", ".join(path.name for path in files[1:]))

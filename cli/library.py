@@ -65,7 +65,11 @@ def list_() -> None:
         f"{i.name:<24} {i.papers:>8,} papers {i.vectors:>8,} vectors  {', '.join(i.sources)}{'' if i.added else '  (used once)'}"
         for i in found
     ]
-    show({"libraries": rows}, "\n".join(lines) or "no libraries yet; add one with: litrag library add papers.bib")
+    show(
+        {"libraries": rows},
+        "\n".join(lines) or "no libraries yet; add one with: litrag library add papers.bib",
+        "library-list",
+    )
 
 
 @app.command()
@@ -96,7 +100,7 @@ def info(name: Name) -> None:
         f"folder: {i.folder}",
         *(f"note: {note}" for note in i.notes),
     ]
-    show(data, "\n".join(lines))
+    show(data, "\n".join(lines), "library-info")
 
 
 @app.command()
@@ -115,7 +119,7 @@ def remove(name: Name) -> None:
     from litrag.retrievers.sources.library import remove_library
 
     remove_library(name)
-    show({"removed": name}, f"removed {name}")
+    show({"removed": name}, f"removed {name}", "removed")
 
 
 def _shown(library: Library, vectors: bool | None, values: Settings, listen: Listener) -> None:
@@ -140,4 +144,4 @@ def _shown(library: Library, vectors: bool | None, values: Settings, listen: Lis
     if i.vectors < i.rows:
         lines += f"\nvectors are optional; fill them in (resumable) with: litrag library update {i.name} --vectors"
     counts = {"papers": i.papers, "passages": i.passages, "vectors": i.vectors}
-    show({"name": i.name, **counts, "warnings": list(library.warnings)}, lines)
+    show({"name": i.name, **counts, "warnings": list(library.warnings)}, lines, "library")

@@ -120,7 +120,7 @@ def rerank(
         raise Interrupted("interrupted; what was answered is kept: the same command goes on where it stopped") from None
     for warning in outcome.warnings:
         tell(f"warning: {warning}")
-    show(outcome.data(k) if globals_().json else {}, write(outcome, k))
+    show(outcome.data(k) if globals_().json else {}, write(outcome, k), "rerank")
     tell(outcome.spent)
     if outcome.error is not None:
         fail(outcome.error, told=True)

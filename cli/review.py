@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from litrag.core.events import Listener
     from litrag.pipelines.api import Review
     from litrag.pipelines.runs import Run
+    from litrag.pipelines.state import ReviewRequest
 
 __all__ = ["go_on", "register"]
 
@@ -219,11 +220,10 @@ def review(
         exclude=exclude or [],
         plan=plan,
     )
-    run = new_run(request)
     if dry_run:
-        _dry_run(run)
+        _dry_run(request)
     else:
-        go_on(run, ask=interactive)
+        go_on(new_run(request), ask=interactive)
 
 
 _SETTINGS = frozenset(
@@ -245,7 +245,7 @@ def go_on(run: Run, *, ask: bool = False) -> None:
         except Waiting as pause:
             waiting = pause.file
             if not (ask and _edited(waiting)):
-                show({"run_id": run.id, "waiting_for": waiting}, str(pause))
+                show({"run_id": run.id, "waiting_for": waiting}, str(pause), "review-waiting")
                 return
         except BadInput as error:  # a slip in the file is mended there
             if not (ask and waiting):
@@ -325,18 +325,17 @@ def _summary(run: Run, review: Review) -> None:
             "ledger": totals,
         },
         lines,
+        "review",
     )
     if stopped:
         raise typer.Exit(4)
 
 
-def _dry_run(run: Run) -> None:
+def _dry_run(request: ReviewRequest) -> None:
     from litrag.core.sync import run as run_sync
+    from litrag.pipelines.estimate import estimate
 
-    try:
-        planned = run_sync(_planned(run))
-    finally:
-        run.remove()
+    planned = run_sync(estimate(request))
     rows = [{"role": p.role, "model": p.model, "calls": p.calls, "tokens": p.tokens, "usd": p.usd} for p in planned]
     known = sum(p.usd or 0.0 for p in planned)
     lines = [
@@ -344,15 +343,4 @@ def _dry_run(run: Run) -> None:
         for p in planned
     ]
     total = f"at the most: {sum(p.calls for p in planned)} calls, {sum(p.tokens for p in planned):,} tokens, ${known:.4f}; nothing was sent"
-    show({"planned": rows, "usd": known, "json": globals_().json}, "\n".join([*lines, total]))
-
-
-async def _planned(run: Run) -> Any:
-    from litrag.pipelines.estimate import planned_calls
-    from litrag.pipelines.workshop import open_workshop
-
-    shop = await open_workshop(run, fill=False)
-    try:
-        return planned_calls(shop)
-    finally:
-        shop.close()
+    show({"planned": rows, "usd": known}, "\n".join([*lines, total]), "review-planned")

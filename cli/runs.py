@@ -12,7 +12,7 @@ from litrag.cli.context import show
 __all__ = ["app"]
 
 RunId = Annotated[str, typer.Argument(metavar="ID", autocompletion=choices.runs)]
-app = typer.Typer(help="List, show, resume, export, remove runs.", no_args_is_help=True)
+app = typer.Typer(help="List, show, resume, stop, mark, export, remove runs.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -33,7 +33,7 @@ def list_() -> None:
             }
         )
     lines = [f"{row['id']:<40} {row['status']:<12} {row['started']}  {row['note']}" for row in rows]
-    show({"runs": rows}, "\n".join(lines) or "no runs yet; start one with: litrag review abstract.txt")
+    show({"runs": rows}, "\n".join(lines) or "no runs yet; start one with: litrag review abstract.txt", "runs-list")
 
 
 @app.command("show")
@@ -46,7 +46,7 @@ def show_(run_id: RunId) -> None:
 
     run = find_run(run_id)
     status, note = run.state()
-    totals = asdict(Ledger.read(run.database)) if run.database.is_file() else {}
+    totals = asdict(Ledger.read(run.database)) if run.database.is_file() else None
     data = {
         "id": run.id,
         "status": status,
@@ -55,10 +55,12 @@ def show_(run_id: RunId) -> None:
         "request": asdict(run.request),
         "ledger": totals,
     }
-    spent = f"{totals.get('calls', 0)} calls ({totals.get('cached', 0)} cached, {totals.get('repeated', 0)} repeated), ${totals.get('usd', 0):.4f}"
+    spends = totals or {}
+    spent = f"{spends.get('calls', 0)} calls ({spends.get('cached', 0)} cached, {spends.get('repeated', 0)} repeated), ${spends.get('usd', 0):.4f}"
     show(
         data,
         f"{run.id}: {status} ({note})\nfolder: {run.request.out}\nspent: {spent}\nlibraries: {', '.join(run.request.libraries) or 'all'}",
+        "runs-show",
     )
 
 
@@ -79,6 +81,44 @@ def resume(
     if out or force:
         run.redirect(out, force=force)
     go_on(run)
+
+
+@app.command()
+def stop(run_id: RunId) -> None:
+    """Interrupt a run that another process works on; what it gathered is kept."""
+    from litrag.pipelines.runs import find_run
+
+    find_run(run_id).stop()
+    show({"stopped": run_id}, f"stopping {run_id}; go on later with: litrag runs resume {run_id}", "runs-stop")
+
+
+@app.command("mark")
+def mark_(
+    run_id: RunId,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The work, by its key in references.bib.")],
+    sentence: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of the sentence among all of the review, from 1; by default all that cite it.", min=1
+        ),
+    ] = None,
+    right: Annotated[bool, typer.Option("--right", help="Take the mark back.")] = False,
+    note: Annotated[str, typer.Option(help="Why.")] = "",
+) -> None:
+    """Mark a citation as wrong: its sentence then says so in every export."""
+    from litrag.pipelines.exporting import written_anew
+    from litrag.pipelines.marking import mark
+    from litrag.pipelines.runs import find_run
+
+    run = find_run(run_id)
+    marked = mark(run, key, sentence=sentence, wrong=not right, note=note)
+    files = [str(path) for path in written_anew(run)]
+    said = f"{'unmarked' if right else 'marked'} in {len(marked)} sentence{'s' * (len(marked) != 1)}"
+    show(
+        {"key": key, "wrong": not right, "sentences": list(marked), "files": files},
+        "\n".join((said, *files)),
+        "runs-mark",
+    )
 
 
 @app.command()
@@ -111,7 +151,7 @@ def export(
     from litrag.pipelines.runs import find_run
 
     paths = export_run(find_run(run_id), listed(formats) or (), style=style, out=out, force=force)
-    show({"files": [str(path) for path in paths]}, "\n".join(map(str, paths)))
+    show({"files": [str(path) for path in paths]}, "\n".join(map(str, paths)), "runs-export")
 
 
 @app.command()
@@ -120,4 +160,4 @@ def remove(run_id: RunId) -> None:
     from litrag.pipelines.runs import find_run
 
     find_run(run_id).remove()
-    show({"removed": run_id}, f"removed {run_id}")
+    show({"removed": run_id}, f"removed {run_id}", "removed")

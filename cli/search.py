@@ -116,7 +116,7 @@ def search(
     for warning in found.warnings:
         tell(f"warning: {warning}")
     if globals_().json:
-        show({"query": found.query, "stop_reason": found.stop_reason, "papers": found.rows()}, "")
+        show({"query": found.query, "stop_reason": found.stop_reason, "papers": found.rows()}, "", "search")
     else:
         typer.echo(shown(found, form))
 

@@ -106,4 +106,5 @@ def train(
     show(
         {"folder": str(folder), **result.model_dump(mode="json")},
         f"{result.steps} steps; {facts}\n{losses}model: {result.model}",
+        "train",
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-__all__ = ["Event", "Listener", "silent"]
+__all__ = ["Event", "Listener", "both", "silent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,16 @@ class Event:
 
 
 Listener: TypeAlias = Callable[[Event], None]
+
+
+def both(first: Listener, second: Listener) -> Listener:
+    """Tells the one, then the other."""
+
+    def listen(event: Event) -> None:
+        first(event)
+        second(event)
+
+    return listen
 
 
 def silent(event: Event) -> None:

@@ -6,13 +6,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from litrag.core.types import Claim, Draft, Paper
 from litrag.exports.evidence import EvidenceFile
 from litrag.exports.markers import Citation, segments
 from litrag.exports.styles import Run, Style, style_of
 
-__all__ = ["Exported", "Section", "Sentence"]
+__all__ = ["READER", "Exported", "Section", "Sentence"]
+
+READER: Final = "reader"  # the method of a verdict that a person gave
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,5 +85,7 @@ class Exported:
         return f"(unsupported by {', '.join(self.look.named(key) for key in sentence.doubtful)})"
 
     def _sentence(self, claim: Claim) -> Sentence:
-        doubtful = tuple(v.key for v in claim.verdicts if v.label == "unsupported" and self.marks)
+        doubtful = tuple(
+            v.key for v in claim.verdicts if v.label == "unsupported" and (self.marks or v.method == READER)
+        )
         return Sentence(tuple(segments(claim.sentence, self.cited)), doubtful)

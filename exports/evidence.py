@@ -22,6 +22,7 @@ __all__ = [
     "ScoreRecord",
     "VerdictRecord",
     "evidence_file",
+    "with_verdicts",
 ]
 
 SCHEMA_VERSION = 3
@@ -154,6 +155,15 @@ def _evidence(item: Evidence, paper: Paper, retracted: str) -> EvidenceRecord:
         ),
         pages=tuple(PageRecord(page=page, start=start) for start, page in item.pages),
     )
+
+
+def with_verdicts(file: EvidenceFile, draft: Draft) -> EvidenceFile:
+    """The same file with the verdicts of a draft whose sentences are the same."""
+    claims = (
+        record.model_copy(update={"verdicts": _verdicts(claim)})
+        for record, claim in zip(file.claims, draft.claims, strict=True)
+    )
+    return file.model_copy(update={"claims": tuple(claims)})
 
 
 def _verdicts(claim: Claim) -> tuple[VerdictRecord, ...]:

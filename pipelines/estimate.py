@@ -10,9 +10,11 @@ from litrag.core.settings import Role
 from litrag.models.prices import Prices
 from litrag.pipelines.composing import generates
 from litrag.pipelines.planning import Size
-from litrag.pipelines.workshop import Workshop
+from litrag.pipelines.runs import new_run
+from litrag.pipelines.state import ReviewRequest
+from litrag.pipelines.workshop import Workshop, open_workshop
 
-__all__ = ["RERANKS", "Planned", "Way", "planned_calls"]
+__all__ = ["RERANKS", "Planned", "Way", "estimate", "planned_calls"]
 
 _TOKENS_A_PAPER = (
     350  # title and abstract, as prompts show them; words bounds of planning, writing and reranking stay below it
@@ -60,6 +62,19 @@ RERANKS: Final = {
     "debate": Way(40, lambda n: -(-n // 10), 10, 200, 250),
 }
 _REWRITES: Final = {"keywords": 600, "hyde": 260, "step-back": 100, "decompose": 320, "conversational": 100}
+
+
+async def estimate(request: ReviewRequest) -> tuple[Planned, ...]:
+    """What a review would send at the most; nothing is sent, no run is kept. Raises what starting it would raise."""
+    run = new_run(request)
+    try:
+        shop = await open_workshop(run, fill=False)
+        try:
+            return planned_calls(shop)
+        finally:
+            shop.close()
+    finally:
+        run.remove()
 
 
 def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from litrag.core.errors import BadInput
-from litrag.core.store import Store
 from litrag.exports.document import Exported
-from litrag.exports.formats import check_export, written
+from litrag.exports.formats import FORMATS, check_export, files_of, written
 from litrag.exports.run_record import RunFile
-from litrag.pipelines.output import DOCUMENT, refuse_unvouched, sha, write_files
+from litrag.pipelines.marking import read_marks, stored_document, with_marks
+from litrag.pipelines.output import evidence_json, refuse_unvouched, sha, write_files
 from litrag.pipelines.runs import Run
 
-__all__ = ["export_run"]
+__all__ = ["document_of", "export_run", "written_anew"]
 
 
 def export_run(
@@ -28,11 +27,14 @@ def export_run(
 
     Raises UnknownName, BadInput (an unfinished run, a style, files that are not the run's or were edited, unless
     `force`), MissingExtra, CannotWrite."""
-    document = _document(run)
+    document = document_of(run)
     document = replace(document, style=style or document.style)
     check_export(formats, document.style)
-    files = written(document, formats)
     folder = Path(out).absolute() if out else Path(run.request.out)
+    return _write(run, written(document, formats), folder, force=force)
+
+
+def _write(run: Run, files: Mapping[str, bytes], folder: Path, *, force: bool) -> tuple[Path, ...]:
     record = _record(folder, run)
     known = record.files if record else {}
     for path in (folder / name for name in files if not force):
@@ -46,12 +48,22 @@ def export_run(
     return tuple(folder / name for name in files)
 
 
-def _document(run: Run) -> Exported:
-    with closing(Store(run.database)) as store:
-        stored = store.recall(DOCUMENT) if run.state()[0] == "done" else None
-        if stored is None:
-            raise BadInput(f"run {run.id} holds no finished review; finish it with: litrag runs resume {run.id}")
-        return store.get(stored, Exported)
+def written_anew(run: Run) -> tuple[Path, ...]:
+    """Writes the files of the review that its run.json vouches for once more, as after a mark. Raises what `export_run` raises."""
+    folder = Path(run.request.out)
+    record = _record(folder, run)
+    if record is None:
+        raise BadInput(
+            f"{folder} holds no review of run {run.id}; write it elsewhere with: litrag runs export {run.id} -f md -o DIR"
+        )
+    document = document_of(run)
+    formats = [name for name in FORMATS if set(files_of([name])) <= set(record.files)]
+    return _write(run, {**written(document, formats), "evidence.json": evidence_json(document)}, folder, force=False)
+
+
+def document_of(run: Run) -> Exported:
+    """What a finished review was written from, with the verdicts of its reader. Raises BadInput for an unfinished run."""
+    return with_marks(stored_document(run), read_marks(run))
 
 
 def _record(folder: Path, run: Run) -> RunFile | None:

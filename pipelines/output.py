@@ -31,7 +31,17 @@ from litrag.pipelines.writing import WRITE
 from litrag.rerankers import RERANKERS
 from litrag.rewriters import REWRITERS
 
-__all__ = ["DOCUMENT", "FILES", "header", "prepare_folder", "refuse_unvouched", "sha", "write_files", "write_outputs"]
+__all__ = [
+    "DOCUMENT",
+    "FILES",
+    "evidence_json",
+    "header",
+    "prepare_folder",
+    "refuse_unvouched",
+    "sha",
+    "write_files",
+    "write_outputs",
+]
 
 FILES: Final = ("review.md", "references.bib", "evidence.json", "run.json")
 DOCUMENT: Final = "document"  # its name in the run's store
@@ -101,8 +111,7 @@ def write_outputs(
         marks=shop.settings.unsupported != "keep",
     )
     files = written(document, (*ALWAYS, *shop.settings.formats))
-    evidence = document.evidence.model_dump(mode="json") if document.evidence else {}
-    files["evidence.json"] = (json.dumps(evidence, indent=1, ensure_ascii=False) + "\n").encode()
+    files["evidence.json"] = evidence_json(document)
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     files["run.json"] = (_run_record(shop, state, hashes).model_dump_json(indent=1) + "\n").encode()
     remedy = f"free space, then: litrag runs resume {shop.run.id} (or into another folder: -o DIR)"
@@ -112,6 +121,12 @@ def write_outputs(
     for path in stale:
         path.unlink(missing_ok=True)
     shop.store.remember(DOCUMENT, shop.store.put(document, Exported))
+
+
+def evidence_json(document: Exported) -> bytes:
+    """The content of evidence.json."""
+    evidence = document.evidence.model_dump(mode="json") if document.evidence else {}
+    return (json.dumps(evidence, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def _stale(folder: Path, files: Collection[str]) -> list[Path]:

@@ -5,31 +5,39 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from litrag.core.errors import BadInput, BudgetSpent, CannotWrite
 from litrag.core.names import citation_keys, labels
 from litrag.core.types import Hit, Paper, Plan, Ranking
+from litrag.pipelines.event_log import open_stage
 from litrag.pipelines.finding import Selected, cited, with_warnings
 from litrag.pipelines.plan_file import PLAN_FILE, assigned, plan_markdown, read_plan
+from litrag.pipelines.runs import Run
 from litrag.pipelines.state import PAUSES, ReviewRequest, ReviewState
 from litrag.pipelines.workshop import Workshop
 from litrag.retrievers.normal_forms import arxiv_id, doi
 
 __all__ = [
     "PAPERS_FILE",
+    "Box",
+    "boxes",
     "choose",
     "edit",
     "offer_papers",
     "offer_plan",
     "papers_markdown",
+    "paused_at",
     "read_papers",
     "refuse_leftovers",
+    "with_boxes",
 ]
 
 PAPERS_FILE: Final = PAUSES["papers"]
+_PAUSED: Final = {"choose": "papers", "edit": "plan"}  # node -> its pause
 _MORE: Final = 30  # papers offered beyond those chosen
 _BOX: Final = re.compile(r"^[-*+]\s+\[( |x|X)\]\s+@([a-z0-9-]+)")
 _ITEM: Final = re.compile(r"^(?:[-*+]\s+)?(?:\[([xX ])\]\s+)?(.*)$")
@@ -81,6 +89,37 @@ def read_papers(
     if not keys and not added:
         raise BadInput(f"{name}: no paper is checked; check at least one")
     return tuple(keys), tuple(added)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A paper on offer in papers.md. `label` is what stands behind its key."""
+
+    key: str
+    label: str
+    checked: bool
+
+
+def boxes(text: str) -> tuple[Box, ...]:
+    """The boxes of a papers.md, in order."""
+    found = ((match, line[match.end() :]) for line in map(str.strip, text.splitlines()) if (match := _BOX.match(line)))
+    return tuple(Box(match[2], label.lstrip(": "), match[1] != " ") for match, label in found)
+
+
+def with_boxes(text: str, checked: Collection[str], added: Sequence[str] = ()) -> str:
+    """The same papers.md with these boxes checked, those alone, and DOIs or arXiv ids as lines at its end."""
+    lines = []
+    for line in text.splitlines():
+        match = _BOX.match(line.strip())
+        lines.append(re.sub(r"\[[ xX]\]", f"[{'x' if match[2] in checked else ' '}]", line, count=1) if match else line)
+    return "\n".join([*lines, *(f"- {' '.join(name.split())}" for name in added)]) + "\n"
+
+
+def paused_at(run: Run) -> str:
+    """The pause ("papers", "plan") that a run waits at, or whose file it could not go on with; "" for none."""
+    status, _ = run.state()
+    stage = open_stage(run) if status in ("waiting", "failed") else ""
+    return _PAUSED.get(stage, "") if _PAUSED.get(stage, "") in run.request.settings.get("pause", ()) else ""
 
 
 def offer_papers(

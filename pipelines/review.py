@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 from litrag.core.errors import Interrupted, LitragError, Waiting
-from litrag.core.events import Event, Listener, silent
+from litrag.core.events import Event, Listener, both, silent
 from litrag.models.request import Backend
 from litrag.pipelines.composing import composing_nodes
+from litrag.pipelines.event_log import event_log
 from litrag.pipelines.finding import finding_nodes
 from litrag.pipelines.full_text import read
 from litrag.pipelines.output import prepare_folder
@@ -31,6 +32,11 @@ async def run_review(run: Run, *, listen: Listener = silent, backend: Backend | 
     """Runs a review to its end, from its last checkpoint where it has one, and from a pause with what its file then holds; returns the final state.
 
     Raises Waiting where it was asked to pause, LitragError; whatever ends it, the run stays resumable."""
+    with run.hold(), event_log(run) as log:
+        return await _reviewed(run, both(log, listen), backend)
+
+
+async def _reviewed(run: Run, listen: Listener, backend: Backend | None) -> ReviewState:
     run.mark("running", "start")
     try:
         prepare_folder(run.request)

@@ -7,10 +7,13 @@ import os
 import re
 import secrets
 import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from litrag.core.errors import BadInput, CannotWrite, UnknownName
 from litrag.core.paths import made, runs_folder
@@ -18,6 +21,7 @@ from litrag.pipelines.state import PAUSES, ReviewRequest
 
 __all__ = ["Run", "Status", "find_run", "list_runs", "new_run"]
 
+_PATIENCE: Final = 2.0  # seconds; who only asks whether a run is held lets go at once
 Status: TypeAlias = Literal["running", "waiting", "interrupted", "failed", "done"]
 
 
@@ -63,12 +67,52 @@ class Run:
         """Its status and its stage or stop reason. A run whose process died is interrupted."""
         try:
             data = json.loads((self.folder / "status.json").read_text(encoding="utf-8"))
-            status, note, pid = data["status"], data["note"], data["pid"]
+            status, note = data["status"], data["note"]
         except (OSError, ValueError, KeyError, TypeError):
             return "interrupted", "not started"
-        if status == "running" and not _alive(pid):
+        if status == "running" and not self.held:
             return "interrupted", note
         return status, note
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """The run is this caller's alone until it leaves. Raises BadInput where another process, or another task of this one, works on it."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.folder / "lock", thread_local=False)
+        try:
+            lock.acquire(timeout=_PATIENCE)
+        except Timeout:
+            raise BadInput(
+                f"run {self.id} is being worked on elsewhere; wait for it, or stop it with: litrag runs stop {self.id}"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody works on it now."""
+        from filelock import FileLock, Timeout
+
+        try:
+            with FileLock(self.folder / "lock", timeout=0, thread_local=False):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # a folder that cannot be written: nobody works there
+            return False
+
+    def stop(self) -> None:
+        """Interrupts the process that works on it, as Ctrl-C does; it keeps what was gathered. Raises BadInput where nobody does."""
+        try:
+            pid = int(json.loads((self.folder / "status.json").read_text(encoding="utf-8"))["pid"])
+        except (OSError, ValueError, KeyError):
+            pid = 0
+        if not (pid and self.held):
+            raise BadInput(f"run {self.id} is not running; go on with it by: litrag runs resume {self.id}")
+        os.kill(pid, signal.SIGINT)
 
     def mark(self, status: Status, note: str) -> None:
         """Sets the status, atomically."""
@@ -128,15 +172,3 @@ def _keep_request(folder: Path, request: ReviewRequest) -> None:
         part.replace(folder / "request.json")
     except OSError as error:
         raise CannotWrite(folder, error.strerror or str(error), remedy="free space or set LITRAG_HOME") from error
-
-
-def _alive(pid: int) -> bool:
-    if pid == os.getpid():
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -1,0 +1,89 @@
+"""A reader's marks: kept with the run, shown in every export, taken back without a trace."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from fakes.author import Author
+from fakes.texts import ABSTRACT, TITLE, papers, write_library
+
+from litrag import review
+from litrag.core.errors import BadInput, UnknownName
+from litrag.pipelines.exporting import export_run, written_anew
+from litrag.pipelines.marking import Mark, mark, read_marks
+from litrag.pipelines.runs import Run, find_run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    library = write_library(tmp_path / "forest.jsonl", papers()[:12])
+    done = review(
+        f"{TITLE}\n\n{ABSTRACT}",
+        library=library,
+        model="scripted/author",
+        embed_model="none",
+        papers=6,
+        out=tmp_path / "out",
+        backend=Author(),
+        formats=("md", "html"),
+    )
+    return find_run(done.run_id)
+
+
+def files(run: Run) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in Path(run.request.out).iterdir()}
+
+
+def test_a_marked_citation_shows_in_every_file_and_unmarking_restores_them(run: Run) -> None:
+    before = files(run)
+    claims = json.loads(before["evidence.json"])["claims"]
+    number, key = next((n, c["keys"][0]) for n, c in enumerate(claims, start=1) if c["keys"])
+    assert mark(run, key, sentence=number, note="It says the opposite.") == (number,)
+    assert {path.name for path in written_anew(run)} == {
+        "review.md",
+        "references.bib",
+        "review.html",
+        "evidence.html",
+        "evidence.json",
+    }
+    assert read_marks(run) == (Mark(number, key, "It says the opposite."),)
+    after = files(run)
+    assert b"(unsupported by" in after["review.md"]
+    assert b"(unsupported by" not in before["review.md"]
+    (verdict,) = (v for v in json.loads(after["evidence.json"])["claims"][number - 1]["verdicts"] if v["key"] == key)
+    assert (verdict["label"], verdict["method"]) == ("unsupported", "reader")
+    assert b"unsupported</span> (reader)" in after["evidence.html"]
+    (docx,) = export_run(run, ["tex"])[:1]
+    assert "unsupported by" in docx.read_text(encoding="utf-8")
+    mark(run, key, wrong=False)
+    written_anew(run)
+    unmarked = files(run)
+    assert {name: unmarked[name] for name in before if name != "run.json"} == {
+        name: data for name, data in before.items() if name != "run.json"
+    }
+
+
+def test_only_what_is_cited_where_it_is_cited_can_be_marked(run: Run) -> None:
+    claims = json.loads(files(run)["evidence.json"])["claims"]
+    key = next(c["keys"][0] for c in claims if c["keys"])
+    other = next(n for n, c in enumerate(claims, start=1) if key not in c["keys"])
+    with pytest.raises(UnknownName, match="cited work"):
+        mark(run, "nobody2020")
+    with pytest.raises(BadInput, match=f"sentence {other} does not cite {key}"):
+        mark(run, key, sentence=other)
+    with pytest.raises(BadInput, match="at most 2000"):
+        mark(run, key, note="x" * 2001)
+    assert read_marks(run) == ()
+
+
+def test_an_edited_review_is_not_written_over(run: Run) -> None:
+    """The mark is kept; the user's words are, too."""
+    text = Path(run.request.out) / "review.md"
+    text.write_text(text.read_text(encoding="utf-8") + "My own words.\n", encoding="utf-8")
+    key = next(c["keys"][0] for c in json.loads(files(run)["evidence.json"])["claims"] if c["keys"])
+    mark(run, key)
+    with pytest.raises(BadInput, match="edited"):
+        written_anew(run)
+    assert "My own words." in text.read_text(encoding="utf-8")
