@@ -453,7 +453,10 @@ def published() -> dict[str, Any]:
     """One JSON Schema of all forms, told apart by their field `schema`."""
     kinds = [(kind, "serialization") for kind in dict.fromkeys(kind for kind, _ in OUTPUTS.values())]
     _, schema = models_json_schema(kinds, title="What litrag --json prints")  # type: ignore[arg-type]
-    shapes = schema["$defs"]
+    shapes = {
+        name: {key: value for key, value in shape.items() if value is not False}
+        for name, shape in schema["$defs"].items()
+    }  # a reader passes over fields that are newer than its copy
     forms = {}
     for form, (kind, _) in OUTPUTS.items():
         shape = shapes[kind.__name__]

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from litrag.core.protocols import Usage
-from litrag.core.telemetry import Span, span
+from litrag.core.telemetry import Span, Value, span
 from litrag.models.request import ModelRequest
 
 __all__ = ["model_call", "tell_usage"]
@@ -28,7 +28,7 @@ def model_call(request: ModelRequest, *, cached: bool = False) -> Iterator[Span]
     provider, _, name = request.model.partition("/")
     operation = _OPERATIONS.get(request.operation, request.operation)
     server = urlsplit(request.api_base or "")
-    facts = {
+    facts: dict[str, Value] = {
         "gen_ai.operation.name": operation,
         "gen_ai.provider.name": _PROVIDERS.get(provider, provider),
         "gen_ai.request.model": name,
