@@ -4,7 +4,7 @@ of three nodes over plain parts (`agents`); `litrag ask` is this."""
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypedDict
@@ -214,10 +214,11 @@ def _graph(shop: Workshop, chosen: AskOptions) -> Any:
     return graph.compile()
 
 
-def _traced(name: str, node: Callable[[_State], Awaitable[_State]]) -> Callable[[_State], Awaitable[_State]]:
+def _traced(name: str, node: Callable[..., Any]) -> Callable[..., Any]:
     async def traced(state: _State) -> _State:
         with span(name, {"litrag.node": name}):
-            return await node(state)
+            update: _State = await node(state)
+            return update
 
     return traced
 
