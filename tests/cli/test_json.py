@@ -85,7 +85,7 @@ def test_libraries_reviews_and_runs(litrag: Here, tmp_path: Path) -> None:
 def test_a_run_that_is_told_to_stop(litrag: Here) -> None:
     waiting = litrag("--json", "review", "abstract.txt", "--library", "forest.jsonl", "--plan-only")
     run = json.loads(waiting[1])["run_id"]
-    work = f"import time; from litrag.pipelines.runs import find_run; run = find_run({run!r})\nwith run.hold(): run.mark('running', 'x'); print('held', flush=True); time.sleep(60)"
+    work = f"import signal, time; signal.signal(signal.SIGINT, signal.default_int_handler); from litrag.pipelines.runs import find_run; run = find_run({run!r})\nwith run.hold(): run.mark('running', 'x'); print('held', flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", work], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as worker:
         assert worker.stdout is not None
         assert worker.stdout.readline() == b"held\n"
