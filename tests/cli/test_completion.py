@@ -115,7 +115,7 @@ def test_what_is_offered_fits_the_place(asked: Asked) -> None:
     assert {"review", "runs", "library"} <= set(asked("litrag "))
     assert asked("litrag --profile ") == ["local", "api", "server"]
     assert asked("litrag --json --profile server run") == ["runs"]
-    assert asked("litrag runs ") == ["list", "show", "resume", "export", "remove"]
+    assert asked("litrag runs ") == ["list", "show", "resume", "stop", "mark", "export", "remove"]
     assert sorted(asked("litrag runs resume ")) == ["forest-aa1111", "forest-bb2222", "meadow-cc3333"]
     assert asked("litrag runs resume forest-aa1111 ") == []
     assert asked("litrag library remove ") == ["woods"]
