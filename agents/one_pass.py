@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -13,7 +14,9 @@ from litrag.core.errors import BudgetSpent, SourceUnknown
 from litrag.core.ledger import Ledger
 from litrag.core.protocols import CitationGraph, Source, SourceResult, Usage
 from litrag.core.store import Store, digest
+from litrag.core.telemetry import Span, Value, span
 from litrag.core.types import Hop, Paper, Query, Trajectory
+from litrag.retrievers.sources import SOURCES
 
 __all__ = ["Found", "OnePass", "RecordedGraph", "RecordedSearch"]
 
@@ -48,7 +51,11 @@ class RecordedSearch:
         key = digest(
             ["search", source.name, query.text, query.kind, before, sorted(query.exclude), query.only.parts, k]
         )
-        return await self.kept("search", source.name, key, lambda: source.search(query, k), SourceResult)
+        with _searched("search", source.name) as span:
+            span.add_text(query=query.text)
+            kept = await self.kept("search", source.name, key, lambda: source.search(query, k), SourceResult)
+            span.add({"litrag.results": len(self.store.get(kept, SourceResult).papers)})
+        return kept
 
     async def kept(
         self, what: str, name: str, key: str, call: Callable[[], Coroutine[Any, Any, T]], kind: Hashable
@@ -77,6 +84,21 @@ class RecordedSearch:
         self.store.remember(key, kept)
         self.ledger.done(row, Usage(seconds=time.perf_counter() - start))
         return kept
+
+
+@contextmanager
+def _searched(what: str, name: str) -> Iterator[Span]:
+    """The span of a search, one that the run had made before among them. A library's name is its user's word; that of a source on the web is not."""
+    online = name in SOURCES
+    shown = name if online else "library"
+    facts: dict[str, Value] = {
+        "gen_ai.operation.name": "retrieval",
+        "gen_ai.data_source.id": shown,
+        "litrag.what": what,
+    }
+    with span(f"retrieval {shown}", facts, client=online) as one:
+        one.add_text(library="" if online else name)
+        yield one
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +137,10 @@ class RecordedGraph:
             except SourceUnknown as error:
                 return _Links(unknown=str(error))
 
-        found = await self.recorded.kept(what, self.name, digest([what, self.name, name]), call, _Links)
-        links = self.recorded.store.get(found, _Links)
+        with _searched(what, self.name) as span:
+            found = await self.recorded.kept(what, self.name, digest([what, self.name, name]), call, _Links)
+            links = self.recorded.store.get(found, _Links)
+            span.add({"litrag.results": len(links.papers)})
         if links.unknown:
             raise SourceUnknown(links.unknown)
         return links.papers

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
-from litrag.cli import ask, evals, library, rerank, review, rewrite, runs, search, serve, system, train, verify
-from litrag.cli.context import Globals, fail, set_globals
+from litrag.cli import ask, choices, evals, library, rerank, review, rewrite, runs, search, serve, system, train, verify
+from litrag.cli.context import Globals, fail, globals_, set_globals, show
 
 __all__ = ["app", "main"]
 
@@ -37,7 +38,10 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
     ] = False,
     config: Annotated[Path | None, typer.Option(help="Settings file (TOML).", metavar="FILE")] = None,
-    profile: Annotated[str | None, typer.Option(help="local, api or server.", envvar="LITRAG_PROFILE")] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="local, api or server.", envvar="LITRAG_PROFILE", autocompletion=choices.closed("profile")),
+    ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, all else on stderr.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tracebacks and details.")] = False,
@@ -60,22 +64,41 @@ app.add_typer(library.app, name="library")
 app.add_typer(runs.app, name="runs")
 
 
+def _complete() -> None:
+    """Answers the shell and leaves, where it is a shell that asks what may stand at its cursor."""
+    asked, _, shell = os.environ.get("_LITRAG_COMPLETE", "").partition("_")
+    if asked == "complete" and shell in ("bash", "zsh", "fish"):
+        from litrag.cli.completing import answer
+
+        typer.echo(answer(shell, os.environ, typer.main.get_command(app)))
+        sys.exit(0)
+
+
+def _misused(error: Any) -> NoReturn:
+    """A command line that typer cannot read; "" is its message where it has shown a help instead."""
+    if "--json" in sys.argv and not globals_().json:  # it stands in the line that could not be read
+        set_globals(Globals(json=True))
+    error.show()
+    if message := " ".join(error.format_message().split()):
+        show({"error": "UsageError", "message": message}, "", "error")
+    sys.exit(2)
+
+
 def main() -> NoReturn:
     """The entry point: runs a command, turns an error of litrag's tree into one line and its exit code."""
-    from litrag.core.errors import LitragError
+    _complete()
+    from litrag.core.errors import Interrupted, LitragError
 
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="litrag", standalone_mode=False)
     except LitragError as error:
         fail(error)
     except KeyboardInterrupt:
-        typer.echo("litrag: interrupted", err=True)
-        sys.exit(130)
+        fail(Interrupted("interrupted"))
     except typer.Abort:
-        sys.exit(130)
+        fail(Interrupted("not confirmed; nothing was done"))
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # click's usage errors
-            error.show()  # type: ignore[attr-defined]
-            sys.exit(2)
+            _misused(error)
         fail(error)
     sys.exit(code if isinstance(code, int) else 0)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from litrag.cli import choices
 from litrag.cli.context import progress, settings, show, tell
 from litrag.cli.options import AnswerModel, ApiBase, MaxCost, Model, ReactModel, RewriteModel
 
@@ -23,11 +24,21 @@ def register(app: typer.Typer) -> None:
 def ask(
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="A question that documents can answer.")],
     library: Annotated[
-        list[str] | None, typer.Option(help="Library name, file or folder; repeatable [all].", rich_help_panel=_WHAT)
+        list[str] | None,
+        typer.Option(
+            help="Library name, file or folder; repeatable [all].",
+            rich_help_panel=_WHAT,
+            autocompletion=choices.libraries,
+        ),
     ] = None,
     sources: Annotated[
         list[str] | None,
-        typer.Option("--source", help="Scholarly source: arxiv, ...; repeatable.", rich_help_panel=_WHAT),
+        typer.Option(
+            "--source",
+            help="Scholarly source: arxiv, ...; repeatable.",
+            rich_help_panel=_WHAT,
+            autocompletion=choices.sources,
+        ),
     ] = None,
     history: Annotated[
         Path | None,
@@ -36,7 +47,12 @@ def ask(
         ),
     ] = None,
     agent: Annotated[
-        str, typer.Option(help="entity, frugal, react, self-ask, ircot or none.", rich_help_panel=_HOW)
+        str,
+        typer.Option(
+            help="entity, frugal, react, self-ask, ircot or none.",
+            rich_help_panel=_HOW,
+            autocompletion=choices.closed("ask agent"),
+        ),
     ] = "entity",
     controller: Annotated[
         Path | None, typer.Option(help="Stop classifier of agent frugal.", rich_help_panel=_HOW)
@@ -46,6 +62,7 @@ def ask(
         typer.Option(
             help="End early: score-drop, nothing-new, covered or agreement (of answers); repeatable.",
             rich_help_panel=_HOW,
+            autocompletion=choices.closed("stop"),
         ),
     ] = None,
     max_searches: Annotated[int, typer.Option(min=1, help="Most searches.", rich_help_panel=_HOW)] = 4,
@@ -90,4 +107,4 @@ def ask(
     lines += ["", f"{found.trajectory.stop_reason}; {found.documents} documents read"]
     lines += [f"  {number}. {hop.query}" for number, hop in enumerate(found.trajectory.hops, start=1)]
     tell(found.spent)
-    show(found.record(), "\n".join(lines))
+    show(found.record(), "\n".join(lines), "ask")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import typer
 
@@ -18,7 +18,39 @@ if TYPE_CHECKING:
     from litrag.core.events import Event, Listener
     from litrag.core.settings import Settings
 
-__all__ = ["Globals", "fail", "globals_", "progress", "set_globals", "settings", "show", "tell"]
+__all__ = ["FORMS", "Globals", "fail", "globals_", "progress", "schema_name", "set_globals", "settings", "show", "tell"]
+
+# what --json prints: form -> its version; `cli.outputs` has their fields
+FORMS: Final[Mapping[str, int]] = dict.fromkeys(
+    (
+        *(
+            "review",
+            "review-waiting",
+            "review-planned",
+            "search",
+            "ask",
+            "rerank",
+            "rewrite",
+            "verify",
+            "eval",
+            "train",
+            "plot",
+        ),
+        *(
+            "library",
+            "library-list",
+            "library-info",
+            "runs-list",
+            "runs-show",
+            "runs-stop",
+            "runs-mark",
+            "runs-export",
+            "removed",
+        ),
+        *("setup", "doctor", "models-list", "models-show", "cache-info", "cache-clear", "error"),
+    ),
+    1,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +90,15 @@ def settings(**options: Any) -> Settings:
     return load_settings(globals_().config, profile=globals_().profile, **options)
 
 
-def show(data: Mapping[str, Any], lines: str) -> None:
-    """The result: `data` as one JSON object with --json, else `lines`."""
+def schema_name(form: str) -> str:
+    """What the field `schema` of a form says. Raises KeyError."""
+    return f"litrag/{form}/{FORMS[form]}"
+
+
+def show(data: Mapping[str, Any], lines: str, form: str) -> None:
+    """The result: with --json `data` as one JSON object of a form of FORMS, which `cli.outputs` describes, else `lines`."""
     if globals_().json:
-        typer.echo(json.dumps(data, ensure_ascii=False, default=str))
+        typer.echo(json.dumps({"schema": schema_name(form), **data}, ensure_ascii=False, default=str))
     elif lines:
         typer.echo(lines)
 
@@ -86,7 +123,7 @@ def fail(error: BaseException, *, told: bool = False) -> NoReturn:
     )
     typer.echo(f"litrag: {line}", err=True)
     if globals_().json and not told:
-        typer.echo(json.dumps({"error": type(error).__name__, "message": line}, ensure_ascii=False))
+        show({"error": type(error).__name__, "message": line}, "", "error")
     sys.exit(getattr(error, "exit_code", 1) if known else 1)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from litrag.cli import choices
 from litrag.cli.context import progress, settings, show, tell
 
 __all__ = ["register"]
@@ -25,17 +26,22 @@ def evaluate(
         typer.Argument(
             metavar="TASK",
             help="What to measure: retrieval, rerank, rewrite, ambiguity, hotpotqa, musique, 2wiki, verify, coherence.",
+            autocompletion=choices.evals,
         ),
     ],
     dataset: Annotated[
         str,
         typer.Option(
             help="NAME[:SPLIT], FOLDER[:SPLIT] (BEIR's layout or a named set's) or hf:OWNER/NAME.",
+            autocompletion=choices.datasets,
             rich_help_panel=_WHAT,
         ),
     ] = "",
     method: Annotated[
-        list[str] | None, typer.Option(help="Method to measure; repeatable [all].", rich_help_panel=_WHAT)
+        list[str] | None,
+        typer.Option(
+            help="Method to measure; repeatable [all].", rich_help_panel=_WHAT, autocompletion=choices.eval_methods
+        ),
     ] = None,
     run: Annotated[
         list[Path] | None, typer.Option(help="TREC run to put into the table; repeatable.", rich_help_panel=_WHAT)
@@ -45,7 +51,11 @@ def evaluate(
     ] = None,
     measure: Annotated[
         list[str] | None,
-        typer.Option(help="Measure by its name in ir-measures; repeatable.", rich_help_panel=_HOW),
+        typer.Option(
+            help="Measure by its name in ir-measures; repeatable.",
+            rich_help_panel=_HOW,
+            autocompletion=choices.closed("measure"),
+        ),
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Depth of the rankings.", rich_help_panel=_HOW)] = 1000,
     seed: Annotated[
@@ -85,5 +95,5 @@ def evaluate(
         tell(f"no plot: {error}")
     except LitragError as error:
         tell(f"warning: {error}")
-    show(results.model_dump(mode="json"), terminal_table(results) + f"\n{folder / RESULTS}")
+    show(results.model_dump(mode="json"), terminal_table(results) + f"\n{folder / RESULTS}", "eval")
     tell("also: " + ", ".join(path.name for path in files[1:]))

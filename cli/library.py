@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from litrag.cli import choices
 from litrag.cli.context import progress, settings, show, tell
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(help="Add, list, update, remove libraries of papers.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(metavar="NAME", autocompletion=choices.library_names)]
 Vectors = Annotated[
     bool | None, typer.Option("--vectors/--no-vectors", help="Fill in vectors now; by default for small libraries.")
 ]
@@ -63,11 +65,15 @@ def list_() -> None:
         f"{i.name:<24} {i.papers:>8,} papers {i.vectors:>8,} vectors  {', '.join(i.sources)}{'' if i.added else '  (used once)'}"
         for i in found
     ]
-    show({"libraries": rows}, "\n".join(lines) or "no libraries yet; add one with: litrag library add papers.bib")
+    show(
+        {"libraries": rows},
+        "\n".join(lines) or "no libraries yet; add one with: litrag library add papers.bib",
+        "library-list",
+    )
 
 
 @app.command()
-def info(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+def info(name: Name) -> None:
     """One library: sources, papers, passages, vectors, and what was left out."""
     from litrag.retrievers.sources.library import open_library
 
@@ -94,13 +100,11 @@ def info(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
         f"folder: {i.folder}",
         *(f"note: {note}" for note in i.notes),
     ]
-    show(data, "\n".join(lines))
+    show(data, "\n".join(lines), "library-info")
 
 
 @app.command()
-def update(
-    name: Annotated[str, typer.Argument(metavar="NAME")], vectors: Vectors = None, qdrant_url: QdrantUrl = None
-) -> None:
+def update(name: Name, vectors: Vectors = None, qdrant_url: QdrantUrl = None) -> None:
     """Read what is new or changed in its files and folders, and let go of what is gone."""
     from litrag.retrievers.sources.library import update_library
 
@@ -110,12 +114,12 @@ def update(
 
 
 @app.command()
-def remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+def remove(name: Name) -> None:
     """Forget a library; its source files stay."""
     from litrag.retrievers.sources.library import remove_library
 
     remove_library(name)
-    show({"removed": name}, f"removed {name}")
+    show({"removed": name}, f"removed {name}", "removed")
 
 
 def _shown(library: Library, vectors: bool | None, values: Settings, listen: Listener) -> None:
@@ -140,4 +144,4 @@ def _shown(library: Library, vectors: bool | None, values: Settings, listen: Lis
     if i.vectors < i.rows:
         lines += f"\nvectors are optional; fill them in (resumable) with: litrag library update {i.name} --vectors"
     counts = {"papers": i.papers, "passages": i.passages, "vectors": i.vectors}
-    show({"name": i.name, **counts, "warnings": list(library.warnings)}, lines)
+    show({"name": i.name, **counts, "warnings": list(library.warnings)}, lines, "library")

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from litrag.cli import choices
+
 __all__ = [
     "AnswerModel",
     "ApiBase",
@@ -31,7 +33,9 @@ _MODELS: Final = "Models"
 def _model(role: str, does: str) -> Any:
     name = f"{role}-model" if role else "model"
     variable = f"LITRAG_{name.upper().replace('-', '_')}"
-    return typer.Option(f"--{name}", help=does, envvar=variable, rich_help_panel=_MODELS, metavar="M")
+    return typer.Option(
+        f"--{name}", help=does, envvar=variable, rich_help_panel=_MODELS, metavar="M", autocompletion=choices.models
+    )
 
 
 def listed(values: list[str] | None) -> tuple[str, ...] | None:

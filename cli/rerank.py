@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from litrag.cli import choices
 from litrag.cli.context import fail, globals_, progress, settings, show, tell
 from litrag.cli.options import ApiBase, EmbedModel, MaxCalls, MaxCost, MaxSeconds, MaxTokens, Model, RerankModel
 from litrag.rerankers import RERANKERS
@@ -31,10 +32,20 @@ def rerank(
     ],
     dataset: Annotated[
         str | None,
-        typer.Option(help="Of a TREC run: NAME[:SPLIT] or FOLDER with its topics and texts.", rich_help_panel=_WHAT),
+        typer.Option(
+            help="Of a TREC run: NAME[:SPLIT] or FOLDER with its topics and texts.",
+            rich_help_panel=_WHAT,
+            autocompletion=choices.datasets,
+        ),
     ] = None,
     method: Annotated[
-        str, typer.Option(help=f"{', '.join(('auto', *RERANKERS))}.", rich_help_panel=_HOW, metavar="ID")
+        str,
+        typer.Option(
+            help=f"{', '.join(('auto', *RERANKERS))}.",
+            rich_help_panel=_HOW,
+            metavar="ID",
+            autocompletion=choices.rerankers,
+        ),
     ] = "auto",
     depth: Annotated[
         int | None,
@@ -47,10 +58,16 @@ def rerank(
         typer.Option(
             help="First-stage score beside each document: raw, minmax, z, rank, none; else the method's own way.",
             rich_help_panel=_HOW,
+            autocompletion=choices.closed("scores"),
         ),
     ] = None,
     order: Annotated[
-        str | None, typer.Option(help="Order that the model sees: keep, shuffled.", rich_help_panel=_HOW)
+        str | None,
+        typer.Option(
+            help="Order that the model sees: keep, shuffled.",
+            rich_help_panel=_HOW,
+            autocompletion=choices.closed("order"),
+        ),
     ] = None,
     own: Annotated[
         list[str] | None,
@@ -67,7 +84,16 @@ def rerank(
     max_tokens: MaxTokens = None,
     max_cost: MaxCost = None,
     max_seconds: MaxSeconds = None,
-    form: Annotated[str, typer.Option("-f", "--format", help="table, jsonl or trec.", rich_help_panel=_OUT)] = "table",
+    form: Annotated[
+        str,
+        typer.Option(
+            "-f",
+            "--format",
+            help="table, jsonl or trec.",
+            rich_help_panel=_OUT,
+            autocompletion=choices.closed("rerank format"),
+        ),
+    ] = "table",
     k: Annotated[
         int | None,
         typer.Option(
@@ -94,7 +120,7 @@ def rerank(
         raise Interrupted("interrupted; what was answered is kept: the same command goes on where it stopped") from None
     for warning in outcome.warnings:
         tell(f"warning: {warning}")
-    show(outcome.data(k) if globals_().json else {}, write(outcome, k))
+    show(outcome.data(k) if globals_().json else {}, write(outcome, k), "rerank")
     tell(outcome.spent)
     if outcome.error is not None:
         fail(outcome.error, told=True)

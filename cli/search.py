@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from litrag.cli import choices
 from litrag.cli.context import globals_, progress, settings, show, tell
 
 if TYPE_CHECKING:
@@ -25,13 +26,28 @@ def register(app: typer.Typer) -> None:
 def search(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="Words, a question, or a whole abstract.")],
     k: Annotated[int, typer.Option("-k", min=1, help="Papers to show.")] = 20,
-    form: Annotated[str, typer.Option("-f", "--format", help="table, jsonl, trec or bib.")] = "table",
+    form: Annotated[
+        str,
+        typer.Option(
+            "-f", "--format", help="table, jsonl, trec or bib.", autocompletion=choices.closed("search format")
+        ),
+    ] = "table",
     library: Annotated[
-        list[str] | None, typer.Option(help="Library name, file or folder; repeatable [all].", rich_help_panel=_WHAT)
+        list[str] | None,
+        typer.Option(
+            help="Library name, file or folder; repeatable [all].",
+            rich_help_panel=_WHAT,
+            autocompletion=choices.libraries,
+        ),
     ] = None,
     sources: Annotated[
         list[str] | None,
-        typer.Option("--source", help="Scholarly source: arxiv, ...; repeatable.", rich_help_panel=_WHAT),
+        typer.Option(
+            "--source",
+            help="Scholarly source: arxiv, ...; repeatable.",
+            rich_help_panel=_WHAT,
+            autocompletion=choices.sources,
+        ),
     ] = None,
     before: Annotated[
         datetime | None,
@@ -44,17 +60,31 @@ def search(
     from_: Annotated[
         list[str] | None,
         typer.Option(
-            "--from", help="File of a library, or source, it must come from; repeatable.", rich_help_panel=_WHAT
+            "--from",
+            help="File of a library, or source, it must come from; repeatable.",
+            rich_help_panel=_WHAT,
+            autocompletion=choices.sources,
         ),
     ] = None,
-    retriever: Annotated[str | None, typer.Option(help="auto or bm25.", rich_help_panel=_HOW)] = None,
-    rewriter: Annotated[str, typer.Option(help="Rewriter id.", rich_help_panel=_HOW)] = "none",
-    rerank: Annotated[str, typer.Option(help="Reranker id.", rich_help_panel=_HOW)] = "none",
-    embed_model: Annotated[str | None, typer.Option(help="Embedding model.", rich_help_panel=_HOW, metavar="M")] = None,
+    retriever: Annotated[
+        str | None, typer.Option(help="auto or bm25.", rich_help_panel=_HOW, autocompletion=choices.closed("retriever"))
+    ] = None,
+    rewriter: Annotated[
+        str, typer.Option(help="Rewriter id.", rich_help_panel=_HOW, autocompletion=choices.rewriters)
+    ] = "none",
+    rerank: Annotated[
+        str, typer.Option(help="Reranker id.", rich_help_panel=_HOW, autocompletion=choices.rerankers)
+    ] = "none",
+    embed_model: Annotated[
+        str | None,
+        typer.Option(help="Embedding model.", rich_help_panel=_HOW, metavar="M", autocompletion=choices.models),
+    ] = None,
     snowball: Annotated[
         int | None, typer.Option(min=0, max=2, help="Hops along citations.", rich_help_panel=_HOW)
     ] = None,
-    snowball_graph: Annotated[str | None, typer.Option(help="Whose citations.", rich_help_panel=_HOW)] = None,
+    snowball_graph: Annotated[
+        str | None, typer.Option(help="Whose citations.", rich_help_panel=_HOW, autocompletion=choices.graphs)
+    ] = None,
     qdrant_url: Annotated[
         str | None, typer.Option(help="Qdrant server that holds the vectors.", rich_help_panel=_HOW)
     ] = None,
@@ -86,7 +116,7 @@ def search(
     for warning in found.warnings:
         tell(f"warning: {warning}")
     if globals_().json:
-        show({"query": found.query, "stop_reason": found.stop_reason, "papers": found.rows()}, "")
+        show({"query": found.query, "stop_reason": found.stop_reason, "papers": found.rows()}, "", "search")
     else:
         typer.echo(shown(found, form))
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from litrag.cli import choices
 from litrag.cli.context import globals_, progress, settings, show
 
 __all__ = ["register"]
@@ -24,7 +25,10 @@ def register(app: typer.Typer) -> None:
 
 def setup(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Weights to fetch [those of the local profile].")
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...", help="Weights to fetch [those of the local profile].", autocompletion=choices.weights
+        ),
     ] = None,
 ) -> None:
     """Fetch and verify the local weights, and write litrag.toml where there is none."""
@@ -44,6 +48,7 @@ def setup(
     show(
         {"models": chosen, "folder": str(models_folder()), "config": str(config)},
         "\n".join([*lines, f"weights: {models_folder()}", f"settings: {config}"]),
+        "setup",
     )
 
 
@@ -56,7 +61,7 @@ def doctor(
     from litrag.pipelines.diagnosis import diagnose
 
     report = diagnose(settings(), apis=apis)
-    show(report.data, "\n".join(report.lines))
+    show(report.data, "\n".join(report.lines), "doctor")
 
 
 @_models.command("list")
@@ -72,7 +77,7 @@ def models_list() -> None:
     lines = [
         f"local/{row['name']:<28} {'here' if row['ready'] else 'not fetched':<12} {row['licence']}" for row in rows
     ]
-    show({"models": rows}, "\n".join(lines))
+    show({"models": rows}, "\n".join(lines), "models-list")
 
 
 @_models.command("show")
@@ -85,6 +90,7 @@ def models_show() -> None:
     show(
         {"profile": values.profile, "roles": roles},
         "\n".join(f"{role:<8} {model or '-'}" for role, model in roles.items()),
+        "models-show",
     )
 
 
@@ -100,6 +106,7 @@ def cache_info() -> None:
     show(
         {"file": str(cache_file()), **counts},
         f"{cache_file()}: {counts['replies']:,} replies, {counts['vectors']:,} vectors",
+        "cache-info",
     )
 
 
@@ -114,4 +121,4 @@ def cache_clear(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] 
     cache = RequestCache(cache_file())
     cache.clear()
     cache.close()
-    show({"cleared": str(cache_file())}, f"cleared {cache_file()}")
+    show({"cleared": str(cache_file())}, f"cleared {cache_file()}", "cache-clear")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from litrag.cli import choices
 from litrag.cli.context import progress, show
 
 __all__ = ["register"]
@@ -25,22 +26,32 @@ def train(
         typer.Argument(
             metavar="RECIPE",
             help="What to train: sft, dpo, adaqr, car, frugal, explore, frugal-grpo, retriever, reranker.",
+            autocompletion=choices.recipes,
         ),
     ],
     dataset: Annotated[
         str,
         typer.Option(
             help="sft, dpo: JSON Lines of examples; else data sets, NAME:train (reranker: several by +).",
+            autocompletion=choices.examples_to_train,
             rich_help_panel=_WHAT,
         ),
     ],
     base: Annotated[
         str | None,
         typer.Option(
-            help="Model to start from: local/<id or folder> [the embedded one].", rich_help_panel=_WHAT, metavar="MODEL"
+            help="Model to start from: local/<id or folder> [the embedded one].",
+            rich_help_panel=_WHAT,
+            metavar="MODEL",
+            autocompletion=choices.models,
         ),
     ] = None,
-    tuning: Annotated[str | None, typer.Option(help="lora, full, or head (retriever).", rich_help_panel=_HOW)] = None,
+    tuning: Annotated[
+        str | None,
+        typer.Option(
+            help="lora, full, or head (retriever).", rich_help_panel=_HOW, autocompletion=choices.closed("tuning")
+        ),
+    ] = None,
     max_steps: Annotated[int | None, typer.Option(help="Optimiser steps.", rich_help_panel=_HOW)] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples a step.", rich_help_panel=_HOW)] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.", rich_help_panel=_HOW)] = None,
@@ -48,7 +59,9 @@ def train(
     max_length: Annotated[int | None, typer.Option(help="Longest example, tokens.", rich_help_panel=_HOW)] = None,
     held_out: Annotated[float | None, typer.Option(help="Share that only measures.", rich_help_panel=_HOW)] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.", rich_help_panel=_HOW)] = None,
-    device: Annotated[str | None, typer.Option(help="auto or cpu.", rich_help_panel=_HOW)] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto or cpu.", rich_help_panel=_HOW, autocompletion=choices.closed("device"))
+    ] = None,
     lora_r: Annotated[int | None, typer.Option(help="Rank.", rich_help_panel=_LORA)] = None,
     lora_alpha: Annotated[int | None, typer.Option(help="Scale.", rich_help_panel=_LORA)] = None,
     lora_targets: Annotated[str | None, typer.Option(help="Modules, by commas.", rich_help_panel=_LORA)] = None,
@@ -93,4 +106,5 @@ def train(
     show(
         {"folder": str(folder), **result.model_dump(mode="json")},
         f"{result.steps} steps; {facts}\n{losses}model: {result.model}",
+        "train",
     )

@@ -54,6 +54,6 @@ def verify(
     lines += ["", f"{len(labels)} citation{'s' * (len(labels) != 1)}: {counted}"]
     lines += [f"cited nowhere: {', '.join(found.uncited)}"] if found.uncited else []
     tell(found.spent)
-    show(found.record(), "\n".join(lines))
+    show(found.record(), "\n".join(lines), "verify")
     if found.faults:
         raise typer.Exit(1)

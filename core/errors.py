@@ -67,13 +67,16 @@ class BadInput(LitragError):
 
 
 class UnknownName(BadInput):
-    """A name that nothing goes by; lists what there is."""
+    """A name that nothing goes by; lists what there is, and what is spelt nearly so."""
 
     def __init__(self, kind: str, name: str, choices: Iterable[str] = (), *, remedy: str = "") -> None:
-        known = ", ".join(sorted(choices))
-        super().__init__(
-            f"no {kind} named {name!r}" + (f"; there is: {known}" if known else "") + (remedy and f"; {remedy}")
-        )
+        from difflib import get_close_matches
+
+        known = sorted(choices)
+        near = get_close_matches(name, known, n=1, cutoff=0.75)
+        meant = f"; perhaps you mean {near[0]!r}" if near else ""
+        listed = f"; there is: {', '.join(known)}" if known else ""
+        super().__init__(f"no {kind} named {name!r}{listed}{meant}{remedy and f'; {remedy}'}")
         self.kind, self.name = kind, name
 
 

@@ -162,6 +162,10 @@ class Settings(BaseSettings):
         description="Qdrant server of the vectors of libraries, e.g. http://localhost:6333 [none: in process, on disk]; its key is"
         " QDRANT_API_KEY.",
     )
+    telemetry_text: bool = Field(
+        default=False,
+        description="OpenTelemetry spans may hold texts: input, queries, prompts, replies, messages of errors.",
+    )
     seed: int = Field(default=0, ge=0, description="Seed of everything random.")
 
     @field_validator("qdrant_url")

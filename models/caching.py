@@ -7,6 +7,7 @@ import asyncio
 from litrag.core.ledger import Ledger
 from litrag.core.store import RequestCache
 from litrag.models.request import Backend, ModelReply, ModelRequest
+from litrag.models.tracing import model_call
 
 __all__ = ["Cached"]
 
@@ -25,13 +26,17 @@ class Cached:
             return await self._inner.send(request)
         key = request.key
         if (stored := self._cache.reply(key)) is not None:
-            self._ledger.cached(request.role, request.model, request.operation, key)
+            self._book(request, key)
             return ModelReply.from_json(stored)
         if (twin := self._waiting.get(key)) is not None:
             reply = await asyncio.shield(twin)
-            self._ledger.cached(request.role, request.model, request.operation, key)
+            self._book(request, key)
             return reply
         return await self._fetch(request, key)
+
+    def _book(self, request: ModelRequest, key: str) -> None:
+        with model_call(request, cached=True):
+            self._ledger.cached(request.role, request.model, request.operation, key)
 
     async def _fetch(self, request: ModelRequest, key: str) -> ModelReply:
         twin = self._waiting[key] = asyncio.get_running_loop().create_future()

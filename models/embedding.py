@@ -12,6 +12,7 @@ from litrag.core.ledger import Ledger
 from litrag.core.store import RequestCache, digest
 from litrag.core.sync import all_or_first_error
 from litrag.models.request import Backend, ModelRequest
+from litrag.models.tracing import model_call
 
 if TYPE_CHECKING:
     from litrag.core.protocols import Vectors
@@ -63,7 +64,8 @@ class GatewayEmbedder:
         for sent in await all_or_first_error([self._send(blank, batch, missing, kind) for batch in batches]):
             found |= sent
         if texts and not missing:
-            self._ledger.cached(blank.role, blank.model, "embed", keys[0])
+            with model_call(replace(blank, texts=tuple(texts)), cached=True):
+                self._ledger.cached(blank.role, blank.model, "embed", keys[0])
         return np.stack([found[key] for key in keys]) if keys else np.zeros((0, 0), dtype=np.float32)
 
     async def embed_tokens(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> tuple[Vectors, ...]:

@@ -21,6 +21,7 @@ from litrag.core.events import Event, Listener, silent
 from litrag.core.lengths import measure_of
 from litrag.core.protocols import Generates
 from litrag.core.settings import load_settings
+from litrag.core.telemetry import span, workflow
 from litrag.core.types import Query, Trajectory
 from litrag.models.request import Backend
 from litrag.pipelines.api import absolute
@@ -123,9 +124,12 @@ async def ask_async(
         own=False,
     )
     with tempfile.TemporaryDirectory(prefix="litrag-ask-") as folder:
-        shop = await open_workshop(new_run(request, parent=Path(folder)), listen=listen, backend=backend)
+        run = new_run(request, parent=Path(folder))
+        shop = await open_workshop(run, listen=listen, backend=backend)
         try:
-            return await _answered(shop, question, chosen)
+            with workflow("ask", run.id, text=shop.settings.telemetry_text) as whole:
+                whole.add_text(input=question)
+                return await _answered(shop, question, chosen)
         finally:
             shop.close()
 
@@ -203,11 +207,20 @@ def _graph(shop: Workshop, chosen: AskOptions) -> Any:
     names: tuple[tuple[str, Callable[..., Any]], ...] = (("rewrite", rewrite), ("search", search), ("answer", answer))
     before: str = START
     for name, node in names:
-        graph.add_node(name, node)
+        graph.add_node(name, _traced(name, node))
         graph.add_edge(before, name)
         before = name
     graph.add_edge(before, END)
     return graph.compile()
+
+
+def _traced(name: str, node: Callable[..., Any]) -> Callable[..., Any]:
+    async def traced(state: _State) -> _State:
+        with span(name, {"litrag.node": name}):
+            update: _State = await node(state)
+            return update
+
+    return traced
 
 
 class _Once:

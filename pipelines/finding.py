@@ -12,6 +12,7 @@ from litrag.core.fusion import ReciprocalRankFusion
 from litrag.core.names import citation_keys
 from litrag.core.protocols import SourceResult
 from litrag.core.quotes import APART
+from litrag.core.telemetry import span
 from litrag.core.types import Hit, Paper, Passage, Query, Ranking, normalised_title
 from litrag.pipelines.literature import gather
 from litrag.pipelines.state import ReviewState
@@ -168,7 +169,8 @@ async def rerank(shop: Workshop, state: ReviewState) -> ReviewState:
     pool = shop.store.get(state["pool"], Ranking)
     update: ReviewState = {}
     try:
-        ranking = await shop.reranker().rerank(pool)
+        with span("rerank", {"litrag.method": shop.reranker_id, "litrag.documents": len(pool.hits)}):
+            ranking = await shop.reranker().rerank(pool)
     except BudgetSpent as error:
         ranking, update["stop_reason"] = pool, state.get("stop_reason") or str(error)
     if shop.tokens is not None:

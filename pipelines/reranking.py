@@ -18,6 +18,7 @@ from litrag.core.paths import cache_file
 from litrag.core.protocols import Reranker
 from litrag.core.settings import Settings
 from litrag.core.store import RequestCache
+from litrag.core.telemetry import span
 from litrag.models.embedding import GatewayEmbedder
 from litrag.models.gateway import Gateway
 from litrag.models.request import Backend
@@ -84,7 +85,7 @@ async def rerank_async(
     try:
         name = reranker_id(method.name, gateway)
         reranker = built_reranker(name, gateway, _options(name, method, first), tokens=tokens)
-        work = _Work(first.queries, reranker, method.depth, listen)
+        work = _Work(name, first.queries, reranker, method.depth, listen)
         await work.go_on(settings.concurrency)
         if isinstance(work.error, BudgetSpent):  # reserved for calls in flight, perhaps, which took less
             await work.go_on(1)
@@ -101,7 +102,10 @@ async def rerank_async(
 class _Work:
     """The queries of one call: those that are done, the first error."""
 
-    def __init__(self, asked: Sequence[Candidates], reranker: Reranker, depth: int | None, listen: Listener) -> None:
+    def __init__(
+        self, name: str, asked: Sequence[Candidates], reranker: Reranker, depth: int | None, listen: Listener
+    ) -> None:
+        self._name = name
         self._asked, self._reranker, self._depth, self._listen = asked, reranker, depth, listen
         self._done: dict[str, Reranked] = {}
         self.error: LitragError | None = None
@@ -129,7 +133,8 @@ class _Work:
 
     async def _one(self, each: Candidates) -> None:
         try:
-            ranking = await self._reranker.rerank(each.ranking, depth=self._depth)
+            with span("rerank", {"litrag.method": self._name, "litrag.documents": len(each.ranking.hits)}):
+                ranking = await self._reranker.rerank(each.ranking, depth=self._depth)
         except LitragError as error:
             self.error = self.error or error
             return

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from litrag.core.errors import Interrupted, LitragError, Waiting
 from litrag.core.events import Event, Listener, both, silent
+from litrag.core.telemetry import span, workflow
 from litrag.models.request import Backend
 from litrag.pipelines.composing import composing_nodes
 from litrag.pipelines.event_log import event_log
@@ -32,7 +33,9 @@ async def run_review(run: Run, *, listen: Listener = silent, backend: Backend | 
     """Runs a review to its end, from its last checkpoint where it has one, and from a pause with what its file then holds; returns the final state.
 
     Raises Waiting where it was asked to pause, LitragError; whatever ends it, the run stays resumable."""
-    with run.hold(), event_log(run) as log:
+    text = bool(run.request.settings.get("telemetry_text"))
+    with run.hold(), event_log(run) as log, workflow("review", run.id, text=text) as whole:
+        whole.add_text(input=run.request.text)
         return await _reviewed(run, both(log, listen), backend)
 
 
@@ -103,7 +106,8 @@ def _node(shop: Workshop, name: str) -> Callable[[ReviewState], Awaitable[Review
     async def node(state: ReviewState) -> ReviewState:
         shop.run.mark("running", name)
         shop.listen(Event(name, kind="start"))
-        update = await NODES[name](shop, state)
+        with span(name, {"litrag.node": name}):
+            update = await NODES[name](shop, state)
         shop.listen(Event(name, kind="end"))
         return {**update, "stage": name}
 

@@ -68,7 +68,7 @@ class Run:
         try:
             data = json.loads((self.folder / "status.json").read_text(encoding="utf-8"))
             status, note = data["status"], data["note"]
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return "interrupted", "not started"
         if status == "running" and not self.held:
             return "interrupted", note

@@ -147,6 +147,14 @@ def test_exit_codes_are_those_of_the_design() -> None:
     assert (codes["BudgetSpent"], codes["NoEvidence"], codes["Interrupted"]) == (4, 5, 130)
 
 
+def test_an_unknown_name_comes_with_the_one_that_is_spelt_nearly_so() -> None:
+    found = str(errors.UnknownName("reranker", "set-wise", ("first", "setwise"), remedy="or leave it out"))
+    assert (
+        found == "no reranker named 'set-wise'; there is: first, setwise; perhaps you mean 'setwise'; or leave it out"
+    )
+    assert str(errors.UnknownName("reranker", "best", ("first",))) == "no reranker named 'best'; there is: first"
+
+
 def test_a_score_is_found_by_name_and_an_ambiguous_one_is_an_error() -> None:
     hit = Hit(Document("d", "t", "x")).scored(Score(7.1, "bm25", "q1", 1), Score(3.0, "bm25", "q2", 4))
     assert hit.score("bm25", query="q2").value == 3.0
