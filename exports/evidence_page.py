@@ -12,7 +12,7 @@ from litrag.exports.evidence import ClaimRecord, EvidenceRecord, VerdictRecord, 
 from litrag.exports.facts import link
 from litrag.exports.page import inline, text, whole_page
 
-__all__ = ["evidence_html"]
+__all__ = ["evidence_html", "read_words"]
 
 _AROUND: Final = 3000  # characters of a full text that are shown on either side of a quote
 
@@ -50,11 +50,19 @@ def _work(name: str, record: EvidenceRecord, verdict: VerdictRecord | None, pape
     gone = f' <span class="warn">{text(record.paper.retracted)}</span>' if record.paper.retracted else ""
     parts = [
         f'<details>\n<summary>{text(name)}: <span class="{text(label)}">{text(label)}</span>{text(method)}{gone}</summary>',
+        read_words(record, verdict, paper),
+        "</details>",
+    ]
+    return "\n".join(parts)
+
+
+def read_words(record: EvidenceRecord, verdict: VerdictRecord | None, paper: Paper) -> str:
+    """The facts of a work and what was read of it as HTML, the words marked that a sentence rests on."""
+    parts = [
         _facts(record, paper),
         _page(record, verdict),
         f"<blockquote>{_passage(record, verdict)}</blockquote>",
         f'<p class="quiet">Found by the query: {text(record.query)}</p>' if record.query else "",
-        "</details>",
     ]
     return "\n".join(part for part in parts if part)
 

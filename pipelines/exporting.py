@@ -11,13 +11,14 @@ from pydantic import ValidationError
 
 from litrag.core.errors import BadInput
 from litrag.core.store import Store
+from litrag.core.types import Plan
 from litrag.exports.document import Exported
 from litrag.exports.formats import check_export, written
 from litrag.exports.run_record import RunFile
-from litrag.pipelines.output import DOCUMENT, refuse_unvouched, sha, write_files
+from litrag.pipelines.output import DOCUMENT, PLANNED, refuse_unvouched, sha, write_files
 from litrag.pipelines.runs import Run
 
-__all__ = ["export_run"]
+__all__ = ["export_run", "finished", "read_record"]
 
 
 def export_run(
@@ -28,7 +29,7 @@ def export_run(
 
     Raises UnknownName, BadInput (an unfinished run, a style, files that are not the run's or were edited, unless
     `force`), MissingExtra, CannotWrite."""
-    document = _document(run)
+    document, _ = finished(run)
     document = replace(document, style=style or document.style)
     check_export(formats, document.style)
     files = written(document, formats)
@@ -46,18 +47,28 @@ def export_run(
     return tuple(folder / name for name in files)
 
 
-def _document(run: Run) -> Exported:
+def finished(run: Run) -> tuple[Exported, Plan]:
+    """What a finished review is written from, and its plan. Raises BadInput for a run that is not finished."""
     with closing(Store(run.database)) as store:
         stored = store.recall(DOCUMENT) if run.state()[0] == "done" else None
         if stored is None:
             raise BadInput(f"run {run.id} holds no finished review; finish it with: litrag runs resume {run.id}")
-        return store.get(stored, Exported)
+        plan = store.recall(PLANNED)
+        return store.get(stored, Exported), store.get(plan, Plan) if plan else Plan()
+
+
+def read_record(folder: Path) -> RunFile:
+    """The run.json of a review's folder. Raises BadInput."""
+    try:
+        return RunFile.model_validate_json((folder / "run.json").read_bytes())
+    except (OSError, ValidationError) as error:
+        raise BadInput(f"{folder} holds no readable run.json; give the folder that a review was written to") from error
 
 
 def _record(folder: Path, run: Run) -> RunFile | None:
     """The folder's run.json, if it is this run's."""
     try:
-        record = RunFile.model_validate_json((folder / "run.json").read_bytes())
-    except (OSError, ValidationError):
+        record = read_record(folder)
+    except BadInput:
         return None
     return record if record.run_id == run.id else None

@@ -31,10 +31,21 @@ from litrag.pipelines.writing import WRITE
 from litrag.rerankers import RERANKERS
 from litrag.rewriters import REWRITERS
 
-__all__ = ["DOCUMENT", "FILES", "header", "prepare_folder", "refuse_unvouched", "sha", "write_files", "write_outputs"]
+__all__ = [
+    "DOCUMENT",
+    "FILES",
+    "PLANNED",
+    "header",
+    "prepare_folder",
+    "refuse_unvouched",
+    "sha",
+    "write_files",
+    "write_outputs",
+]
 
 FILES: Final = ("review.md", "references.bib", "evidence.json", "run.json")
 DOCUMENT: Final = "document"  # its name in the run's store
+PLANNED: Final = "plan"
 _HOW_IT_IS_WRITTEN: Final = ("formats", "style")
 _PROMPTS: Final = {"plan": PLAN, "write": WRITE, "verify": VERIFY, "revise": REVISE}
 _PACKAGES: Final = (
@@ -112,6 +123,7 @@ def write_outputs(
     for path in stale:
         path.unlink(missing_ok=True)
     shop.store.remember(DOCUMENT, shop.store.put(document, Exported))
+    shop.store.remember(PLANNED, state["plan"])
 
 
 def _stale(folder: Path, files: Collection[str]) -> list[Path]:
