@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from litrag.cli import ask, evals, library, rerank, review, rewrite, runs, search, system, train, verify
+from litrag.cli import ask, evals, library, plot, rerank, review, rewrite, runs, search, system, train, verify
 from litrag.cli.context import Globals, fail, set_globals
 
 __all__ = ["app", "main"]
@@ -55,6 +55,7 @@ verify.register(app)
 system.register(app)
 evals.register(app)
 train.register(app)
+plot.register(app)
 app.add_typer(library.app, name="library")
 app.add_typer(runs.app, name="runs")
 

@@ -78,8 +78,7 @@ def test_a_block_is_rendered_anew_and_other_text_stays(tmp_path: Path) -> None:
 
 def test_a_plot_is_drawn_and_the_same_for_the_same_results(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    (tmp_path / "b").mkdir()
     first, second = draw(toy(), tmp_path), draw(toy(), tmp_path / "b")
-    assert [path.name for path in first] == ["plot.png", "plot.svg"]
-    assert first[1].read_bytes() == second[1].read_bytes()
-    assert first[0].read_bytes().startswith(b"\x89PNG")
+    assert [path.name for path in first.files] == ["plot.png", "plot.svg", "plot.csv"]
+    assert first.svg.read_bytes() == second.svg.read_bytes()
+    assert first.png.read_bytes().startswith(b"\x89PNG")
