@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from warnings import filterwarnings
 
 if TYPE_CHECKING:
     from litrag.evals.calls import evaluate
@@ -42,6 +43,8 @@ _NAMES = {
 
 def __getattr__(name: str) -> Any:
     if name in _NAMES:
+        # a package below asks for ipywidgets in every notebook; litrag draws no such bar
+        filterwarnings("ignore", message="IProgress not found")
         return getattr(import_module(_NAMES[name]), name)
     raise AttributeError(f"module 'litrag' has no attribute {name!r}")
 
