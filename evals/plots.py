@@ -135,6 +135,8 @@ def _costs(results: Results) -> tuple[str, list[float]]:
 
 
 def _cost_axis(axis: Any, unit: str, costs: Sequence[float]) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     known = sorted(cost for cost in costs if cost > 0)
     if unit == "searches":
         axis.set_xlim(0, max(costs) * 1.3)  # room for the names
@@ -144,6 +146,9 @@ def _cost_axis(axis: Any, unit: str, costs: Sequence[float]) -> None:
     elif known:
         axis.set_xscale("log")
         axis.set_xlim(known[0] / 1.5, known[-1] * 3)
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if known[-1] < 100 * known[0] else (1,)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _frontier(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

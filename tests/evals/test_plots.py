@@ -63,6 +63,10 @@ def test_the_cost_of_a_topic_is_what_tells_the_systems_apart(tmp_path: Path) -> 
     for picture, unit in ((first, "tokens"), (second, "searches"), (third, "seconds")):
         assert f"{unit}" in texts(picture)
         assert "AP, mean of 4 topics" in texts(picture)
+        assert "mathdefault" not in texts(picture), "ticks are numbers"
+    assert {"0", "1,000"} <= set(texts(first).splitlines())
+    assert {"1", "2", "5"} <= set(texts(third).splitlines())
+    for picture in (first, second, third):
         assert picture._repr_png_().startswith(b"\x89PNG")
 
 
