@@ -48,5 +48,7 @@ with tempfile.TemporaryDirectory() as folder:
         page.get(run)
         after = cpu(server.process.pid)
 own, review = after[0] - before[0], after[1] - before[1]
-print(f"page and events / review: {own / review:.3f}  ({own:.2f} s, {followed:.2f} of them the events, / {review:.1f} s of CPU, {lines} lines; {machine()})")
+print(
+    f"page and events / review: {own / review:.3f}  ({own:.2f} s, {followed:.2f} of them the events, / {review:.1f} s of CPU, {lines} lines; {machine()})"
+)
 sys.exit(own > 0.05 * review)

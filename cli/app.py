@@ -9,7 +9,22 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from litrag.cli import ask, choices, evals, library, rerank, review, rewrite, runs, search, serve, system, train, verify
+from litrag.cli import (
+    ask,
+    choices,
+    evals,
+    library,
+    plot,
+    rerank,
+    review,
+    rewrite,
+    runs,
+    search,
+    serve,
+    system,
+    train,
+    verify,
+)
 from litrag.cli.context import Globals, fail, globals_, set_globals, show
 
 __all__ = ["app", "main"]
@@ -60,6 +75,7 @@ system.register(app)
 evals.register(app)
 train.register(app)
 serve.register(app)
+plot.register(app)
 app.add_typer(library.app, name="library")
 app.add_typer(runs.app, name="runs")
 

@@ -90,7 +90,7 @@ def evaluate(
         ) from None
     files: list[Path] = []
     try:
-        files = [folder / RESULTS, *chosen.finish(evaluation, folder), *draw(results, folder)]
+        files = [folder / RESULTS, *chosen.finish(evaluation, folder), *draw(results, folder).files]
     except MissingExtra as error:
         tell(f"no plot: {error}")
     except LitragError as error:

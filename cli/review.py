@@ -241,7 +241,7 @@ def go_on(run: Run, *, ask: bool = False) -> None:
     waiting = ""
     while True:
         try:
-            state = _run(run)
+            _run(run)
         except Waiting as pause:
             waiting = pause.file
             if not (ask and _edited(waiting)):
@@ -255,7 +255,7 @@ def go_on(run: Run, *, ask: bool = False) -> None:
                 tell(f"go on later with: litrag runs resume {run.id}")
                 return
         else:
-            _summary(run, Review.of(run, state))
+            _summary(run, Review.of(run))
             return
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from litrag.core.budget import Spend
 from litrag.core.database import Database
+from litrag.core.display import Displayed
 from litrag.core.protocols import Usage
 
 __all__ = ["Ledger", "Row", "Totals"]
@@ -36,7 +37,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(Displayed):
     """Sums over a ledger: requests sent to models, answers from the cache, requests sent again after a kill, and their price."""
 
     calls: int
@@ -49,7 +50,7 @@ class Totals:
     seconds: float
 
 
-class Ledger:
+class Ledger(Displayed):
     """Rows in SQLite (a run's own file, or memory). Opened anew, it holds what earlier sessions of the run wrote."""
 
     def __init__(self, path: Path | str = ":memory:") -> None:

@@ -1,8 +1,7 @@
 """The value types that every folder shares: queries, documents, papers, rankings, evidence, plans, trajectories.
 
 All are frozen and slotted. Names are the field's: a *run* ranks *documents* for a *query*, one search of an agent is a
-*hop*. Bodies live here; the graph state of a pipeline holds only ids of them (`core.store`).
-"""
+*hop*. Bodies live here; the graph state of a pipeline holds only ids of them (`core.store`)."""
 
 from __future__ import annotations
 
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal, TypeAlias
 
+from litrag.core.display import Displayed
 from litrag.core.errors import AmbiguousScore
 
 __all__ = [
@@ -211,7 +211,7 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
+class Ranking(Displayed):
     """Hits of one query, best first. `placed` in [0, 1] is the share of its order, or of its comparisons, that a reranker's model decided
     and that was not filled in where a reply could not be read. Raises ValueError on a repeated document id."""
 
@@ -298,7 +298,7 @@ class PlannedSection:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Displayed):
     """What the review will say, in order (LitLLM, section 3: plan, then write)."""
 
     sections: tuple[PlannedSection, ...] = ()
@@ -378,7 +378,7 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True)
-class Trajectory:
+class Trajectory(Displayed):
     """The hops of one agent run and why it stopped."""
 
     hops: tuple[Hop, ...] = ()

@@ -75,7 +75,7 @@ class Questions:
 
     def finish(self, evaluation: Evaluation, folder: Path) -> Sequence[Path]:
         """Writes the frugality curve: recall against searches and against documents."""
-        return draw_frugality(read_results(folder / RESULTS), folder)
+        return draw_frugality(read_results(folder / RESULTS), folder).files
 
 
 def _system(name: str, bench: AgentBench) -> System:

@@ -53,7 +53,7 @@ class Rerank:
 
     def finish(self, evaluation: Evaluation, folder: Path) -> Sequence[Path]:
         """Writes a TREC run a system, and the picture of quality against cost."""
-        return [*written_runs(evaluation, folder), *draw_costs(read_results(folder / RESULTS), folder)]
+        return [*written_runs(evaluation, folder), *draw_costs(read_results(folder / RESULTS), folder).files]
 
 
 RERANK: Final = Rerank()

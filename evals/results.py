@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from litrag.core.display import fragment, line, table
 from litrag.core.errors import BadInput
 from litrag.evals.significance import bootstrap_interval, holm, paired_differences
 from litrag.exports.records import Record
@@ -69,9 +70,31 @@ class Results(Record):
     systems: list[SystemResult]
     comparisons: list[Comparison]
 
+    def _repr_html_(self) -> str:
+        metrics = list(dict.fromkeys(name for system in self.systems for name in system.metrics))
+        rows = (
+            [system.name, *(_shown(system.metrics.get(name)) for name in metrics), *_costs(system.cost, self.n)]
+            for system in self.systems
+        )
+        costs = ["searches", "model calls", "tokens", "seconds"]
+        told = f"{self.task}, {self.dataset}: means over {self.n} topics with 95 % intervals; costs are a topic's"
+        return fragment(line(told), table(["system", *metrics, *costs], rows))
+
     def to_json(self) -> str:
         """The file's text: the same results, the same bytes."""
         return self.model_dump_json(indent=1) + "\n"
+
+
+def _shown(metric: Metric | None) -> str:
+    return f"{metric.value:.3f} [{metric.low:.3f}, {metric.high:.3f}]" if metric else "–"
+
+
+def _costs(cost: Cost, topics: int) -> list[float]:
+    tokens = cost.prompt_tokens + cost.completion_tokens
+    return [
+        *(round(value, 1) for value in (cost.searches, cost.calls, tokens)),
+        round(cost.seconds / max(topics, 1), 2),
+    ]
 
 
 def read_results(path: Path) -> Results:

@@ -12,7 +12,7 @@ from litrag.exports.evidence import ClaimRecord, EvidenceRecord, VerdictRecord, 
 from litrag.exports.facts import link
 from litrag.exports.page import inline, text, whole_page
 
-__all__ = ["evidence_html", "work_html"]
+__all__ = ["evidence_html", "read_words"]
 
 _AROUND: Final = 3000  # characters of a full text that are shown on either side of a quote
 
@@ -49,10 +49,10 @@ def _work(name: str, record: EvidenceRecord, verdict: VerdictRecord | None, pape
     label, method = (verdict.label, f" ({verdict.method})") if verdict else ("unchecked", "")
     gone = f' <span class="warn">{text(record.paper.retracted)}</span>' if record.paper.retracted else ""
     head = f'{text(name)}: <span class="{text(label)}">{text(label)}</span>{text(method)}{gone}'
-    return f"<details>\n<summary>{head}</summary>\n{work_html(record, verdict, paper)}\n</details>"
+    return f"<details>\n<summary>{head}</summary>\n{read_words(record, verdict, paper)}\n</details>"
 
 
-def work_html(record: EvidenceRecord, verdict: VerdictRecord | None, paper: Paper) -> str:
+def read_words(record: EvidenceRecord, verdict: VerdictRecord | None, paper: Paper) -> str:
     """What a sentence rests on: the work's facts, its words with the quote marked, the query that found it."""
     parts = [
         _facts(record, paper),

@@ -4,10 +4,10 @@ file."""
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Final, Literal, TypeAlias
 from urllib.parse import quote
 
+from litrag.core.display import clean
 from litrag.core.types import Paper
 
 __all__ = ["Kind", "clean", "kind", "link"]
@@ -18,18 +18,8 @@ _PROCEEDINGS: Final = re.compile(
     r"\b(proceedings|conference|workshop|symposium|meeting|findings|companion volume)\b", re.IGNORECASE
 )
 _ARXIV: Final = re.compile(r"^(arxiv|corr)\b", re.IGNORECASE)
-# Marks that turn the direction of what follows them, by which a title could reorder the text around it; and what XML
-# refuses.
-_LEFT_OUT: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufffe\uffff")
 _URL_SAFE: Final = ":/?#[]@!$&'()*+,;=%~"
 _DOI_SAFE: Final = "/:;()._-+,~!*'@$="
-
-
-def clean(text: str) -> str:
-    """One line without control characters, lone surrogates, private characters and marks of direction; accents are
-    composed."""
-    kept = (c for c in re.sub(r"\s+", " ", text) if unicodedata.category(c) not in ("Cc", "Cs", "Co"))
-    return unicodedata.normalize("NFC", "".join(c for c in kept if c not in _LEFT_OUT))
 
 
 def kind(paper: Paper) -> Kind:

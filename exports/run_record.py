@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import Field
 
+from litrag.core.display import fragment
+from litrag.core.shown import ledger_table
 from litrag.exports.records import Record
 
 __all__ = ["RUN_SCHEMA_VERSION", "LedgerRecord", "LedgerRow", "RunFile"]
@@ -42,6 +44,9 @@ class LedgerRecord(Record):
     usd: float
     seconds: float
     rows: tuple[LedgerRow, ...]
+
+    def _repr_html_(self) -> str:
+        return fragment(ledger_table(self.rows))
 
 
 class RunFile(Record):

@@ -16,11 +16,13 @@ from litrag.agents.loop import Hops, Next, Notes, SearchAgent, Searched, Step, S
 from litrag.agents.prompted import Agreement, Interleaved, SelfAsk
 from litrag.agents.stops import RULES, Controller
 from litrag.core import sync
+from litrag.core.display import Html, fold, fragment, items, line, text
 from litrag.core.errors import BadInput, BudgetSpent, UnknownName
 from litrag.core.events import Event, Listener, silent
 from litrag.core.lengths import measure_of
 from litrag.core.protocols import Generates
 from litrag.core.settings import load_settings
+from litrag.core.shown import trajectory_table
 from litrag.core.telemetry import span, workflow
 from litrag.core.types import Query, Trajectory
 from litrag.models.request import Backend
@@ -92,6 +94,12 @@ class Answered:
             ],
             "documents": self.documents,
         }
+
+    def _repr_html_(self) -> str:
+        answer = line(Html(f"<b>{text(self.answer.text or 'not found in what was read')}</b>"))
+        rests = items(f"“{s.quote}” ({s.title} [{s.id}])" for s in self.answer.supports)
+        hops = fold(f"{self.documents} documents read", trajectory_table(self.trajectory))
+        return fragment(line(self.question), answer, rests, hops, line(self.spent, kind="quiet"))
 
 
 def ask(question: str, **options: Any) -> Answered:

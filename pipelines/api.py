@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,13 +11,19 @@ from typing import Any
 from litrag.core import sync
 from litrag.core.events import Listener, silent
 from litrag.core.settings import Settings, load_settings
+from litrag.core.types import Paper, Plan
+from litrag.exports.document import Exported
+from litrag.exports.evidence import EvidenceFile
+from litrag.exports.fragment import review_fragment
+from litrag.exports.run_record import LedgerRecord
 from litrag.models.request import Backend
+from litrag.pipelines.exporting import finished, read_record
 from litrag.pipelines.plan_file import read_plan
 from litrag.pipelines.reading import Abstract, parse_abstract, read_abstract, read_text
 from litrag.pipelines.review import run_review
 from litrag.pipelines.runs import Run, find_run, new_run
 from litrag.pipelines.snowballing import GRAPHS
-from litrag.pipelines.state import ReviewRequest, ReviewState
+from litrag.pipelines.state import ReviewRequest
 from litrag.retrievers.sources.library import list_libraries
 
 __all__ = ["Review", "absolute", "absolute_style", "make_request", "resume", "review", "review_async"]
@@ -27,45 +31,52 @@ __all__ = ["Review", "absolute", "absolute_style", "make_request", "resume", "re
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A finished review: its files are in `folder`; `text` is review.md."""
+    """A finished review: its files are in `folder`; `text` is review.md; `document` is what all formats are written from; `ledger` holds a row a call. In a
+    notebook it shows itself, each citation a click away from the words that it rests on."""
 
     run_id: str
     folder: Path
-    text: str
+    text: str = field(repr=False)
     stop_reason: str
     counters: dict[str, int]
     papers: int
+    document: Exported = field(repr=False)
+    plan: Plan = field(repr=False)
+    ledger: LedgerRecord = field(repr=False)
+    warnings: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, run: Run, state: ReviewState) -> Review:
-        """The review that a finished run wrote."""
+    def of(cls, run: Run) -> Review:
+        """The review that a finished run wrote. Raises BadInput where the run is not finished, or its files are gone."""
         folder = Path(run.request.out)
-        text = (folder / "review.md").read_text(encoding="utf-8")
-        counters = dict(state.get("counters", {}))
+        document, plan = finished(run)
+        record = read_record(folder)
         return cls(
-            run.id,
-            folder,
-            text,
-            state.get("stop_reason", "done"),
-            counters,
-            len(set(re.findall(r'<a id="ref-([a-z0-9-]+)">', text))),
+            run_id=run.id,
+            folder=folder,
+            text=read_text(str(folder / "review.md"), "a review"),
+            stop_reason=record.stop_reason,
+            counters=record.counters,
+            papers=len(document.cited),
+            document=document,
+            plan=plan,
+            ledger=record.ledger,
+            warnings=record.warnings,
         )
 
+    @property
+    def cited(self) -> dict[str, Paper]:
+        """The cited works by BibTeX key, in order of first citation."""
+        return self.document.cited
+
+    @property
+    def evidence(self) -> EvidenceFile:
+        """What evidence.json holds: the words behind each citation, and the verdicts."""
+        assert self.document.evidence is not None
+        return self.document.evidence
+
     def _repr_html_(self) -> str:
-        body = re.sub(
-            r"&lt;a id=&quot;(ref-[a-z0-9-]+)&quot;&gt;&lt;/a&gt;", r'<a id="\1"></a>', html.escape(self.text)
-        )
-        body = re.sub(r"\[((?:[^\[\]\\]|\\.)*)\]\((#ref-[a-z0-9-]+)\)", r'<a href="\2">\1</a>', body)
-        body = re.sub(r"\\([\\`*_\[\]|$#+.)-]|&lt;|&gt;)", r"\1", body)
-        blocks = []
-        for block in body.split("\n\n"):
-            heading = re.match(r"(#+) (.*)", block)
-            quoted = block.startswith("&gt; ")
-            if heading:
-                blocks.append(f"<h{len(heading[1]) + 1}>{heading[2]}</h{len(heading[1]) + 1}>")
-            else:
-                blocks.append(f"<blockquote>{block.replace('&gt; ', '')}</blockquote>" if quoted else f"<p>{block}</p>")
-        return "".join(blocks)
+        return review_fragment(self.document)
 
 
 def review(abstract: str | Path, **options: Any) -> Review:
@@ -104,14 +115,15 @@ async def review_async(
         plan=plan,
     )
     run = new_run(request)
-    state = await run_review(run, listen=listen, backend=backend)
-    return Review.of(run, state)
+    await run_review(run, listen=listen, backend=backend)
+    return Review.of(run)
 
 
 def resume(run_id: str, *, backend: Backend | None = None, listen: Listener = silent) -> Review:
     """Goes on with a review that was stopped or waits. Raises UnknownName, and what `review` raises."""
     run = find_run(run_id)
-    return Review.of(run, sync.run(run_review(run, listen=listen, backend=backend)))
+    sync.run(run_review(run, listen=listen, backend=backend))
+    return Review.of(run)
 
 
 def make_request(

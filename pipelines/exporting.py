@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from litrag.core.errors import BadInput
+from litrag.core.store import Store
+from litrag.core.types import Plan
 from litrag.exports.document import Exported
 from litrag.exports.formats import FORMATS, check_export, files_of, written
 from litrag.exports.run_record import RunFile
 from litrag.pipelines.marking import read_marks, stored_document, with_marks
-from litrag.pipelines.output import evidence_json, refuse_unvouched, sha, write_files
+from litrag.pipelines.output import PLANNED, evidence_json, refuse_unvouched, sha, write_files
 from litrag.pipelines.runs import Run
 
-__all__ = ["document_of", "export_run", "written_anew"]
+__all__ = ["document_of", "export_run", "finished", "read_record", "written_anew"]
 
 
 def export_run(
@@ -66,10 +69,26 @@ def document_of(run: Run) -> Exported:
     return with_marks(stored_document(run), read_marks(run))
 
 
+def finished(run: Run) -> tuple[Exported, Plan]:
+    """What a finished review is written from, and its plan. Raises BadInput for a run that is not finished."""
+    document = document_of(run)
+    with closing(Store(run.database)) as store:
+        plan = store.recall(PLANNED)
+        return document, store.get(plan, Plan) if plan else Plan()
+
+
+def read_record(folder: Path) -> RunFile:
+    """The run.json of a review's folder. Raises BadInput."""
+    try:
+        return RunFile.model_validate_json((folder / "run.json").read_bytes())
+    except (OSError, ValidationError) as error:
+        raise BadInput(f"{folder} holds no readable run.json; give the folder that a review was written to") from error
+
+
 def _record(folder: Path, run: Run) -> RunFile | None:
     """The folder's run.json, if it is this run's."""
     try:
-        record = RunFile.model_validate_json((folder / "run.json").read_bytes())
-    except (OSError, ValidationError):
+        record = read_record(folder)
+    except BadInput:
         return None
     return record if record.run_id == run.id else None

@@ -34,6 +34,7 @@ from litrag.rewriters import REWRITERS
 __all__ = [
     "DOCUMENT",
     "FILES",
+    "PLANNED",
     "evidence_json",
     "header",
     "prepare_folder",
@@ -45,6 +46,7 @@ __all__ = [
 
 FILES: Final = ("review.md", "references.bib", "evidence.json", "run.json")
 DOCUMENT: Final = "document"  # its name in the run's store
+PLANNED: Final = "plan"
 _HOW_IT_IS_WRITTEN: Final = ("formats", "style")
 _PROMPTS: Final = {"plan": PLAN, "write": WRITE, "verify": VERIFY, "revise": REVISE}
 _PACKAGES: Final = (
@@ -121,6 +123,7 @@ def write_outputs(
     for path in stale:
         path.unlink(missing_ok=True)
     shop.store.remember(DOCUMENT, shop.store.put(document, Exported))
+    shop.store.remember(PLANNED, state["plan"])
 
 
 def evidence_json(document: Exported) -> bytes:

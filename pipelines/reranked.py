@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeAlias
 
+from litrag.core.display import Html, fragment, line, text
 from litrag.core.errors import LitragError, UnknownName
 from litrag.core.ledger import Totals
+from litrag.core.shown import ranking_table
 from litrag.core.types import Hit, Ranking, Reason
 from litrag.corpora.trec import run_lines
 from litrag.pipelines.first_stage import FirstStage
@@ -63,6 +65,22 @@ class Outcome:
         """All of it as one JSON object."""
         stop = str(self.error) if self.error else "done"
         return {"method": self.method, "stop_reason": stop, "queries": self.rows(k), "ledger": asdict(self.totals)}
+
+    @property
+    def ranking(self) -> Ranking:
+        """The ranking of the one query that was asked. Raises what kept it from being made; ValueError where there were several."""
+        if self.error is not None:
+            raise self.error
+        (only,) = self.queries
+        return only.ranking
+
+    def _repr_html_(self) -> str:
+        parts: list[str] = []
+        for each in self.queries:
+            parts += [line(Html(f"<b>{text(each.ranking.query.text)}</b>"))]
+            parts += [ranking_table(each.ranking.hits, was=each.given.ids)]
+        told = [line(warning, kind="warn") for warning in (*self.warnings, *([self.error] if self.error else []))]
+        return fragment(*parts, *told, line(self.spent, kind="quiet"))
 
     @property
     def spent(self) -> str:

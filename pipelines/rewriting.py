@@ -8,6 +8,7 @@ from pathlib import Path
 
 from litrag.core import sync
 from litrag.core.budget import Budget
+from litrag.core.display import fragment, line, table
 from litrag.core.errors import BadInput
 from litrag.core.ledger import Ledger
 from litrag.core.options import Option
@@ -30,6 +31,10 @@ class Rewritten:
     method: str
     queries: tuple[Query, ...]
     spent: str
+
+    def _repr_html_(self) -> str:
+        rows = ((query.kind, query.text) for query in self.queries)
+        return fragment(table(["kind", "query"], rows), line(self.spent, kind="quiet"))
 
 
 def rewritten(

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from litrag.core import sync
+from litrag.core.display import Html, fold, fragment, items, line, text
 from litrag.core.events import Listener, silent
 from litrag.core.names import citation_keys
 from litrag.core.protocols import SourceResult
 from litrag.core.settings import load_settings
+from litrag.core.shown import ranking_table
 from litrag.core.types import Filter, Hit, Paper, Passage, Query, Ranking
 from litrag.exports.bibtex import bibliography
 from litrag.models.request import Backend
@@ -37,6 +39,16 @@ class Found:
     passages: tuple[Passage | None, ...]
     warnings: tuple[str, ...]
     stop_reason: str = "done"
+
+    @property
+    def ranking(self) -> Ranking:
+        """The hits as a reranker takes them."""
+        return Ranking(Query(self.query), self.hits)
+
+    def _repr_html_(self) -> str:
+        told = [line(warning, kind="warn") for warning in self.warnings]
+        searched = fold(f"{len(self.queries)} queries searched", items(self.queries)) if len(self.queries) > 1 else ""
+        return fragment(line(Html(f"<b>{text(self.query)}</b>")), searched, ranking_table(self.hits), *told)
 
     def rows(self) -> list[dict[str, Any]]:
         """One JSON object a paper."""

@@ -69,7 +69,9 @@ class Jobs:
         """What a run tells, from the event after `after` on, with ids; ends when the run waits, has failed or is done."""
         reader, quiet = EventReader(run, after=after), False
         while True:
-            running = not quiet or self.state(run)[0] == "running"  # asked first: what it tells before its end is not missed
+            running = (
+                not quiet or self.state(run)[0] == "running"
+            )  # asked first: what it tells before its end is not missed
             events = reader.new()
             for found in events:
                 yield found

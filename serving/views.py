@@ -13,7 +13,7 @@ from markupsafe import Markup
 from litrag.core.types import Claim
 from litrag.exports.document import Exported, Sentence
 from litrag.exports.evidence import EvidenceRecord, VerdictRecord, evidence_file
-from litrag.exports.evidence_page import work_html
+from litrag.exports.evidence_page import read_words
 from litrag.exports.formats import FORMATS, files_of
 from litrag.exports.page import inline, text
 from litrag.exports.run_record import RunFile
@@ -144,7 +144,7 @@ class _Walk:
             name=self.document.look.named(key),
             label=verdict.label if verdict else "unchecked",
             method=verdict.method if verdict else "",
-            body=_safe(work_html(record, verdict, self.document.papers[key])),
+            body=_safe(read_words(record, verdict, self.document.papers[key])),
             mark=self.marks.get((self.number, key)),
         )
 

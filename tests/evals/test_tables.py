@@ -94,8 +94,7 @@ def test_a_figure_that_the_results_lack_is_an_error_and_no_number(tmp_path: Path
 
 def test_a_plot_is_drawn_and_the_same_for_the_same_results(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    (tmp_path / "b").mkdir()
     first, second = draw(toy(), tmp_path), draw(toy(), tmp_path / "b")
-    assert [path.name for path in first] == ["plot.png", "plot.svg"]
-    assert first[1].read_bytes() == second[1].read_bytes()
-    assert first[0].read_bytes().startswith(b"\x89PNG")
+    assert [path.name for path in first.files] == ["plot.png", "plot.svg", "plot.csv"]
+    assert first.svg.read_bytes() == second.svg.read_bytes()
+    assert first.png.read_bytes().startswith(b"\x89PNG")

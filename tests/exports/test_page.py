@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 from fakes.hostile import reviews
+from fakes.html import Page
 from fakes.reviews import made_up
 from hypothesis import given
 
@@ -17,26 +17,6 @@ TAGS = set(
     "html head meta title style body h1 h2 p div a span i b sup sub ol li details summary blockquote mark br".split()
 )
 LINK = re.compile(r"#ref-k|review\.html(#ref-k)?|evidence\.html|https?://[!-~]+")
-
-
-class Page(HTMLParser):
-    """Tags, attributes and text of a page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: set[str] = set()
-        self.links: list[str] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes.update(name for name, _ in attrs)
-        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 @given(reviews())

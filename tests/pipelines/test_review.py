@@ -252,9 +252,13 @@ def test_the_result_shows_itself_in_a_notebook_whose_loop_runs(library: Path, tm
 
     result = asyncio.run(notebook())
     shown = result._repr_html_()
-    assert "<h2>Related work</h2>" in shown
-    assert re.search(r'<a href="#ref-[a-z0-9-]+">[A-Z]', shown)
-    assert "<script" not in result._repr_html_()
+    assert shown.count("<mark>") == len(result.evidence.claims[0].keys) + sum(
+        len(c.keys) for c in result.evidence.claims[1:]
+    )
+    assert "<script" not in shown
+    assert set(result.plan.keys) >= set(result.cited)
+    assert len(result.cited) == result.papers
+    assert "search" in result.ledger._repr_html_()
 
 
 def test_state_holds_ids_only(library: Path, tmp_path: Path) -> None:
