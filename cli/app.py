@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from litrag.cli import ask, evals, library, rerank, review, rewrite, runs, search, system, train, verify
+from litrag.cli import ask, evals, library, mcp, rerank, review, rewrite, runs, search, system, train, verify
 from litrag.cli.context import Globals, fail, set_globals
 
 __all__ = ["app", "main"]
@@ -52,6 +52,7 @@ ask.register(app)
 rerank.register(app)
 rewrite.register(app)
 verify.register(app)
+mcp.register(app)
 system.register(app)
 evals.register(app)
 train.register(app)

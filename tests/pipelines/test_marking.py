@@ -41,7 +41,13 @@ def test_a_marked_citation_shows_in_every_file_and_unmarking_restores_them(run: 
     claims = json.loads(before["evidence.json"])["claims"]
     number, key = next((n, c["keys"][0]) for n, c in enumerate(claims, start=1) if c["keys"])
     assert mark(run, key, sentence=number, note="It says the opposite.") == (number,)
-    assert {path.name for path in written_anew(run)} == {"review.md", "references.bib", "review.html", "evidence.html", "evidence.json"}
+    assert {path.name for path in written_anew(run)} == {
+        "review.md",
+        "references.bib",
+        "review.html",
+        "evidence.html",
+        "evidence.json",
+    }
     assert read_marks(run) == (Mark(number, key, "It says the opposite."),)
     after = files(run)
     assert b"(unsupported by" in after["review.md"]
