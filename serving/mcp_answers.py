@@ -21,12 +21,18 @@ from litrag.pipelines.searching import Found
 __all__ = [
     "Answer",
     "CheckResult",
+    "Cited",
+    "CitedWork",
     "EstimateResult",
     "EvidenceResult",
     "ExportResult",
+    "Pair",
+    "PaperFound",
+    "Role",
     "RunResult",
     "RunsResult",
     "SearchResult",
+    "Sentence",
     "checked",
     "estimated",
     "evidence",
@@ -143,7 +149,7 @@ class Sentence(_Result):
     cites: list[Cited]
 
 
-class Work(_Result):
+class CitedWork(_Result):
     """A cited work; `passage` is what was read of it."""
 
     key: str
@@ -158,7 +164,7 @@ class EvidenceResult(_Result):
     """Of `get_evidence`."""
 
     sentences: list[Sentence]
-    works: list[Work]
+    works: list[CitedWork]
 
 
 class ExportResult(_Result):
@@ -336,9 +342,9 @@ def _sentence(number: int, claim: ClaimRecord, works: dict[str, EvidenceRecord],
     return Sentence(number=number, text=claim.sentence, cites=cites)
 
 
-def _work(record: EvidenceRecord) -> Work:
+def _work(record: EvidenceRecord) -> CitedWork:
     paper = record.paper
-    return Work(
+    return CitedWork(
         key=record.key,
         title=paper.title,
         year=paper.year,

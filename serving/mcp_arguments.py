@@ -77,7 +77,7 @@ class Search(Arguments):
     libraries: Names | None = Field(default=None, description=_ADDED)
     sources: Sources | None = Field(default=None, description="online")
     before: date | None = None
-    max_searches: int | None = Field(default=None, ge=0)
+    max_searches: int | None = Field(default=None, ge=1)
     max_seconds: float | None = Field(default=None, gt=0)
 
 

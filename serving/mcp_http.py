@@ -47,7 +47,9 @@ def serve_http(
     address = f"[{host}]" if ":" in host else host
     tell(f"http://{address}:{port}{PATH}{' (with a token)' if token else ''}")
     app = app_of(desk, hosts=(*_LOOPBACK, address, *names), port=port, token=token)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1, lifespan="on")
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=1, lifespan="on", ws="none"
+    )
     try:
         uvicorn.Server(config).run(sockets=[listening])
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -99,7 +100,7 @@ async def _get_run(desk: Desk, asked: arguments.GetRun, tell: Tell) -> Answer:
 async def _verify(desk: Desk, asked: arguments.Verify, tell: Tell) -> Answer:
     limits = {"max_calls": asked.max_calls, "max_cost": asked.max_cost}
     settings = arguments.lowered(desk.settings, limits)
-    papers = _read_bibliography(asked.bibliography)
+    papers = await asyncio.to_thread(_read_bibliography, asked.bibliography)
     papers = await _completed(papers, arguments.added_libraries(asked.libraries))
     return answers.checked(await check_async(asked.text, papers, settings))
 
@@ -117,6 +118,10 @@ async def _get_evidence(desk: Desk, asked: arguments.Evidence, tell: Tell) -> An
 
 
 async def _export(desk: Desk, asked: arguments.Export, tell: Tell) -> Answer:
+    return await asyncio.to_thread(_exported, asked)
+
+
+def _exported(asked: arguments.Export) -> Answer:
     document = document_of(find_run(asked.run_id))
     content = written(replace(document, style=asked.style or document.style), [asked.format])
     name = _TEXTS.get(asked.format) or files_of([asked.format])[0]
