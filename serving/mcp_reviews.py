@@ -57,7 +57,7 @@ class Reviews:
             await tell(done, len(_STAGES), f"run {run.id} started; if you cancel, continue_review goes on with it")
             async for _, event in self.jobs.events(run, after=after):
                 done = max(done + _STEP, _place(event))
-                await tell(done, len(_STAGES), f"{event.stage}{_count(event)} {event.message}".rstrip())
+                await tell(done, len(_STAGES), _message(event))
         finally:
             self._stop(run)
             self._waited_for.remove(run)
@@ -90,5 +90,8 @@ def _place(event: Event) -> float:
     return stage + (event.done / event.total if 0 < event.done < event.total else 0.0)
 
 
-def _count(event: Event) -> str:
-    return f" {event.done}/{event.total}" if event.total else ""
+def _message(event: Event) -> str:
+    if event.kind == "end":
+        return f"{event.stage} done"
+    count = f" {event.done}/{event.total}" if event.total else ""
+    return f"{event.stage}{count} {event.message}".rstrip()

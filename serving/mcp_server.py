@@ -171,7 +171,9 @@ def _result(answer: Answer) -> CallToolResult:
         )
         content.append(EmbeddedResource(resource=blob))
     return CallToolResult(
-        content=content, structured_content=answer.data.model_dump(mode="json"), is_error=answer.failed
+        content=content,
+        structured_content=answer.data.model_dump(mode="json", exclude_unset=True),
+        is_error=answer.failed,
     )
 
 
