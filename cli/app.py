@@ -14,6 +14,7 @@ from litrag.cli import (
     choices,
     evals,
     library,
+    mcp,
     plot,
     rerank,
     review,
@@ -71,6 +72,7 @@ ask.register(app)
 rerank.register(app)
 rewrite.register(app)
 verify.register(app)
+mcp.register(app)
 system.register(app)
 evals.register(app)
 train.register(app)

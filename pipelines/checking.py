@@ -28,7 +28,7 @@ from litrag.pipelines.judging import verifier_of
 from litrag.pipelines.methods import why_no_embedder
 from litrag.pipelines.verifying import quotations
 
-__all__ = ["Checked", "Citing", "bibliography_of", "check", "cited_sentences"]
+__all__ = ["Checked", "Citing", "bibliography_of", "check", "check_async", "cited_sentences"]
 
 _CODE: Final = re.compile(r"```.*?```|~~~.*?~~~", re.DOTALL)
 _COMMENT: Final = re.compile(r"(?<!\\)%[^\n]*$", re.MULTILINE)
@@ -171,12 +171,19 @@ def _claim(item: Citing, told: Mapping[str, Paper]) -> Claim:
 
 
 def check(text: str, papers: Mapping[str, Paper], settings: Settings, *, backend: Backend | None = None) -> Checked:
+    """Checks a text; see `check_async`."""
+    return sync.run(check_async(text, papers, settings, backend=backend))
+
+
+async def check_async(
+    text: str, papers: Mapping[str, Paper], settings: Settings, *, backend: Backend | None = None
+) -> Checked:
     """Checks a text. Raises BadInput (nothing cited), ModelFault."""
     ledger, cache = Ledger(), RequestCache(cache_file())
     gateway = Gateway(settings, cache=cache, ledger=ledger, budget=Budget(settings.limits()), backend=backend)
     warnings: list[str] = []
     try:
-        rows = sync.run(_checked(text, papers, gateway, warnings))
+        rows = await _checked(text, papers, gateway, warnings)
         totals = ledger.totals()
     finally:
         cache.close()

@@ -4,6 +4,7 @@ and what was begun here goes on there."""
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -48,10 +49,12 @@ class Jobs:
     def stop(self, run: Run) -> None:
         """Interrupts a run, whoever started it; what it gathered is kept. Raises BadInput where it does not run."""
         child = self._children.get(run.id)
-        if child is not None and child.poll() is None and not run.held:  # it has not begun: there is nothing to keep
-            child.terminate()
-        else:
+        if child is None or child.poll() is not None:
             run.stop()
+        elif run.held:  # by its own handle: what its folder says of the process may still be of the session before
+            child.send_signal(signal.SIGINT)
+        else:  # it has not begun: there is nothing to keep
+            child.terminate()
 
     def state(self, run: Run) -> tuple[Status, str]:
         """As `Run.state`; a review whose process has not begun yet runs."""

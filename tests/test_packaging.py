@@ -22,6 +22,7 @@ MANY_PARAMETERS = {
     "cli/ask.py:ask",
     "cli/review.py:review",
     "cli/evals.py:evaluate",
+    "cli/mcp.py:mcp",
     "cli/rerank.py:rerank",
     "cli/rewrite.py:rewrite",
     "cli/search.py:search",
