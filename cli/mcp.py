@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 def mcp(
     http: Annotated[bool, typer.Option("--http", help="Listen on a port; else stdio.", rich_help_panel=_HTTP)] = False,
     host: Annotated[str, typer.Option(help="Address to listen on.", rich_help_panel=_HTTP)] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0: a free one.", min=0, max=65535, rich_help_panel=_HTTP)] = 8765,
+    port: Annotated[int, typer.Option(help="Port; 0: a free one.", min=0, max=65535, rich_help_panel=_HTTP)] = 8766,
     token: Annotated[
         str,
         typer.Option(

@@ -22,16 +22,16 @@ def serve(
     token: Annotated[
         str, typer.Option(help="What everybody who asks must know, 16 characters or more.", envvar="LITRAG_TOKEN")
     ] = "",
-    name: Annotated[
-        list[str] | None, typer.Option("--name", help="Name that this server is called by, too; repeatable.")
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="Name that browsers call this machine by; repeatable.")
     ] = None,
     most: Annotated[int, typer.Option(help="Reviews that run at once.", min=1)] = 4,
 ) -> None:
     """Serve a web page that writes, follows and shows reviews; for this machine alone unless there is a token."""
-    from litrag.core.errors import EnvironmentFault, MissingExtra
+    from litrag.core.errors import MissingExtra
     from litrag.serving.guard import rules
 
-    allowed = rules(host, token, name or ())
+    allowed = rules(host, token, allow_host or ())
     try:
         import uvicorn
 
@@ -43,12 +43,7 @@ def serve(
 
     web = Web(allowed, globals_().config, globals_().profile, Jobs(most))
     web.settings  # noqa: B018 - a setting that is wrong is told of now
-    try:
-        socket = listening(host, port)
-    except OSError as error:
-        raise EnvironmentFault(
-            f"{host}:{port} cannot be listened on: {error.strerror}; choose another --port"
-        ) from error
+    socket = listening(host, port)
     shown = f"[{host}]" if ":" in host else host
     tell(
         f"litrag: http://{shown}:{socket.getsockname()[1]}/{f'?token={token}' if token else ''}  (Ctrl-C ends it; reviews go on)"

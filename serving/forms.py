@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any, Final
 
 from litrag.core.errors import BadInput, UnknownName
-from litrag.core.settings import Settings, load_settings
+from litrag.core.settings import Settings
 from litrag.exports.formats import FORMATS
 from litrag.pipelines.api import make_request
 from litrag.pipelines.reading import parse_abstract
 from litrag.pipelines.state import PAUSES, ReviewRequest
-from litrag.retrievers.sources.library import list_libraries
+from litrag.serving.asked import added_libraries, lowered
 
-__all__ = ["BOUNDS", "SOURCES", "Form", "bounded", "libraries", "request_of"]
+__all__ = ["SOURCES", "Form", "request_of"]
 
 SOURCES: Final = ("arxiv", "semantic-scholar", "openalex", "crossref")
-BOUNDS: Final = ("max_searches", "max_calls", "max_tokens", "max_cost", "max_seconds")
 _LONGEST: Final = 100_000  # characters of an abstract
 _NUMBERS: Final[Mapping[str, type]] = {
     "papers": int,
@@ -57,7 +55,7 @@ class Form:
         return value in self.many.get(name, ())
 
 
-def request_of(form: Form, *, config: Path | None = None, profile: str | None = None) -> ReviewRequest:
+def request_of(form: Form, settings: Settings) -> ReviewRequest:
     """The request of a form under the settings in force. Raises BadInput, UnknownName, which name the field."""
     text = form.value("abstract")
     if len(text) > _LONGEST:
@@ -70,29 +68,12 @@ def request_of(form: Form, *, config: Path | None = None, profile: str | None = 
     options["pause"] = _named("pause", form.many.get("pause", ()), PAUSES) or None
     options["language"] = form.value("language").strip()[:40] or None
     options["full_text"] = True if form.value("full_text") else None
-    settings = bounded(load_settings(config, profile=profile), config, profile, options)
     return make_request(
         abstract,
-        settings,
-        libraries=libraries(form.many.get("library", ())),
+        lowered(settings, options),
+        libraries=added_libraries(form.many.get("library", ())),
         before=_date(form.value("before").strip()),
     )
-
-
-def bounded(in_force: Settings, config: Path | None, profile: str | None, options: Mapping[str, Any]) -> Settings:
-    """The settings in force with what a caller asks for; bounds may be lowered, not raised. Raises BadInput."""
-    for name in BOUNDS:
-        most, wanted = getattr(in_force, name), options.get(name)
-        if most is not None and wanted is not None and wanted > most:
-            raise BadInput(
-                f"{name}: {wanted:g} is more than the {most:g} that this server allows; its settings can raise it"
-            )
-    return load_settings(config, profile=profile, **options)
-
-
-def libraries(names: Sequence[str]) -> list[str]:
-    """Names of libraries that were added; nothing else is opened. Raises UnknownName."""
-    return list(_named("library", names, [info.name for info in list_libraries() if info.added]))
 
 
 def _named(what: str, names: Sequence[str], known: Mapping[str, Any] | Sequence[str]) -> tuple[str, ...]:

@@ -68,12 +68,14 @@ def rules(host: str, token: str = "", names: Collection[str] = ()) -> Rules:
     for all needs a name."""
     if host not in LOOPBACK and not token:
         raise BadInput(f"--host {host} lets other machines ask; give a --token, which they must know")
-    if host not in LOOPBACK and len(token) < 16:
+    if token and len(token) < 16:
         raise BadInput(f"a token of {len(token)} characters can be guessed; take at least 16 of them")
     if not re.fullmatch(r"[A-Za-z0-9._~-]*", token):
         raise BadInput("the token stands in an address: take letters, digits and . _ ~ - alone")
     if host in _EVERYWHERE and not names:
-        raise BadInput(f"--host {host or '*'} stands for every address; say by --name what this server is called by")
+        raise BadInput(
+            f"--host {host or '*'} stands for every address; say by --allow-host what this server is called by"
+        )
     known = {*LOOPBACK, *(() if host in _EVERYWHERE else (host,)), *names}
     return Rules(frozenset(name.casefold().strip("[]") for name in known), token)
 
@@ -81,8 +83,8 @@ def rules(host: str, token: str = "", names: Collection[str] = ()) -> Rules:
 class Guard:
     """Refuses what the rules do not allow before the application sees it, and adds the headers that keep a page to itself."""
 
-    def __init__(self, app: ASGIApp, rules: Rules) -> None:
-        self.app, self.rules = app, rules
+    def __init__(self, app: ASGIApp, rules: Rules, most: int = _MOST) -> None:
+        self.app, self.rules, self.most = app, rules, most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -98,19 +100,29 @@ class Guard:
         if self.rules.token and scope["method"] == "GET" and _query(scope).get("token"):
             await _answer(_kept(send), 303, "come in", *self._welcome(scope))
             return
-        await self.app(scope, _measured(receive, _most(headers)), _kept(send))
+        await self.app(scope, _measured(receive, self._most(headers)), _kept(send))
 
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
         if _name_of(f"//{headers.get('host', '')}") not in self.rules.hosts:
-            return 421, "this server is not called so; open it by the address that `litrag serve` printed"
+            return (
+                421,
+                "this server is not called so; open it by the address that was printed, or name it by --allow-host",
+            )
         if scope["method"] not in ("GET", "HEAD") and not self._same_origin(headers):
-            return 403, "another page sent this form; open litrag's own page and send it there"
+            return 403, "another page sent this; only litrag's own may"
         if self.rules.token and not self._knows_token(scope, headers) and not scope["path"].startswith("/static/"):
-            return 401, "the token is missing or wrong; open the address with ?token=… that `litrag serve` printed"
+            return (
+                401,
+                "the token is missing or wrong; open the address with ?token=… that was printed, or send it as Authorization: Bearer",
+            )
         declared = headers.get("content-length", "0")
-        if declared.isdigit() and int(declared) > _most(headers):
-            return 413, _too_large(_most(headers))
+        if declared.isdigit() and int(declared) > self._most(headers):
+            return 413, _too_large(self._most(headers))
         return None
+
+    def _most(self, headers: dict[str, str]) -> int:
+        files = headers.get("content-type", "").startswith("multipart/form-data")
+        return max(self.most, _MOST_UPLOADED) if files else self.most
 
     def _welcome(self, scope: Scope) -> tuple[tuple[bytes, bytes], ...]:
         """Who came with the token in the address gets it as a cookie, and an address without it."""
@@ -137,10 +149,6 @@ def _too_large(most: int) -> str:
 
 def _query(scope: Scope) -> dict[str, str]:
     return dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
-
-
-def _most(headers: dict[str, str]) -> int:
-    return _MOST_UPLOADED if headers.get("content-type", "").startswith("multipart/form-data") else _MOST
 
 
 def _name_of(address: str) -> str:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import socket
 
+from litrag.core.errors import EnvironmentFault
+
 __all__ = ["listening"]
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """Listens on the address; port 0 takes a free one. Raises OSError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
+    """Listens on the address; port 0 takes a free one. Raises EnvironmentFault where it cannot be had."""
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((host, port))
-        made.listen(128)  # who reads the address may ask at once
-    except OSError:
-        made.close()
-        raise
-    return made
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise EnvironmentFault(
+            f"{host}:{port} cannot be listened on ({error.strerror}); choose another --port"
+        ) from error

@@ -9,8 +9,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from litrag.core.errors import BadInput, UnknownName
-from litrag.core.settings import Settings, stored_settings
+from litrag.core.errors import BadInput
 from litrag.retrievers.sources import SOURCES
 
 __all__ = [
@@ -25,9 +24,7 @@ __all__ = [
     "Review",
     "Search",
     "Verify",
-    "added_libraries",
     "compact",
-    "lowered",
     "outline",
     "read",
 ]
@@ -196,25 +193,3 @@ def _compact(part: Any) -> Any:
     if "properties" in kept:
         return {**kept, "properties": {name: _compact(value) for name, value in kept["properties"].items()}}
     return {name: _compact(value) for name, value in kept.items()}
-
-
-def lowered(settings: Settings, asked: Mapping[str, Any]) -> Settings:
-    """The settings in force with what a client asked for; of two bounds the lower one holds."""
-    values = settings.model_dump(mode="json")
-    for name, value in asked.items():
-        if value is None:
-            continue
-        allowed = values[name] if name.startswith("max_") else None
-        values[name] = value if allowed is None else min(value, allowed)
-    return stored_settings(values)
-
-
-def added_libraries(names: list[str] | None) -> list[str]:
-    """The names, each that of a library which was added; none for all of them. Raises UnknownName: a path is no name."""
-    from litrag.retrievers.sources.library import list_libraries
-
-    added = [info.name for info in list_libraries() if info.added]
-    for name in names or ():
-        if name not in added:
-            raise UnknownName("library", name, added, remedy="add it with: litrag library add")
-    return names or []

@@ -25,6 +25,7 @@ from litrag.pipelines.searching import find_async
 from litrag.pipelines.state import ReviewRequest
 from litrag.serving import mcp_answers as answers
 from litrag.serving import mcp_arguments as arguments
+from litrag.serving.asked import added_libraries, lowered
 from litrag.serving.mcp_answers import Answer
 from litrag.serving.mcp_reviews import Reviews, Tell
 
@@ -69,11 +70,11 @@ async def called(desk: Desk, name: str, given: Mapping[str, Any] | None, tell: T
 
 async def _search(desk: Desk, asked: arguments.Search, tell: Tell) -> Answer:
     chosen = {"sources": asked.sources, "max_searches": asked.max_searches, "max_seconds": asked.max_seconds}
-    settings = arguments.lowered(desk.settings, {**chosen, "rewriter": "none", "reranker": "none"})
+    settings = lowered(desk.settings, {**chosen, "rewriter": "none", "reranker": "none"})
     result = await find_async(
         asked.query,
         k=asked.k,
-        library=arguments.added_libraries(asked.libraries),
+        library=added_libraries(asked.libraries),
         before=asked.before,
         **settings.model_dump(mode="json"),
     )
@@ -99,9 +100,9 @@ async def _get_run(desk: Desk, asked: arguments.GetRun, tell: Tell) -> Answer:
 
 async def _verify(desk: Desk, asked: arguments.Verify, tell: Tell) -> Answer:
     limits = {"max_calls": asked.max_calls, "max_cost": asked.max_cost}
-    settings = arguments.lowered(desk.settings, limits)
+    settings = lowered(desk.settings, limits)
     papers = await asyncio.to_thread(_read_bibliography, asked.bibliography)
-    papers = await _completed(papers, arguments.added_libraries(asked.libraries))
+    papers = await _completed(papers, added_libraries(asked.libraries))
     return answers.checked(await check_async(asked.text, papers, settings))
 
 
@@ -144,8 +145,8 @@ def _request(desk: Desk, asked: arguments.Review | arguments.Estimate, **others:
     text = parse_abstract(asked.abstract, name="abstract", title=others.pop("title", None))
     return make_request(
         text,
-        arguments.lowered(desk.settings, chosen),
-        libraries=arguments.added_libraries(asked.libraries),
+        lowered(desk.settings, chosen),
+        libraries=added_libraries(asked.libraries),
         **others,
     )
 

@@ -32,7 +32,8 @@ from litrag.pipelines.pausing import boxes, paused_at, with_boxes
 from litrag.pipelines.runs import Run, find_run, list_runs
 from litrag.pipelines.state import PAUSES
 from litrag.retrievers.sources.library import add_library, list_libraries
-from litrag.serving.forms import BOUNDS, SOURCES, Form, request_of
+from litrag.serving.asked import BOUNDS
+from litrag.serving.forms import SOURCES, Form, request_of
 from litrag.serving.guard import Guard, Rules
 from litrag.serving.jobs import Jobs
 from litrag.serving.views import FILES, STAGES, review_view, run_row
@@ -117,19 +118,21 @@ class _Pages:
         """What the review would send at the most, and a button that starts it."""
         self._own(form)
         try:
-            wanted = request_of(form, config=self.web.config, profile=self.web.profile)
+            wanted = request_of(form, self.web.settings)
             planned = await asyncio.to_thread(lambda: sync.run(estimate(wanted)))
         except LitragError as error:
             return await asyncio.to_thread(self._form, request, form, str(error), 400)
         fields = [(name, value) for name, values in form.many.items() if name != "csrf" for value in values]
         known = sum(row.usd or 0.0 for row in planned)
-        return self._page(request, "estimate.html", planned=planned, known=known, fields=fields, wanted=wanted)
+        return self._page(
+            request, "estimate.html", planned=planned, known=known, fields=fields, wanted=wanted, bounds=BOUNDS
+        )
 
     def begin(self, request: Request, form: Sent) -> Response:
         """Starts a review."""
         self._own(form)
         try:
-            run = self.jobs.start(request_of(form, config=self.web.config, profile=self.web.profile))
+            run = self.jobs.start(request_of(form, self.web.settings))
         except LitragError as error:
             return self._form(request, form, str(error), 400)
         return _to(run)

@@ -28,7 +28,8 @@ from litrag.core.settings import load_settings
 from litrag.pipelines.runs import find_run
 from litrag.retrievers.sources import SOURCES
 from litrag.retrievers.sources.library import add_library
-from litrag.serving.mcp_arguments import Search, lowered
+from litrag.serving.asked import lowered
+from litrag.serving.mcp_arguments import Search
 from litrag.serving.mcp_http import serve_http
 from litrag.serving.mcp_server import server_of
 from litrag.serving.mcp_tools import TOOLS, Desk
@@ -460,9 +461,9 @@ async def test_http_takes_the_token_and_this_host_alone(library: str, model: Cha
 
 def test_an_address_that_is_open_to_others_needs_a_token() -> None:
     desk = Desk.of(load_settings())
-    with pytest.raises(BadInput, match=r"0\.0\.0\.0 can be reached from elsewhere; set a token"):
+    with pytest.raises(BadInput, match=r"--host 0\.0\.0\.0 lets other machines ask; give a --token"):
         serve_http(desk, host="0.0.0.0", port=0, token="", tell=print)
-    with pytest.raises(BadInput, match="the token has 5 characters"):
+    with pytest.raises(BadInput, match="a token of 5 characters can be guessed"):
         serve_http(desk, host="127.0.0.1", port=0, token="short", tell=print)
 
 

@@ -108,7 +108,7 @@ def test_a_token_is_asked_for_and_kept_as_a_cookie() -> None:
     [
         ("192.0.2.7", "", (), "give a --token"),
         ("192.0.2.7", "short", (), "can be guessed"),
-        ("0.0.0.0", TOKEN, (), "say by --name"),
+        ("0.0.0.0", TOKEN, (), "say by --allow-host"),
     ],
 )
 def test_others_may_ask_only_with_a_token_and_by_a_name(
@@ -145,7 +145,6 @@ def test_every_answer_keeps_the_browser_to_itself() -> None:
         ({"abstract": "dogs find " * 30_000}, "at most 100,000"),
         ({"papers": "many"}, "no whole number"),
         ({"papers": "-1"}, "papers"),
-        ({"max_cost": "99"}, "more than the 1 that this server allows"),
         ({"before": "soon"}, "write it as 2024-01-31"),
         ({"library": "../../etc/passwd"}, "library"),
         ({"library": "/etc/passwd"}, "library"),
@@ -164,6 +163,13 @@ def test_what_cannot_be_is_refused_in_one_line_and_the_form_keeps_its_words(fiel
     if "abstract" not in fields:
         assert ABSTRACT[:60] in answer.text
     assert list_runs() == ()
+
+
+def test_bounds_can_be_lower_than_the_settings_not_higher(model: Chat, forest: str) -> None:
+    """Who may open the page may not spend more than who started it allowed; the estimate says what holds."""
+    page = client()
+    estimate = page.post("/estimate", data=form(page, library=forest, max_cost="99", max_calls="7")).text
+    assert "Bounds in force: searches 24, calls 7, tokens 2000000, cost 1.0" in " ".join(estimate.split())
 
 
 def test_five_megabytes_are_refused_before_they_are_read() -> None:
