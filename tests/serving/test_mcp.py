@@ -334,20 +334,21 @@ async def test_two_reviews_at_once_over_stdio_equal_those_of_command_line_and_py
     """The same settings and seed give the same bytes through every door."""
     (tmp_path / "abstract.txt").write_text(f"{TITLE}\n\n{ABSTRACT}\n", encoding="utf-8")
     asked = {"abstract": ABSTRACT, "title": TITLE, "libraries": [library], "papers": 7, "seed": 3}
-    out, progress = tmp_path / "out", Progress()
-    command = [sys.executable, "-m", "litrag.cli", "-q", "review", str(tmp_path / "abstract.txt")]
-    options = ["--library", library, "--papers", "7", "--seed", "3", "-o", str(out)]
+    progress = Progress()
     async with over_stdio(tmp_path) as client:
-        ours, other, _, here_too = await asyncio.gather(
+        ours, other = await asyncio.gather(
             client.call_tool("review", asked, progress_callback=progress),
             client.call_tool("review", {**asked, "style": "numeric"}),
-            asyncio.to_thread(subprocess.run, [*command, *options], check=True, capture_output=True),
-            asyncio.to_thread(
-                review, ABSTRACT, title=TITLE, library=library, papers=7, seed=3, out=tmp_path / "python"
-            ),
         )
         address = f"litrag://runs/{ours.structured_content['run_id']}/review.md"
         through_mcp = (await client.read_resource(address)).contents[0].text
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "litrag.cli", "-q", "review", str(tmp_path / "abstract.txt")]
+    options = ["--library", library, "--papers", "7", "--seed", "3", "-o", str(out)]
+    await asyncio.to_thread(subprocess.run, [*command, *options], check=True, capture_output=True)
+    here_too = await asyncio.to_thread(
+        review, ABSTRACT, title=TITLE, library=library, papers=7, seed=3, out=tmp_path / "python"
+    )
     assert through_mcp.encode() == (out / "review.md").read_bytes()
     assert through_mcp == here_too.text
     assert ours.structured_content["papers"] == 7
