@@ -260,10 +260,14 @@ def go_on(run: Run, *, ask: bool = False) -> None:
 
 
 def _run(run: Run) -> Any:
+    import signal
+
     from litrag.core.errors import EnvironmentFault, Interrupted
     from litrag.core.sync import run as run_sync
     from litrag.pipelines.review import resume_line
 
+    # a script that starts litrag in the background lets it inherit that Ctrl-C is ignored; then nothing could stop a review
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with progress() as listen:
             return run_sync(_reviewed(run, listen))

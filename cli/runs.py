@@ -18,18 +18,23 @@ app = typer.Typer(help="List, show, resume, stop, mark, export, remove runs.", n
 @app.command("list")
 def list_() -> None:
     """All runs, newest first."""
+    from litrag.core.errors import BadInput
     from litrag.pipelines.runs import list_runs
 
     rows = []
     for run in list_runs():
-        status, note = run.state()
+        status, note, folder = *run.state(), ""
+        try:
+            folder = run.request.out
+        except BadInput as error:
+            note = str(error)
         rows.append(
             {
                 "id": run.id,
                 "status": status,
                 "note": note,
                 "started": f"{run.started:%Y-%m-%d %H:%M}",
-                "folder": run.request.out,
+                "folder": folder,
             }
         )
     lines = [f"{row['id']:<40} {row['status']:<12} {row['started']}  {row['note']}" for row in rows]

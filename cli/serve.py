@@ -39,13 +39,12 @@ def serve(
         from litrag.serving.web import Web, web_app
     except ModuleNotFoundError as error:
         raise MissingExtra(str(error.name), "web") from error
-    from litrag.serving.listening import listening
+    from litrag.serving.listening import address, listening
 
     web = Web(allowed, globals_().config, globals_().profile, Jobs(most))
     web.settings  # noqa: B018 - a setting that is wrong is told of now
     socket = listening(host, port)
-    shown = f"[{host}]" if ":" in host else host
     tell(
-        f"litrag: http://{shown}:{socket.getsockname()[1]}/{f'?token={token}' if token else ''}  (Ctrl-C ends it; reviews go on)"
+        f"litrag: {address(host, socket, allow_host or ())}/{f'?token={token}' if token else ''}  (Ctrl-C ends it; reviews go on)"
     )
     uvicorn.Server(uvicorn.Config(web_app(web), log_level="warning", access_log=False)).run([socket])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from litrag.core.settings import Role
@@ -66,15 +68,12 @@ _REWRITES: Final = {"keywords": 600, "hyde": 260, "step-back": 100, "decompose":
 
 async def estimate(request: ReviewRequest) -> tuple[Planned, ...]:
     """What a review would send at the most; nothing is sent, no run is kept. Raises what starting it would raise."""
-    run = new_run(request)
-    try:
-        shop = await open_workshop(run, fill=False)
+    with TemporaryDirectory() as folder:  # nobody is to see a run that is none
+        shop = await open_workshop(new_run(request, parent=Path(folder)), fill=False)
         try:
             return planned_calls(shop)
         finally:
             shop.close()
-    finally:
-        run.remove()
 
 
 def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:

@@ -26,6 +26,8 @@ def event_log(run: Run) -> Iterator[Listener]:
     """A listener that keeps events; progress that follows too fast upon progress is left out, but for the last of its units. Raises CannotWrite."""
     try:
         file = _file(run).open("a", encoding="utf-8", newline="\n")
+        if file.tell() and not _file(run).read_bytes().endswith(b"\n"):
+            file.write("\n")  # a killed process left half a line
     except OSError as error:
         raise CannotWrite(_file(run), error.strerror or str(error), remedy="free space or set LITRAG_HOME") from error
     last = 0.0
@@ -36,7 +38,7 @@ def event_log(run: Run) -> Iterator[Listener]:
         if event.kind == "progress" and now - last < _GAP and not (event.total and event.done == event.total):
             return
         last = now
-        file.write(json.dumps({"at": round(time.time(), 3), **asdict(event)}, ensure_ascii=False) + "\n")
+        file.write(json.dumps({"at": round(time.time(), 3), **asdict(event)}) + "\n")
         file.flush()
 
     with file:

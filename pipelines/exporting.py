@@ -19,7 +19,7 @@ from litrag.pipelines.marking import read_marks, stored_document, with_marks
 from litrag.pipelines.output import PLANNED, evidence_json, refuse_unvouched, sha, write_files
 from litrag.pipelines.runs import Run
 
-__all__ = ["document_of", "export_run", "finished", "read_record", "written_anew"]
+__all__ = ["document_of", "export_run", "exported", "finished", "read_record", "record_of", "written_anew"]
 
 
 def export_run(
@@ -37,11 +37,22 @@ def export_run(
     return _write(run, written(document, formats), folder, force=force)
 
 
+def exported(run: Run, kind: str, *, style: str | None = None) -> dict[str, bytes]:
+    """A format's files by name, out of what the run stored, marks of its reader included; nothing is written. Raises as `export_run`."""
+    document = document_of(run)
+    return written(replace(document, style=style or document.style), [kind])
+
+
 def _write(run: Run, files: Mapping[str, bytes], folder: Path, *, force: bool) -> tuple[Path, ...]:
-    record = _record(folder, run)
+    with run.hold():
+        return _written(run, files, folder, force=force)
+
+
+def _written(run: Run, files: Mapping[str, bytes], folder: Path, *, force: bool) -> tuple[Path, ...]:
+    record = record_of(run, folder)
     known = record.files if record else {}
     for path in (folder / name for name in files if not force):
-        if path.exists():
+        if path.exists() and path.read_bytes() != files[path.name]:
             refuse_unvouched(path, known, "this run", "choose another folder with -o, or overwrite with --force")
     write_files(folder, files, remedy="free space, or choose another folder with -o")
     if record:
@@ -54,7 +65,7 @@ def _write(run: Run, files: Mapping[str, bytes], folder: Path, *, force: bool) -
 def written_anew(run: Run) -> tuple[Path, ...]:
     """Writes the files of the review that its run.json vouches for once more, as after a mark. Raises what `export_run` raises."""
     folder = Path(run.request.out)
-    record = _record(folder, run)
+    record = record_of(run, folder)
     if record is None:
         raise BadInput(
             f"{folder} holds no review of run {run.id}; write it elsewhere with: litrag runs export {run.id} -f md -o DIR"
@@ -85,10 +96,10 @@ def read_record(folder: Path) -> RunFile:
         raise BadInput(f"{folder} holds no readable run.json; give the folder that a review was written to") from error
 
 
-def _record(folder: Path, run: Run) -> RunFile | None:
-    """The folder's run.json, if it is this run's."""
+def record_of(run: Run, folder: Path | None = None) -> RunFile | None:
+    """The run.json of a run, in its review's folder or another; None where there is none, or another run's."""
     try:
-        record = read_record(folder)
+        record = read_record(folder or Path(run.request.out))
     except BadInput:
         return None
     return record if record.run_id == run.id else None

@@ -33,9 +33,14 @@ def mark(run: Run, key: str, *, sentence: int | None = None, wrong: bool = True,
     """Marks the citation of a work in one sentence, or in all that cite it, as wrong, or takes that back; returns the numbers of these sentences.
 
     The files stay as they are: `exporting.written_anew` writes them. Raises BadInput for an unfinished run, a sentence that does not cite the work
-    and a long note; UnknownName for a work that the review does not cite; CannotWrite."""
+    and a long note, and where somebody works on the run; UnknownName for a work that the review does not cite; CannotWrite."""
     if len(note) > _LONGEST_NOTE:
         raise BadInput(f"the note has {len(note)} characters; at most {_LONGEST_NOTE} are kept")
+    with run.hold():
+        return _marked(run, key, sentence, wrong, note)
+
+
+def _marked(run: Run, key: str, sentence: int | None, wrong: bool, note: str) -> tuple[int, ...]:
     document = stored_document(run)
     citing = tuple(number for number, claim in enumerate(document.draft.claims, start=1) if key in claim.keys)
     if not citing:
@@ -89,7 +94,7 @@ def _judged(number: int, claim: Claim, wrong: set[tuple[int, str]]) -> Claim:
 def _keep(run: Run, marks: Sequence[Mark]) -> None:
     part = run.folder / "marks.json.part"
     try:
-        part.write_text(json.dumps([asdict(each) for each in marks], ensure_ascii=False, indent=1), encoding="utf-8")
+        part.write_text(json.dumps([asdict(each) for each in marks], indent=1), encoding="utf-8")
         part.replace(run.folder / "marks.json")
     except OSError as error:
         raise CannotWrite(run.folder, error.strerror or str(error), remedy="free space or set LITRAG_HOME") from error

@@ -27,6 +27,7 @@ __all__ = [
     "boxes",
     "choose",
     "edit",
+    "extra_lines",
     "offer_papers",
     "offer_plan",
     "papers_markdown",
@@ -38,6 +39,7 @@ __all__ = [
 
 PAPERS_FILE: Final = PAUSES["papers"]
 _PAUSED: Final = {"choose": "papers", "edit": "plan"}  # node -> its pause
+_ASIDE: Final = ("#", ">", "<!--")  # what begins a line that says nothing of a paper
 _MORE: Final = 30  # papers offered beyond those chosen
 _BOX: Final = re.compile(r"^[-*+]\s+\[( |x|X)\]\s+@([a-z0-9-]+)")
 _ITEM: Final = re.compile(r"^(?:[-*+]\s+)?(?:\[([xX ])\]\s+)?(.*)$")
@@ -68,7 +70,7 @@ def read_papers(
     added: dict[str, None] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
-        if not stripped or stripped.startswith(("#", ">", "<!--")):
+        if not stripped or stripped.startswith(_ASIDE):
             continue
         if box := _BOX.match(stripped):
             if box[2] not in offered:
@@ -106,10 +108,19 @@ def boxes(text: str) -> tuple[Box, ...]:
     return tuple(Box(match[2], label.lstrip(": "), match[1] != " ") for match, label in found)
 
 
+def extra_lines(text: str) -> tuple[str, ...]:
+    """The lines of a papers.md that are to add a paper, or no line it can be."""
+    stripped = (line.strip() for line in text.splitlines())
+    return tuple(line for line in stripped if line and not line.startswith(_ASIDE) and not _BOX.match(line))
+
+
 def with_boxes(text: str, checked: Collection[str], added: Sequence[str] = ()) -> str:
-    """The same papers.md with these boxes checked, those alone, and DOIs or arXiv ids as lines at its end."""
+    """The same papers.md with these boxes checked, those alone, and these DOIs or arXiv ids as lines at its end, in the place of those before."""
     lines = []
+    before = set(extra_lines(text))
     for line in text.splitlines():
+        if line.strip() in before:
+            continue
         match = _BOX.match(line.strip())
         lines.append(re.sub(r"\[[ xX]\]", f"[{'x' if match[2] in checked else ' '}]", line, count=1) if match else line)
     return "\n".join([*lines, *(f"- {' '.join(name.split())}" for name in added)]) + "\n"

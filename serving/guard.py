@@ -8,20 +8,19 @@ import re
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from litrag.core.errors import BadInput
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["COOKIE", "LOOPBACK", "Guard", "Rules", "rules"]
+__all__ = ["EVERYWHERE", "LOOPBACK", "Guard", "Rules", "rules"]
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
-_EVERYWHERE: Final = ("0.0.0.0", "::", "")  # noqa: S104 - refused without a token and a name
-COOKIE: Final = "litrag_token"
+EVERYWHERE: Final = ("0.0.0.0", "::", "")  # noqa: S104 - refused without a token and a name
+_COOKIE: Final = "litrag_token"
 _MOST: Final = 1_000_000  # bytes of a form
 _MOST_UPLOADED: Final = 25_000_000  # bytes of a form with files
 _POLICY: Final = (
@@ -72,11 +71,13 @@ def rules(host: str, token: str = "", names: Collection[str] = ()) -> Rules:
         raise BadInput(f"a token of {len(token)} characters can be guessed; take at least 16 of them")
     if not re.fullmatch(r"[A-Za-z0-9._~-]*", token):
         raise BadInput("the token stands in an address: take letters, digits and . _ ~ - alone")
-    if host in _EVERYWHERE and not names:
+    if host in EVERYWHERE and not names:
         raise BadInput(
             f"--host {host or '*'} stands for every address; say by --allow-host what this server is called by"
         )
-    known = {*LOOPBACK, *(() if host in _EVERYWHERE else (host,)), *names}
+    if odd := next((name for name in names if not re.fullmatch(r"[\w.-]+|\[?[0-9a-fA-F:]+\]?", name)), ""):
+        raise BadInput(f"--allow-host {odd!r} is no name of a machine; give it without http:// and without a port")
+    known = {*LOOPBACK, *(() if host in EVERYWHERE else (host,)), *names}
     return Rules(frozenset(name.casefold().strip("[]") for name in known), token)
 
 
@@ -97,7 +98,8 @@ class Guard:
         if refusal is not None:
             await _answer(_kept(send), *refusal)
             return
-        if self.rules.token and scope["method"] == "GET" and _query(scope).get("token"):
+        asked = _query(scope).get("token", "")
+        if self.rules.token and scope["method"] == "GET" and asked and self.rules.is_token(asked):
             await _answer(_kept(send), 303, "come in", *self._welcome(scope))
             return
         await self.app(scope, _measured(receive, self._most(headers)), _kept(send))
@@ -116,7 +118,7 @@ class Guard:
                 "the token is missing or wrong; open the address with ?token=… that was printed, or send it as Authorization: Bearer",
             )
         declared = headers.get("content-length", "0")
-        if declared.isdigit() and int(declared) > self._most(headers):
+        if declared.isdecimal() and (len(declared) > 15 or int(declared) > self._most(headers)):
             return 413, _too_large(self._most(headers))
         return None
 
@@ -126,25 +128,35 @@ class Guard:
 
     def _welcome(self, scope: Scope) -> tuple[tuple[bytes, bytes], ...]:
         """Who came with the token in the address gets it as a cookie, and an address without it."""
-        cookie = f"{COOKIE}={self.rules.token}; HttpOnly; SameSite=Strict; Path=/"
-        return (b"location", scope["path"].encode()), (b"set-cookie", cookie.encode())
+        cookie = f"{_cookie(scope)}={self.rules.token}; HttpOnly; SameSite=Strict; Path=/"
+        here = "/" + quote(scope["path"].lstrip("/\\"))  # never another site, never a line break
+        return (b"location", here.encode()), (b"set-cookie", cookie.encode())
 
     def _same_origin(self, headers: dict[str, str]) -> bool:
         if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return False
         origin = headers.get("origin", "")
-        return not origin or urlsplit(origin).netloc == headers.get("host", "")
+        return not origin or origin.partition("://")[2] == headers.get("host", "")
 
     def _knows_token(self, scope: Scope, headers: dict[str, str]) -> bool:
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        kept = [pair.strip().partition("=") for pair in headers.get("cookie", "").split(";")]  # others may be odd
         asked = _query(scope).get("token", "")
-        given = (bearer if scheme.casefold() == "bearer" else "", morsel.value if morsel else "", asked)
+        given = (
+            bearer if scheme.casefold() == "bearer" else "",
+            *(value for name, _, value in kept if name == _cookie(scope)),
+            asked,
+        )
         return any(self.rules.is_token(each) for each in given if each)
 
 
 def _too_large(most: int) -> str:
     return f"too much was sent: at most {most / 1e6:g} MB are taken; an abstract has a few thousand characters"
+
+
+def _cookie(scope: Scope) -> str:
+    """Its name: servers of one machine share their cookies, whatever their ports."""
+    return f"{_COOKIE}_{(scope.get('server') or ('', 0))[1]}"
 
 
 def _query(scope: Scope) -> dict[str, str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 
 from litrag.core.errors import EnvironmentFault
+from litrag.serving.guard import EVERYWHERE
 
-__all__ = ["listening"]
+__all__ = ["address", "listening"]
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -18,3 +20,9 @@ def listening(host: str, port: int) -> socket.socket:
         raise EnvironmentFault(
             f"{host}:{port} cannot be listened on ({error.strerror}); choose another --port"
         ) from error
+
+
+def address(host: str, bound: socket.socket, names: Sequence[str] = ()) -> str:
+    """What the server is opened by: its first name where it listens everywhere, else its host."""
+    shown = next(iter(names), host) if host in EVERYWHERE else host
+    return f"http://{f'[{shown}]' if ':' in shown else shown}:{bound.getsockname()[1]}"

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from litrag.core.ledger import Ledger
 from litrag.exports.evidence import ClaimRecord, EvidenceFile, EvidenceRecord
-from litrag.exports.run_record import RunFile
 from litrag.pipelines.checking import Checked
 from litrag.pipelines.estimate import Planned
-from litrag.pipelines.exporting import document_of
+from litrag.pipelines.exporting import document_of, record_of
 from litrag.pipelines.runs import Run, Status
 from litrag.pipelines.searching import Found
 
@@ -39,7 +37,6 @@ __all__ = [
     "found",
     "one_run",
     "run_answer",
-    "run_file",
     "runs_answer",
 ]
 
@@ -280,15 +277,6 @@ def estimated(planned: Sequence[Planned]) -> Answer:
     return Answer("\n".join([*priced, total]), data)
 
 
-def run_file(run: Run) -> RunFile | None:
-    """The run.json of a run; None where its folder holds none, or another run's."""
-    try:
-        record = RunFile.model_validate_json((Path(run.request.out) / "run.json").read_bytes())
-    except (OSError, ValidationError):
-        return None
-    return record if record.run_id == run.id else None
-
-
 def _run_text(run: Run, data: RunResult) -> str:
     if data.status != "done":
         return f"run {run.id} {data.status}: {' '.join(data.note.split())}; {_WAYS[data.status]}"
@@ -308,7 +296,7 @@ def _run_result(run: Run, state: tuple[Status, str]) -> RunResult:
     """Everything but warnings and names of files is read from the run itself: its review's folder is the user's."""
     status, note = state
     spent = Ledger.read(run.database) if run.checkpoints.is_file() else None  # then it has begun
-    document, record = (document_of(run), run_file(run)) if status == "done" else (None, None)
+    document, record = (document_of(run), record_of(run)) if status == "done" else (None, None)
     labels = [v.label for claim in document.draft.claims for v in claim.verdicts] if document else []
     return RunResult(
         run_id=run.id,

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from litrag.serving.guard import Guard, Rules, rules
-from litrag.serving.listening import listening
+from litrag.serving.listening import address, listening
 from litrag.serving.mcp_server import server_of
 from litrag.serving.mcp_tools import Desk
 
@@ -35,8 +35,7 @@ def serve_http(
     Raises BadInput (an address that is open to others without a token, a short token), EnvironmentFault where the port cannot be had."""
     allowed = rules(host, token, names)
     socket = listening(host, port)
-    address = f"[{host}]" if ":" in host else host
-    tell(f"http://{address}:{socket.getsockname()[1]}{PATH}{' (with a token)' if token else ''}")
+    tell(f"{address(host, socket, names)}{PATH}{' (with a token)' if token else ''}")
     app = app_of(desk, allowed)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, timeout_graceful_shutdown=1, lifespan="on", ws="none"

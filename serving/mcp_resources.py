@@ -10,10 +10,9 @@ from typing import Final
 
 from litrag.core.errors import BadInput, UnknownName
 from litrag.exports.formats import written
-from litrag.pipelines.exporting import document_of
+from litrag.pipelines.exporting import document_of, record_of
 from litrag.pipelines.output import evidence_json
 from litrag.pipelines.runs import Run, find_run, list_runs
-from litrag.serving.mcp_answers import run_file
 
 __all__ = ["FILES", "ROOTS", "Content", "read_resource"]
 
@@ -55,7 +54,7 @@ def _file(run: Run, name: str) -> str:
         return written(document_of(run), ["md"])[name].decode()
     if name == "evidence.json":
         return evidence_json(document_of(run)).decode()
-    record = run_file(run)
+    record = record_of(run)
     if record is None:
         raise BadInput(
             f"the folder of run {run.id} holds no run.json of it; the review itself: litrag://runs/{run.id}/review.md"

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from litrag.core.errors import BadInput
 from litrag.core.events import Event
-from litrag.core.settings import Settings, stored_settings
+from litrag.core.settings import Settings
 from litrag.pipelines.event_log import EventReader
 from litrag.pipelines.review import NODES
 from litrag.pipelines.runs import Run, Status
@@ -40,9 +40,8 @@ class Reviews:
 
     async def go_on(self, run: Run, tell: Tell) -> tuple[Run, tuple[Status, str]]:
         """The same for a run that waits or was stopped. Raises BadInput where it runs, is done, or was allowed more than this server allows."""
-        self._refuse_dearer(run)
         told = EventReader(run).new()
-        self.jobs.go_on(run)
+        self.jobs.go_on(run, self.settings)
         return run, await self._followed(run, tell, after=told[-1][0] if told else 0)
 
     def stop_all(self) -> None:
@@ -67,17 +66,6 @@ class Reviews:
         if self.jobs.state(run)[0] == "running":
             with suppress(BadInput):  # it has just ended by itself
                 self.jobs.stop(run)
-
-    def _refuse_dearer(self, run: Run) -> None:
-        """A run keeps the budget that it was begun with."""
-        theirs, ours = stored_settings(run.request.settings).limits(), self.settings.limits()
-        for name in ("searches", "calls", "tokens", "cost", "seconds"):
-            asked, allowed = getattr(theirs, name), getattr(ours, name)
-            if allowed is not None and (asked is None or asked > allowed):
-                raise BadInput(
-                    f"run {run.id} was begun with max_{name} {'unbounded' if asked is None else f'{asked:g}'}, more than the {allowed:g} that this"
-                    f" server allows; go on with it by: litrag runs resume {run.id}"
-                )
 
 
 def _place(event: Event) -> float:

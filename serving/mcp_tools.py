@@ -15,10 +15,10 @@ from pydantic import BaseModel
 from litrag.core.errors import BadInput, UnknownName
 from litrag.core.settings import Settings
 from litrag.core.types import Paper, Query, normalised_title
-from litrag.exports.formats import files_of, written
+from litrag.exports.formats import files_of
 from litrag.pipelines.api import make_request
 from litrag.pipelines.checking import bibliography_of, check_async
-from litrag.pipelines.exporting import document_of
+from litrag.pipelines.exporting import document_of, exported
 from litrag.pipelines.reading import parse_abstract
 from litrag.pipelines.runs import find_run, list_runs
 from litrag.pipelines.searching import find_async
@@ -123,8 +123,7 @@ async def _export(desk: Desk, asked: arguments.Export, tell: Tell) -> Answer:
 
 
 def _exported(asked: arguments.Export) -> Answer:
-    document = document_of(find_run(asked.run_id))
-    content = written(replace(document, style=asked.style or document.style), [asked.format])
+    content = exported(find_run(asked.run_id), asked.format, style=asked.style)
     name = _TEXTS.get(asked.format) or files_of([asked.format])[0]
     data = answers.ExportResult(file=name, bytes=len(content[name]))
     if asked.format == "docx":

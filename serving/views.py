@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from markupsafe import Markup
@@ -17,7 +16,7 @@ from litrag.exports.evidence_page import read_words
 from litrag.exports.formats import FORMATS, files_of
 from litrag.exports.page import inline, text
 from litrag.exports.run_record import RunFile
-from litrag.pipelines.exporting import document_of
+from litrag.pipelines.exporting import document_of, record_of
 from litrag.pipelines.marking import Mark, read_marks
 from litrag.pipelines.review import NODES
 from litrag.pipelines.runs import Run
@@ -110,7 +109,7 @@ def review_view(run: Run) -> ReviewView:
             (section.heading, tuple(map(walk.paragraph, section.paragraphs))) for section in document.sections
         ),
         references=tuple((entry.key, _safe(inline(entry.runs))) for entry in document.look.references),
-        record=_record(run),
+        record=record_of(run),
     )
 
 
@@ -129,7 +128,8 @@ class _Walk:
         for sentence in sentences:
             self.number += 1
             number = self.number
-            shown.append(inline(self.document.runs(sentence), cited=partial(_button, number)))
+            html = inline(self.document.runs(sentence), cited=partial(_button, number))
+            shown.append(f'<span id="sentence-{number}">{html}</span>')
             claim = self.claims[number - 1]
             verdicts = {verdict.key: verdict for verdict in self.judged[number - 1].verdicts}
             citations += [self._citation(claim, key, verdicts.get(key)) for key in claim.keys if key in self.records]
@@ -160,10 +160,3 @@ def _anchor(number: int, key: str) -> str:
 def _safe(html: str) -> Markup:
     """HTML of `exports.page`, which escaped all that is not its own."""
     return Markup(html)  # noqa: S704
-
-
-def _record(run: Run) -> RunFile | None:
-    try:
-        return RunFile.model_validate_json((Path(run.request.out) / "run.json").read_bytes())
-    except (OSError, ValueError):
-        return None

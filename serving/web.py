@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, FastAPI, Request
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from sse_starlette import EventSourceResponse
@@ -25,10 +25,10 @@ from litrag.core.paths import home, made
 from litrag.core.settings import ROLES, Settings, load_settings
 from litrag.exports.formats import FORMATS, files_of
 from litrag.pipelines.estimate import estimate
-from litrag.pipelines.exporting import export_run, written_anew
+from litrag.pipelines.exporting import document_of, exported, record_of, written_anew
 from litrag.pipelines.marking import mark
-from litrag.pipelines.output import write_files
-from litrag.pipelines.pausing import boxes, paused_at, with_boxes
+from litrag.pipelines.output import evidence_json, write_files
+from litrag.pipelines.pausing import boxes, extra_lines, paused_at, with_boxes
 from litrag.pipelines.runs import Run, find_run, list_runs
 from litrag.pipelines.state import PAUSES
 from litrag.retrievers.sources.library import add_library, list_libraries
@@ -145,7 +145,7 @@ class _Pages:
         """What the run tells, from the event on that the browser has not seen."""
         run = await asyncio.to_thread(find_run, run_id)
         last = request.headers.get("last-event-id") or request.query_params.get("after", "0")
-        return EventSourceResponse(self._told(run, int(last) if last.isdigit() else 0), ping=15)
+        return EventSourceResponse(self._told(run, int(last) if last.isdecimal() and len(last) < 12 else 0), ping=15)
 
     def stop(self, form: Sent, run_id: str) -> Response:
         """Interrupts a run."""
@@ -158,7 +158,7 @@ class _Pages:
         """Goes on with a run."""
         self._own(form)
         run = find_run(run_id)
-        self.jobs.go_on(run)
+        self.jobs.go_on(run, self.web.settings)
         return _to(run)
 
     def papers(self, request: Request, form: Sent, run_id: str) -> Response:
@@ -181,25 +181,21 @@ class _Pages:
         self._own(form)
         run = find_run(run_id)
         sentence, key = form.value("sentence"), form.value("key")[:200]
-        number = int(sentence) if sentence.isdigit() else 0
+        number = int(sentence) if sentence.isdecimal() and len(sentence) < 9 else 0
         mark(run, key, sentence=number, wrong=form.value("wrong") == "yes", note=form.value("note").strip())
-        written_anew(run)
+        try:
+            written_anew(run)
+        except BadInput as error:  # the mark is kept; downloads show it
+            raise BadInput(f"the mark is kept, but the files of the review were not written anew: {error}") from error
         return RedirectResponse(f"/runs/{run.id}#sentence-{number}", 303)
 
     def file(self, run_id: str, name: str) -> Response:
-        """A file of a review, written now where it was not asked for before; always as a download."""
+        """A file of a review as its run stored it, with the marks of its reader; always as a download."""
         run = find_run(run_id)
         if name not in FILES:
             raise UnknownName("file", name[:80], FILES)
-        path = Path(run.request.out) / name
-        if not path.is_file():
-            made_by = next((kind for kind in FORMATS if name in files_of([kind])), None)
-            if made_by is None:
-                raise BadInput(
-                    f"{name} of run {run.id} is gone; the review can be written anew: litrag runs export {run.id} -f md"
-                )
-            export_run(run, [made_by])
-        return FileResponse(path, filename=name, content_disposition_type="attachment")
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(_content(run, name), media_type="application/octet-stream", headers=headers)
 
     async def library(self, request: Request) -> Response:
         """Adds a library of the files sent."""
@@ -230,7 +226,9 @@ class _Pages:
         pause = paused_at(run) if status != "running" else ""
         text = _pause_file(run, pause) if pause else ""
         offered = boxes(text) if pause == "papers" else ()
-        return self._page(request, "run.html", row=row, stages=STAGES, pause=pause, text=text, offered=offered)
+        added = "\n".join(line.lstrip("-*+ ") for line in extra_lines(text)) if pause == "papers" else ""
+        shown: dict[str, Any] = {"pause": pause, "text": text, "offered": offered, "added": added}
+        return self._page(request, "run.html", row=row, stages=STAGES, **shown)
 
     async def _told(self, run: Run, after: int) -> AsyncIterator[dict[str, str]]:
         async for number, event in self.jobs.events(run, after=after):
@@ -242,7 +240,7 @@ class _Pages:
             raise BadInput(f"run {run.id} does not wait for its {pause}; look at it anew")
         text = change(_pause_file(run, pause))
         write_files(Path(run.request.out), {PAUSES[pause]: text.encode()}, remedy="free space")
-        self.jobs.go_on(run)
+        self.jobs.go_on(run, self.web.settings)
         return _to(run)
 
     def _form(self, request: Request, form: Form, error: str = "", status: int = 200) -> HTMLResponse:
@@ -286,6 +284,16 @@ def _pause_file(run: Run, pause: str) -> str:
         raise BadInput(f"{path} cannot be read ({error}); go on with: litrag runs resume {run.id}") from error
 
 
+def _content(run: Run, name: str) -> bytes:
+    if name == "evidence.json":
+        return evidence_json(document_of(run))
+    if name == "run.json":
+        if (record := record_of(run)) is None:
+            raise BadInput(f"the folder of run {run.id} holds no run.json of it any more")
+        return (record.model_dump_json(indent=1) + "\n").encode()
+    return exported(run, next(kind for kind in FORMATS if name in files_of([kind])))[name]
+
+
 def _file_name(name: str) -> str:
     """The last part of a name, of letters, digits and dots. Raises BadInput for a kind of file that libraries do not read."""
     last = re.sub(r"[^\w.-]+", "-", re.split(r"[/\\]", name)[-1])[-80:].lstrip(".-")
@@ -297,7 +305,13 @@ def _file_name(name: str) -> str:
 def _add(name: str, files: list[tuple[str, bytes]]) -> None:
     if name in {info.name for info in list_libraries()}:
         raise BadInput(f"there is a library {name} already; take another name")
-    folder = made(home() / "uploads" / name)
+    if len({each for each, _ in files}) < len(files):
+        raise BadInput("two of the files have one name; give them different ones")
+    folder = made(home() / "uploads") / name
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        raise BadInput(f"files for a library {name} lie there already; take another name") from None
     try:
         write_files(folder, dict(files), remedy="free space or set LITRAG_HOME")
         add_library([folder / each for each, _ in files], name=name).close()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,6 +33,8 @@ NOT_RUN = {
     "a cross-encoder is no part of the embedded weights",
     "its classifier is fitted on questions of LITRAG_DATA",
     "takes hours and the evaluation data",
+    "writes into the files of one's own shell",
+    "installs packages, needs a collector",
 }
 
 
@@ -64,6 +69,9 @@ def run(world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         told = []
         for command in commands(block.text, stands_for):
             assert command.words[0] == "litrag", f"only litrag is run here, mark others `not run`: {command.words}"
+            if command.words[1] in ("serve", "mcp"):
+                told.append(served(command.words, world))
+                continue
             stdin = (world / command.stdin).read_text() if command.stdin else ""
             with monkeypatch.context() as patch:
                 for variable, value in command.variables.items():
@@ -80,6 +88,24 @@ def run(world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         return "".join(capsys.readouterr())
 
     return lambda block: (shell if block.language == "sh" else python)(block)
+
+
+def served(words: list[str], folder: Path) -> str:
+    """Starts a server, waits for its address (a server without one ends with its standard input), ends it as Ctrl-C does; what it said."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "litrag.cli", *words[1:]],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        text=True,
+    )
+    assert process.stderr
+    with process.stderr as errors:
+        told = next((line for line in errors if "http://" in line), "")
+        process.send_signal(signal.SIGINT)
+        told += errors.read()
+    assert process.wait(timeout=60) in (0, 130), told
+    return told
 
 
 def pages() -> list[object]:

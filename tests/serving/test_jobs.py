@@ -23,6 +23,8 @@ from litrag.pipelines.reading import Abstract
 from litrag.pipelines.state import ReviewRequest
 from litrag.serving.jobs import Jobs
 
+ALLOWED = load_settings
+
 
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[Chat]:
@@ -65,10 +67,10 @@ def test_a_review_is_followed_to_its_pauses_and_to_its_end(request_of: Callable[
     kept = [box.key for box in offered if box.checked][1:]
     file.write_text(with_boxes(text, kept), encoding="utf-8")
     jobs = Jobs()  # the server was started anew
-    jobs.go_on(run)
+    jobs.go_on(run, ALLOWED())
     second = followed(jobs, run, after=first[-1][0])
     assert paused_at(run) == "plan"
-    jobs.go_on(run)
+    jobs.go_on(run, ALLOWED())
     third = followed(jobs, run, after=second[-1][0])
     assert jobs.state(run) == ("done", "done")
     assert paused_at(run) == ""
@@ -91,7 +93,7 @@ def test_a_review_is_stopped_and_goes_on(request_of: Callable[..., ReviewRequest
     assert jobs.state(run)[0] == "interrupted"
     with pytest.raises(BadInput, match=f"run {run.id} is not running"):
         jobs.stop(run)
-    jobs.go_on(run)
+    jobs.go_on(run, ALLOWED())
     followed(jobs, run)
     assert jobs.state(run)[0] == "done"
 
@@ -103,11 +105,11 @@ def test_one_run_is_worked_on_once_and_few_at_a_time(request_of: Callable[..., R
     with pytest.raises(BadInput, match="run already"):
         jobs.start(request_of())
     with pytest.raises(BadInput, match="is running"):
-        jobs.go_on(run)
+        jobs.go_on(run, ALLOWED())
     followed(jobs, run)
     assert jobs.state(run)[0] == "done"
     with pytest.raises(BadInput, match="is done"):
-        jobs.go_on(run)
+        jobs.go_on(run, ALLOWED())
 
 
 def test_a_run_held_by_one_is_refused_to_another(request_of: Callable[..., ReviewRequest]) -> None:
@@ -132,3 +134,42 @@ def test_what_ends_before_it_begins_says_why(request_of: Callable[..., ReviewReq
     assert status == "failed"
     assert "damaged" in note
     assert str(os.getpid()) not in note
+
+
+def test_what_lies_in_the_folder_of_the_command_line_is_left_alone(
+    request_of: Callable[..., ReviewRequest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`litrag review abstract.txt --interactive` waits in ./abstract-review; a review of a server in that folder must not take its papers over."""
+    monkeypatch.chdir(tmp_path)
+    other = tmp_path / "abstract-review" / "papers.md"
+    other.parent.mkdir()
+    other.write_text("- [x] @somebody2001: not of this review\n", encoding="utf-8")
+    jobs = Jobs()
+    run = jobs.start(request_of(pause=("papers",)))
+    followed(jobs, run)
+    assert jobs.state(run)[0] == "waiting", jobs.state(run)
+    assert "somebody2001" not in (Path(run.request.out) / "papers.md").read_text(encoding="utf-8")
+
+
+def test_a_run_that_was_allowed_more_is_not_continued_here(request_of: Callable[..., ReviewRequest]) -> None:
+    from litrag.pipelines.runs import new_run
+
+    run = new_run(request_of(max_cost=50.0))
+    with pytest.raises(BadInput, match=r"max_cost 50, more than the 1 that this server allows"):
+        Jobs().go_on(run, ALLOWED())
+
+
+def test_a_held_run_is_neither_removed_nor_sent_elsewhere(request_of: Callable[..., ReviewRequest]) -> None:
+    from litrag.pipelines.runs import new_run
+
+    run = new_run(request_of())
+    before = run.request
+    with run.hold():
+        for change in (run.remove, lambda: run.redirect("elsewhere", force=False)):
+            with pytest.raises(BadInput, match="worked on elsewhere"):
+                change()
+    assert run.request == before
+    run.remove()
+    assert not run.folder.exists()
+    assert not run.held
+    assert not run.folder.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from starlette.testclient import TestClient
 from litrag import review
 from litrag.core.errors import BadInput
 from litrag.core.types import Paper
+from litrag.pipelines.exporting import document_of
+from litrag.pipelines.marking import mark, read_marks
+from litrag.pipelines.pausing import extra_lines, with_boxes
 from litrag.pipelines.runs import find_run, list_runs
 from litrag.retrievers.sources.library import add_library, list_libraries
 from litrag.serving.guard import Rules, rules
@@ -109,6 +113,8 @@ def test_a_token_is_asked_for_and_kept_as_a_cookie() -> None:
         ("192.0.2.7", "", (), "give a --token"),
         ("192.0.2.7", "short", (), "can be guessed"),
         ("0.0.0.0", TOKEN, (), "say by --allow-host"),
+        ("0.0.0.0", TOKEN, ("http://box",), "is no name of a machine"),
+        ("0.0.0.0", TOKEN, ("box:80",), "is no name of a machine"),
     ],
 )
 def test_others_may_ask_only_with_a_token_and_by_a_name(
@@ -250,9 +256,40 @@ def test_the_review_is_the_command_lines_and_shows_hostile_words_as_words(
     assert html.headers["content-disposition"].startswith("attachment")
 
 
-@pytest.mark.parametrize("name", ["../request.json", "..%2frequest.json", "review.exe", "run.sqlite"])
-def test_no_other_file_is_given_out(name: str) -> None:
-    assert client().get(f"/runs/some-run/files/{name}").status_code == 404
+def test_a_bad_line_among_the_papers_to_add_can_be_taken_back() -> None:
+    """It stands in papers.md, where the review cannot go on with it; the page shows it again, and what is sent then takes its place."""
+    text = "# Papers: x\n\n> Check what is to be cited\n\n- [x] @a-2020: A (2020). T.\n- [ ] @b-2021: B (2021). U.\n"
+    slip = with_boxes(text, ["a-2020"], ["10.1000/xyz", "rubbish"])
+    assert extra_lines(slip) == ("- 10.1000/xyz", "- rubbish")
+    assert with_boxes(slip, ["a-2020"], ["10.1000/xyz"]) == text + "- 10.1000/xyz\n"
+    assert with_boxes(slip, ["a-2020"]) == text
+
+
+def test_the_token_in_an_address_never_leads_elsewhere() -> None:
+    """A link with a token must not end on another site, nor put lines into the answer."""
+    page = client(rules("127.0.0.1", TOKEN))
+    for path in ("//evil.example/x", "/%5cevil.example", "/runs/x%0d%0aX-Made: up"):
+        answer = page.get(f"http://127.0.0.1:8765{path}?token={TOKEN}")
+        assert re.fullmatch(r"/[\w/%.-]*", answer.headers["location"]), path
+        assert not answer.headers["location"].startswith("//")
+        assert "x-made" not in answer.headers
+    page.cookies.clear()
+    odd = {"cookie": f'a={{"x": 1}}; litrag_token_8765={TOKEN}'}
+    assert page.get("/", headers=odd).status_code == 200, "a cookie of another server of this machine"
+    assert page.get("/", headers={"origin": "http://[", "authorization": f"Bearer {TOKEN}"}).status_code == 200
+
+
+def test_marks_of_two_tabs_are_both_kept(model: Chat, forest: str) -> None:
+    page = client()
+    run_id = page.post("/runs", data=form(page, library=forest)).headers["location"].rpartition("/")[2]
+    finished(page, run_id)
+    run = find_run(run_id)
+    keys = list(dict.fromkeys(document_of(run).draft.keys))
+    with ThreadPoolExecutor(len(keys)) as tabs:
+        list(tabs.map(lambda key: mark(run, key), keys))
+    assert {each.key for each in read_marks(run)} == set(keys)
+    for name in ("request.json", "..%2frequest.json", "review.exe", "run.sqlite"):
+        assert page.get(f"/runs/{run_id}/files/{name}").status_code == 404, name
 
 
 def test_events_go_on_after_the_last_one_seen(model: Chat, forest: str) -> None:
