@@ -39,6 +39,16 @@ _UNTRAINED: Final = (
 )
 _CITED: Final = ("popularity", "bm25-popularity", "fields-popularity", "citing", "trained-citing")
 _KINDS: Final = ("trained", "hard-negatives", "consistency", "margin", "pruned", "lexical", "sufficiency")
+_SCORE_FORMS: Final = (
+    "",
+    "-fused-.3",
+    "-fused-.5",
+    "-scores",
+    "-scores-permuted",
+    "-scores-constant",
+    "-scores-none",
+    "-scores-fused-.3",
+)
 _HOPS: Final = (
     *(f"{name}-{n}" for name in ("bm25", "dense") for n in (3, 6, 18)),
     *(f"hybrid-{n}" for n in (3, 6, 9, 12, 18)),
@@ -100,6 +110,10 @@ TABLES: Final = {
     "rerank-trec-dl-trained": (
         "rerank",
         EvalOptions("trec-dl", (*_UNLEARNED, "trained-likelihood", "trained-likelihood-fused")),
+    ),
+    "insertrank-first": (
+        "rerank",
+        EvalOptions("trec-dl19", ("bm25", *(f"trained-first{kind}" for kind in _SCORE_FORMS))),
     ),
     "rerank-trec-dl-encoders": ("rerank", EvalOptions("trec-dl", ("bm25", "similarity"))),
     "rewrite-canard-given": ("rewrite", EvalOptions("canard-unanswered:test", ("history", "context", "human"))),

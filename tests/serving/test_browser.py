@@ -158,7 +158,7 @@ def test_a_slip_in_the_plan_is_told_of_and_mended_in_its_place(page: Any, served
     page.get_by_role("button", name="Go on with these papers").click()
     editor = page.get_by_label(re.compile("Sections, paragraphs"))
     plan = editor.input_value()
-    editor.fill(plan + "\n- A sentence. @nobody1999\n")
+    editor.fill(plan + "\n- what nobody said [@nobody1999]\n")
     page.get_by_role("button", name="Go on with this plan").click()
     page.get_by_role("alert").wait_for()
     assert "nobody1999" in page.get_by_role("alert").inner_text()
