@@ -61,6 +61,7 @@ class ReviewDone(Record):
     papers: int = Field(description="Papers cited.")
     counters: dict[str, int]
     ledger: Sums
+    warnings: list[str] = Field(description="What its reader has to know.")
 
 
 class ReviewWaiting(Record):

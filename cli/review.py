@@ -28,6 +28,7 @@ from litrag.cli.options import (
     listed,
 )
 from litrag.rerankers import RERANKERS
+from litrag.rewriters import REWRITERS
 
 if TYPE_CHECKING:
     from litrag.core.events import Listener
@@ -109,7 +110,9 @@ def review(
     embed_model: EmbedModel = None,
     rewriter: Annotated[
         Text,
-        typer.Option(help="auto, keywords, statistical, none.", rich_help_panel=_HOW, autocompletion=choices.rewriters),
+        typer.Option(
+            help=f"{', '.join(('auto', *REWRITERS))}.", rich_help_panel=_HOW, autocompletion=choices.rewriters
+        ),
     ] = None,
     agent: Annotated[
         Text,
@@ -327,6 +330,7 @@ def _summary(run: Run, review: Review) -> None:
             "papers": review.papers,
             "counters": counters,
             "ledger": totals,
+            "warnings": record["warnings"],
         },
         lines,
         "review",

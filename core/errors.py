@@ -162,7 +162,7 @@ class BudgetSpent(LitragError):
     exit_code = 4
 
     def __init__(self, what: str, used: float, limit: float, *, remedy: str = "") -> None:
-        remedy = remedy or f"raise --max-{what} and run it again: no call is paid twice"
+        remedy = remedy or f"raise --max-{what} and run it again (a review with --force): no call is paid twice"
         super().__init__(f"budget: {what}: {used:g} of {limit:g} spent; {remedy}")
         self.what, self.used, self.limit = what, used, limit
 

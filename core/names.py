@@ -7,15 +7,17 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from litrag.core.types import Paper
 
-__all__ = ["Label", "NameParts", "citation_keys", "labels", "letters", "name_parts", "surname"]
+__all__ = ["OTHERS", "Label", "NameParts", "citation_keys", "labels", "letters", "name_parts", "spoken", "surname"]
 
 _DULL = frozenset(
     "a an the on of for in to and with from towards toward using via is are do does can how what when why".split()
 )
 
+OTHERS: Final = "others"  # authors that a bibliography does not name
 _SUFFIX = re.compile(r",? (?:[JS]r\.?|II|III|IV)$")
 
 
@@ -69,6 +71,16 @@ def surname(author: str) -> str:
     return f"{parts.particle} {parts.family}".strip()
 
 
+def spoken(author: str) -> str:
+    """A name as it is read aloud: "García Márquez, Gabriel" -> "Gabriel García Márquez"; BibTeX's "others" are "et al."."""
+    if author == OTHERS:
+        return "et al."
+    if "," not in author:
+        return author
+    parts = name_parts(author)
+    return " ".join(part for part in (parts.given, parts.particle, parts.family, parts.suffix) if part)
+
+
 def labels(papers: Mapping[str, Paper]) -> dict[str, Label]:
     """A label for each key; works that would share one get a, b, ... after the year, in the order given."""
     plain = {key: Label(_names(paper), str(paper.year or "n.d.")) for key, paper in papers.items()}
@@ -109,6 +121,8 @@ def _names(paper: Paper) -> str:
         return "“" + " ".join(words[:4]) + ("…" if len(words) > 4 else "") + "”"
     if len(surnames) == 1:
         return surnames[0]
+    if OTHERS in paper.authors:
+        return f"{surnames[0]} et al."
     return f"{surnames[0]} and {surnames[1]}" if len(surnames) == 2 else f"{surnames[0]} et al."
 
 

@@ -3,7 +3,7 @@ here once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -20,10 +20,17 @@ READER: Final = "reader"  # the method of a verdict that a person gave
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """Text and citations in order, and the works that do not support it."""
+    """Text and citations in order, the works that do not support it, and those that a reader marked."""
 
     parts: tuple[str | Citation, ...]
     doubtful: tuple[str, ...] = ()
+    marked: tuple[str, ...] = ()
+
+    def doubts(self, named: Callable[[str], str]) -> str:
+        """What is said of a doubtful sentence, "" of others; `named` names works by their keys."""
+        said = (("unsupported by", self.doubtful), ("marked as wrong by a reader:", self.marked))
+        told = "; ".join(f"{what} {', '.join(map(named, keys))}" for what, keys in said if keys)
+        return f"({told})" if told else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +83,12 @@ class Exported:
         runs: list[Run] = []
         for part in sentence.parts:
             runs += self.look.cite(part) if isinstance(part, Citation) else (Run(part),)
-        if sentence.doubtful:
-            runs += (Run(" "), Run(self.mark(sentence), marked=True))
+        if doubts := sentence.doubts(self.look.named):
+            runs += (Run(" "), Run(doubts, marked=True))
         return tuple(runs)
 
-    def mark(self, sentence: Sentence) -> str:
-        """What is said of a doubtful sentence."""
-        return f"(unsupported by {', '.join(self.look.named(key) for key in sentence.doubtful)})"
-
     def _sentence(self, claim: Claim) -> Sentence:
-        doubtful = tuple(
-            v.key for v in claim.verdicts if v.label == "unsupported" and (self.marks or v.method == READER)
-        )
-        return Sentence(tuple(segments(claim.sentence, self.cited)), doubtful)
+        wrong = [v for v in claim.verdicts if v.label == "unsupported"]
+        marked = tuple(v.key for v in wrong if v.method == READER)
+        doubtful = tuple(v.key for v in wrong if v.method != READER and self.marks)
+        return Sentence(tuple(segments(claim.sentence, self.cited)), doubtful, marked)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from litrag.core.names import spoken
 from litrag.core.types import Paper
 from litrag.exports.document import Exported, Sentence
 from litrag.exports.evidence import ClaimRecord, EvidenceRecord, VerdictRecord, evidence_file
@@ -65,7 +66,7 @@ def read_words(record: EvidenceRecord, verdict: VerdictRecord | None, paper: Pap
 
 def _facts(record: EvidenceRecord, paper: Paper) -> str:
     work = record.paper
-    facts = (", ".join(work.authors), str(work.year or "n.d."), work.venue)
+    facts = (", ".join(map(spoken, work.authors)), str(work.year or "n.d."), work.venue)
     address = link(paper)
     shown = f' <a href="{text(address)}" rel="noreferrer noopener">{text(address)}</a>' if address else ""
     return f"<p><b>{text(work.title)}</b><br>{text('. '.join(fact for fact in facts if fact))}.{shown}</p>"

@@ -79,9 +79,8 @@ def review_latex(document: Exported) -> str:
 
 def _sentence(sentence: Sentence, *, numeric: bool) -> str:
     shown = [_cited(part, numeric=numeric) if isinstance(part, Citation) else latex(part) for part in sentence.parts]
-    if sentence.doubtful:
-        works = ", ".join(rf"\citet{{{key}}}" for key in sentence.doubtful)
-        shown.append(rf" \textcolor{{red!75!black}}{{\textbf{{(unsupported by {works})}}}}")
+    if doubts := sentence.doubts(lambda key: rf"\citet{{{key}}}"):
+        shown.append(rf" \textcolor{{red!75!black}}{{\textbf{{{doubts}}}}}")
     return "".join(shown).strip()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from litrag.core.names import Label, labels
+from litrag.core.names import Label, labels, spoken
 from litrag.core.types import Claim, Paper
 from litrag.exports.facts import link
 from litrag.exports.markers import Citation, rendered
@@ -160,7 +160,7 @@ def plain_sentence(claim: Claim, papers: Mapping[str, Paper], named: Mapping[str
 
 def _entry(paper: Paper, year: str) -> tuple[Run, ...]:
     """Authors (year). Title. Venue. Where."""
-    authors = ", ".join(paper.authors) or "Unknown author"
+    authors = ", ".join(map(spoken, paper.authors)) or "Unknown author"
     parts = [f"{authors} ({year}). {paper.title.rstrip('.')}.", f"{paper.venue}." if paper.venue else ""]
     text = " ".join(" ".join(part.split()) for part in parts if part)
     where = f"arXiv:{paper.arxiv_id}" if paper.arxiv_id else paper.url

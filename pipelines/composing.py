@@ -38,6 +38,7 @@ __all__ = ["composing_nodes", "evidence_table", "export", "generates", "plan", "
 
 
 _SIZES: Final = (5, 4, 7, 3, 9)  # papers a paragraph, of one draft after the other
+_BUDGET: Final = "budget: "  # how `BudgetSpent` begins, also within the warning of a check that it cut short
 _READ: Final = {False: 250, True: 900}  # words of a paper that the writer is shown, of abstracts and of full texts
 _A_PAPER: Final = {True: 15, False: 26}  # words that a paper takes, where a model writes and where none does
 
@@ -154,9 +155,12 @@ async def verify(shop: Workshop, state: ReviewState) -> ReviewState:
             draft, counters["dropped"] = kept, len(gone)
         else:
             warnings = (*warnings, "every sentence is unsupported: marked, none was dropped")
+    spent = next((warning for warning in warnings if _BUDGET in warning), "")
+    reason = state.get("stop_reason") or spent[spent.find(_BUDGET) :]
     labels = [verdict.label for claim in draft.claims for verdict in claim.verdicts]
     counters |= {label: labels.count(label) for label in ("supported", "unsupported", "unchecked")}
     return {
+        **({"stop_reason": reason} if spent else {}),
         "draft": shop.store.put(draft, Draft),
         "counters": counters,
         "warnings": with_warnings(shop, state, *warnings),

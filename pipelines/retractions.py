@@ -35,13 +35,17 @@ class Retracted:
 
 
 async def check_existence(shop: Workshop, papers: Mapping[str, Paper]) -> Retracted:
-    """What Crossref and arXiv know of the papers (by citation key): DOIs as `check_retractions` says; arXiv ids where arXiv is among the sources of the
-    review. A look-up that fails is a warning."""
+    """What Crossref and arXiv know of the papers (by citation key): DOIs as `check_retractions` says; arXiv ids that arXiv itself did not give, where arXiv is among the
+    sources of the review. A look-up that fails is a warning."""
     return await check_retractions(shop, papers) + await _unknown_to_arxiv(shop, papers)
 
 
 async def _unknown_to_arxiv(shop: Workshop, papers: Mapping[str, Paper]) -> Retracted:
-    ids = {key: number for key, p in papers.items() if (number := arxiv_id(p.arxiv_id) or arxiv_id_in(p.doi, p.url))}
+    ids = {
+        key: number
+        for key, p in papers.items()
+        if "arxiv" not in p.provenance.values() and (number := arxiv_id(p.arxiv_id) or arxiv_id_in(p.doi, p.url))
+    }
     if shop.web is None or "arxiv" not in shop.settings.sources or not ids:
         return Retracted()
     arxiv = cast("ArxivSource", online_sources(["arxiv"], shop.settings, shop.web)[0])

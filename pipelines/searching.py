@@ -12,7 +12,7 @@ from typing import Any, Final
 from litrag.core import sync
 from litrag.core.display import Html, fold, fragment, items, line, text
 from litrag.core.events import Listener, silent
-from litrag.core.names import citation_keys
+from litrag.core.names import citation_keys, spoken
 from litrag.core.protocols import SourceResult
 from litrag.core.settings import load_settings
 from litrag.core.shown import ranking_table
@@ -145,7 +145,7 @@ def _table(found: Found) -> str:
     lines = []
     for row in found.rows():
         authors = row["authors"]
-        by = (authors[0] + (" et al." if len(authors) > 1 else "")) if authors else "?"
+        by = (spoken(authors[0]) + (" et al." if len(authors) > 1 else "")) if authors else "?"
         page = f", page {row['page']}" if row["page"] else ""
         lines.append(f"{row['rank']:>3}  {row['title']}")
         lines.append(

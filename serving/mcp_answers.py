@@ -9,6 +9,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from litrag.core.ledger import Ledger
+from litrag.core.names import spoken
 from litrag.exports.evidence import ClaimRecord, EvidenceFile, EvidenceRecord
 from litrag.pipelines.checking import Checked
 from litrag.pipelines.estimate import Planned
@@ -343,7 +344,7 @@ def _work(record: EvidenceRecord) -> CitedWork:
 
 
 def _authors(names: Sequence[str]) -> str:
-    return f"{names[0]}{' et al.' * (len(names) > 1)}" if names else "?"
+    return f"{spoken(names[0])}{' et al.' * (len(names) > 1)}" if names else "?"
 
 
 def _cut(text: str, most: int) -> str:

@@ -236,7 +236,7 @@ class _Pages:
         yield {"event": "end", "data": self.jobs.state(run)[0]}
 
     def _edited(self, run: Run, pause: str, change: Callable[[str], str]) -> Response:
-        if paused_at(run) != pause:
+        if self.jobs.state(run)[0] == "running" or paused_at(run) != pause:
             raise BadInput(f"run {run.id} does not wait for its {pause}; look at it anew")
         text = change(_pause_file(run, pause))
         write_files(Path(run.request.out), {PAUSES[pause]: text.encode()}, remedy="free space")

@@ -98,11 +98,7 @@ def _record(key: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         "id": key,
         "title": plain_text(field("title")),
         "abstract": plain_text(field("abstract")),
-        "authors": [
-            _forename_first(str(name))
-            for name in (authors if isinstance(authors, list) else [authors])
-            if name != "others"
-        ],
+        "authors": [_forename_first(str(name)) for name in (authors if isinstance(authors, list) else [authors])],
         "year": field("year") or field("date")[:4],
         "published": field("date"),
         "venue": venue,
@@ -117,6 +113,8 @@ def _forename_first(name: str) -> str:
     if name.startswith("{") and name.endswith("}") and name.count("{") == 1:
         return plain_text(name)
     parts = [part.strip() for part in plain_text(name).split(",")]
+    if len(parts) == 2 and len(parts[0].split()) > 1 and parts[0][:1].isupper():
+        return ", ".join(parts)  # García Márquez, Gabriel: without the comma its first half is a forename
     if len(parts) == 2:
         return f"{parts[1]} {parts[0]}".strip()
     return f"{parts[2]} {parts[0]} {parts[1]}" if len(parts) == 3 else ", ".join(parts)

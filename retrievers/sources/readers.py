@@ -175,9 +175,9 @@ def _paper(record: Mapping[str, Any]) -> Paper | None:
     year = _year(record.get("year")) or (published.year if published else _year(record.get("published")))
     arxiv = arxiv_id(_text(record.get("arxiv_id") or record.get("arxiv"))) or arxiv_id_in(number, url)
     return Paper(
-        id=_text(record.get("id")) or _made_id(number, title, year, authors),
+        id=_text(record.get("id") or record.get("_id")) or _made_id(number, title, year, authors),
         title=title,
-        abstract=_text(record.get("abstract")),
+        abstract=_text(record.get("abstract") or record.get("text")),  # BEIR's documents have a text
         authors=authors,
         year=year,
         venue=_text(record.get("booktitle")) or _text(record.get("venue")) or _text(record.get("journal")),

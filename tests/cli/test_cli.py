@@ -183,7 +183,7 @@ def test_a_spent_budget_exits_4_with_a_whole_review(litrag: Shell) -> None:
     code, out, _ = litrag("review", "abstract.txt", "--library", "forest.jsonl", "--max-searches", "1")
     assert code == 4
     assert out.startswith(
-        "stopped early: budget: searches: 1 of 1 spent; raise --max-searches and run it again: no call is paid twice\n30 papers cited"
+        "stopped early: budget: searches: 1 of 1 spent; raise --max-searches and run it again (a review with --force): no call is paid twice\n30 papers cited"
     )
 
 

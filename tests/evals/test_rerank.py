@@ -91,7 +91,14 @@ async def test_a_local_model_end_to_end_and_again_from_the_cache(tmp_path: Path,
         evaluation = RERANK.evaluation(options)
         results = await evaluate(evaluation, tmp_path / name)
         names = {path.name for path in RERANK.finish(evaluation, tmp_path / name)}
-        assert names == {"bm25.run", "query-likelihood.run", "query-likelihood-fused.run", "cost.png", "cost.svg"}
+        assert names == {
+            "bm25.run",
+            "query-likelihood.run",
+            "query-likelihood-fused.run",
+            "cost.png",
+            "cost.svg",
+            "cost.csv",
+        }
         tables.append([(s.name, s.metrics, s.cost.calls, s.cost.prompt_tokens) for s in results.systems])
     assert tables[0] == tables[1], "counts do not depend on what the cache holds"
     assert tables[0][1][2] == 10.0

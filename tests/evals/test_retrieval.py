@@ -34,6 +34,7 @@ def test_the_command_measures_prints_and_leaves_its_files(litrag: Shell, tmp_pat
         "seconds.jsonl",
         "results.json",
         "bm25.run",
+        "plot.csv",
         "plot.png",
         "plot.svg",
     }

@@ -50,13 +50,14 @@ def test_a_marked_citation_shows_in_every_file_and_unmarking_restores_them(run: 
     }
     assert read_marks(run) == (Mark(number, key, "It says the opposite."),)
     after = files(run)
-    assert b"(unsupported by" in after["review.md"]
-    assert b"(unsupported by" not in before["review.md"]
+    assert b"(marked as wrong by a reader: " in after["review.md"]
+    assert b"(marked" not in before["review.md"]
+    assert b"(unsupported" not in after["review.md"]
     (verdict,) = (v for v in json.loads(after["evidence.json"])["claims"][number - 1]["verdicts"] if v["key"] == key)
     assert (verdict["label"], verdict["method"]) == ("unsupported", "reader")
     assert b"unsupported</span> (reader)" in after["evidence.html"]
     (docx,) = export_run(run, ["tex"])[:1]
-    assert "unsupported by" in docx.read_text(encoding="utf-8")
+    assert "marked as wrong by a reader: \\citet" in docx.read_text(encoding="utf-8")
     mark(run, key, wrong=False)
     written_anew(run)
     unmarked = files(run)

@@ -152,7 +152,7 @@ def test_a_review_is_written_with_it(served: str, tmp_path: Path, home: Path) ->
             "review",
             str(EXAMPLES / "abstract.txt"),
             "--library",
-            str(EXAMPLES / "library.jsonl"),
+            str(EXAMPLES / "recorded" / "library.jsonl"),
         ),
         *("--model", "openai/smol", "--api-base", served, "--papers", "5", "-o", "out", "--max-calls", "40"),
     )
@@ -162,7 +162,7 @@ def test_a_review_is_written_with_it(served: str, tmp_path: Path, home: Path) ->
     models = {row["model"] for row in record["ledger"]["rows"] if row["operation"] == "generate"}
     assert models == {"openai/smol"}
     assert record["ledger"]["calls"] >= 4
-    known = {json.loads(line)["id"] for line in (EXAMPLES / "library.jsonl").read_text().splitlines()}
+    known = {json.loads(line)["id"] for line in (EXAMPLES / "recorded" / "library.jsonl").read_text().splitlines()}
     evidence = json.loads((tmp_path / "out" / "evidence.json").read_text())
     assert {item["paper"]["id"] for item in evidence["evidence"]} <= known
     text = (tmp_path / "out" / "review.md").read_text()

@@ -146,7 +146,7 @@ def test_from_an_abstract_to_a_downloaded_review(page: Any, served: Served) -> N
     page.keyboard.press("Enter")
     panel.get_by_label("What is wrong with it?").fill("It is about cats.")
     panel.get_by_role("button", name="Mark as wrong").click()
-    page.locator("article .warn", has_text="unsupported by").first.wait_for()
+    page.locator("article .warn", has_text="marked as wrong by a reader").first.wait_for()
     with page.expect_download() as download:
         page.get_by_role("link", name="review.docx").click()
     assert Path(download.value.path()).read_bytes()[:2] == b"PK"

@@ -248,7 +248,7 @@ def test_the_review_is_the_command_lines_and_shows_hostile_words_as_words(
     assert sent.status_code == 303
     marked = page.get(f"/runs/{run_id}").text
     assert "Marked as wrong: &lt;b&gt;no&lt;/b&gt;" in marked
-    assert "(unsupported by" in (out / "review.md").read_text(encoding="utf-8")
+    assert "(marked as wrong by a reader: " in (out / "review.md").read_text(encoding="utf-8")
     docx = page.get(f"/runs/{run_id}/files/review.docx")
     assert docx.content[:2] == b"PK"
     assert docx.headers["content-disposition"].startswith("attachment")
