@@ -22,6 +22,7 @@ __all__ = ["PLAN_FILE", "assigned", "plan_markdown", "read_plan", "sized"]
 
 PLAN_FILE: Final = PAUSES["plan"]
 _PAPERS: Final = "# Papers"
+_OFFERED: Final = ("- @", "* @", "+ @", ">")  # how the lines below it begin
 _CITED: Final = re.compile(r"\[([^\]]*)\]")
 _WORDS: Final = re.compile(r"\((?:at most |up to |<=? ?)?(\d{1,4}) words?\)\s*\.?$")
 _ID: Final = re.compile(r"[\w.:/-]*\d[\w.:/-]*[.:/-][\w.:/-]*")  # what looks like an id: a digit, and marks between
@@ -122,12 +123,16 @@ class _Reading:
 def read_plan(text: str, papers: Mapping[str, Paper] | None, *, name: str = PLAN_FILE) -> Plan:
     """The plan of a file over the papers that may be cited, by key; None, before they are known, takes any. Sections and paragraphs with nothing in them are left out; `name` is what errors call
     it. Raises BadInput: a line that is no part of a plan, an unknown paper, no paragraph."""
-    reading = _Reading(papers, name)
+    reading, offered = _Reading(papers, name), False
     for number, line in enumerate(_COMMENT.sub(_blank, text).splitlines(), start=1):
         stripped = line.strip()
         if stripped.casefold() == _PAPERS.casefold():
-            break
-        if stripped:
+            offered = True
+        elif offered and stripped and not stripped.startswith(_OFFERED):
+            raise BadInput(
+                f'{name}, line {number}: "{stripped[:40]}" stands below "{_PAPERS}", where papers are listed and nothing is planned; move it above'
+            )
+        elif stripped and not offered:
             reading.take(number, stripped)
     sections = tuple(
         PlannedSection(heading, paragraphs)

@@ -119,3 +119,13 @@ def _read(text: str) -> Plan:
         return read_plan(text, PAPERS)
     except BadInput:
         return Plan()
+
+
+def test_what_is_planned_below_the_papers_is_told_of() -> None:
+    """A plan is easily continued at the end of the file, where the papers are listed; in silence it would be lost."""
+    plan = "### a\n- compare [@ann2001dogs]\n\n# Papers\n\n- @ann2001dogs: Ann (2001). Dogs\n"
+    papers = {"ann2001dogs": Paper("1", "Dogs", authors=("Ann",), year=2001)}
+    assert read_plan(plan, papers).keys == ("ann2001dogs",)
+    for more in ("- another sentence [@ann2001dogs]", "### another paragraph", "## another section"):
+        with pytest.raises(BadInput, match=r'line 7: .* stands below "# Papers"'):
+            read_plan(plan + more + "\n", papers)
