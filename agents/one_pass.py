@@ -54,7 +54,8 @@ class RecordedSearch:
         with _searched("search", source.name) as span:
             span.add_text(query=query.text)
             kept = await self.kept("search", source.name, key, lambda: source.search(query, k), SourceResult)
-            span.add({"litrag.results": len(self.store.get(kept, SourceResult).papers)})
+            if span.recording:
+                span.add({"litrag.results": len(self.store.get(kept, SourceResult).papers)})
         return kept
 
     async def kept(

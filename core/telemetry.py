@@ -24,6 +24,11 @@ class Span:
     def __init__(self, inner: Any = None) -> None:
         self._inner = inner
 
+    @property
+    def recording(self) -> bool:
+        """Whether anybody will read it: what costs something to find out is found out only then."""
+        return self._inner is not None
+
     def add(self, facts: Mapping[str, Value]) -> None:
         """Attributes that are known only now; "" is left out."""
         if self._inner is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from litrag.core.errors import BadInput, UnknownName
 from litrag.core.settings import Settings
@@ -13,12 +13,11 @@ from litrag.exports.formats import FORMATS
 from litrag.pipelines.api import make_request
 from litrag.pipelines.reading import parse_abstract
 from litrag.pipelines.state import PAUSES, ReviewRequest
-from litrag.serving.asked import added_libraries, lowered
+from litrag.retrievers.sources import SOURCES
+from litrag.serving.asked import LONGEST, added_libraries, lowered
 
-__all__ = ["SOURCES", "Form", "request_of"]
+__all__ = ["CHOICES", "Form", "request_of"]
 
-SOURCES: Final = ("arxiv", "semantic-scholar", "openalex", "crossref")
-_LONGEST: Final = 100_000  # characters of an abstract
 _NUMBERS: Final[Mapping[str, type]] = {
     "papers": int,
     "words": int,
@@ -31,11 +30,9 @@ _NUMBERS: Final[Mapping[str, type]] = {
     "max_cost": float,
     "max_seconds": float,
 }
-_CHOICES: Final[Mapping[str, Sequence[str]]] = {
-    "style": ("author-year", "numeric"),
-    "unsupported": ("mark", "drop", "keep"),
-    "writer": ("auto", "extractive", "generate"),
-    "agent": ("none", "papers", "react"),
+CHOICES: Final[Mapping[str, Sequence[str]]] = {
+    "style": ("author-year", "numeric"),  # not a file of the visitor's
+    **{name: get_args(Settings.model_fields[name].annotation) for name in ("unsupported", "writer", "agent")},
 }
 
 
@@ -58,11 +55,11 @@ class Form:
 def request_of(form: Form, settings: Settings) -> ReviewRequest:
     """The request of a form under the settings in force. Raises BadInput, UnknownName, which name the field."""
     text = form.value("abstract")
-    if len(text) > _LONGEST:
-        raise BadInput(f"the abstract has {len(text):,} characters; at most {_LONGEST:,} are taken")
+    if len(text) > LONGEST:
+        raise BadInput(f"the abstract has {len(text):,} characters; at most {LONGEST:,} are taken")
     abstract = parse_abstract(text, name="abstract", title=" ".join(form.value("title").split()) or None)
     options: dict[str, Any] = {name: _number(form, name) for name in _NUMBERS}
-    options |= {name: _choice(form, name) for name in _CHOICES}
+    options |= {name: _choice(form, name) for name in CHOICES}
     options["sources"] = _named("source", form.many.get("source", ()), SOURCES) or None
     options["formats"] = _named("format", form.many.get("format", ()), FORMATS) or None
     options["pause"] = _named("pause", form.many.get("pause", ()), PAUSES) or None
@@ -97,7 +94,7 @@ def _number(form: Form, name: str) -> int | float | None:
 
 def _choice(form: Form, name: str) -> str | None:
     value = form.value(name)
-    return _named(name, [value], _CHOICES[name])[0] if value else None
+    return _named(name, [value], CHOICES[name])[0] if value else None
 
 
 def _date(text: str) -> date | None:

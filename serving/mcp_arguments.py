@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from litrag.core.errors import BadInput
 from litrag.retrievers.sources import SOURCES
+from litrag.serving.asked import LONGEST
 
 __all__ = [
     "Arguments",
@@ -29,7 +30,6 @@ __all__ = [
     "read",
 ]
 
-_LONGEST: Final = 100_000  # characters of an abstract or a text to check
 _BIBLIOGRAPHY: Final = 1_000_000
 # what the error tells where it comes to that, and what is so by itself
 _UNSAID: Final = frozenset(
@@ -69,7 +69,7 @@ class Arguments(BaseModel):
 class Search(Arguments):
     """Of `search`."""
 
-    query: str = Field(min_length=1, max_length=_LONGEST)
+    query: str = Field(min_length=1, max_length=LONGEST)
     k: int = Field(default=10, ge=1, le=50)
     libraries: Names | None = Field(default=None, description=_ADDED)
     sources: Sources | None = Field(default=None, description="online")
@@ -81,7 +81,7 @@ class Search(Arguments):
 class Asked(Arguments):
     """What a review is asked."""
 
-    abstract: str = Field(max_length=_LONGEST)
+    abstract: str = Field(max_length=LONGEST)
     title: str | None = Field(default=None, max_length=1000)
     libraries: Names | None = Field(default=None, description=_ADDED)
     sources: Sources | None = Field(default=None, description="online")
@@ -111,7 +111,7 @@ class Review(Bounds, Asked):
 class Estimate(Arguments):
     """Of `estimate`."""
 
-    abstract: str = Field(max_length=_LONGEST)
+    abstract: str = Field(max_length=LONGEST)
     libraries: Names | None = Field(default=None, description=_ADDED)
     sources: Sources | None = Field(default=None, description="online")
     papers: int | None = Field(default=None, ge=1, le=500)
@@ -134,7 +134,7 @@ class GetRun(Arguments):
 class Verify(Arguments):
     """Of `verify`."""
 
-    text: str = Field(max_length=_LONGEST, description=r"cites as [@key] or \cite{key}")
+    text: str = Field(max_length=LONGEST, description=r"cites as [@key] or \cite{key}")
     bibliography: str = Field(max_length=_BIBLIOGRAPHY, description="BibTeX, RIS, CSL-JSON or JSON Lines")
     libraries: Names | None = Field(default=None, description="for missing abstracts; default all")
     max_calls: int | None = Field(default=None, ge=0)

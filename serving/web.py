@@ -31,9 +31,10 @@ from litrag.pipelines.output import evidence_json, write_files
 from litrag.pipelines.pausing import boxes, extra_lines, paused_at, with_boxes
 from litrag.pipelines.runs import Run, find_run, list_runs
 from litrag.pipelines.state import PAUSES
+from litrag.retrievers.sources import SOURCES
 from litrag.retrievers.sources.library import add_library, list_libraries
 from litrag.serving.asked import BOUNDS
-from litrag.serving.forms import SOURCES, Form, request_of
+from litrag.serving.forms import CHOICES, Form, request_of
 from litrag.serving.guard import Guard, Rules
 from litrag.serving.jobs import Jobs
 from litrag.serving.views import FILES, STAGES, review_view, run_row
@@ -249,9 +250,8 @@ class _Pages:
         roles = {role: settings.role_model(role) for role in ROLES}
         found = [info for info in list_libraries() if info.added]
         context: dict[str, Any] = {"form": form, "error": error, "rows": rows, "settings": settings, "roles": roles}
-        return self._page(
-            request, "start.html", status, **context, libraries=found, sources=SOURCES, bounds=BOUNDS, formats=FORMATS
-        )
+        offered: dict[str, Any] = {"libraries": found, "sources": SOURCES, "bounds": BOUNDS, "choices": CHOICES}
+        return self._page(request, "start.html", status, **context, **offered)
 
     def _page(self, request: Request, name: str, status: int = 200, **context: Any) -> HTMLResponse:
         context["csrf"] = self.web.rules.form_token
