@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from litrag.core.errors import BadInput
+from litrag.core.errors import BadInput, UnknownName
 from litrag.core.store import Store
 from litrag.core.types import Plan
 from litrag.exports.document import Exported
@@ -19,7 +19,7 @@ from litrag.pipelines.marking import read_marks, stored_document, with_marks
 from litrag.pipelines.output import PLANNED, evidence_json, refuse_unvouched, sha, write_files
 from litrag.pipelines.runs import Run
 
-__all__ = ["document_of", "export_run", "exported", "finished", "read_record", "record_of", "written_anew"]
+__all__ = ["document_of", "export_run", "exported", "file_of", "finished", "read_record", "record_of", "written_anew"]
 
 
 def export_run(
@@ -41,6 +41,22 @@ def exported(run: Run, kind: str, *, style: str | None = None) -> dict[str, byte
     """A format's files by name, out of what the run stored, marks of its reader included; nothing is written. Raises as `export_run`."""
     document = document_of(run)
     return written(replace(document, style=style or document.style), [kind])
+
+
+def file_of(run: Run, name: str) -> bytes:
+    """A file of a finished review by its name, evidence.json and run.json among them; nothing is written. Raises UnknownName, and as `export_run`."""
+    if name == "evidence.json":
+        return evidence_json(document_of(run))
+    if name == "run.json":
+        if (record := record_of(run)) is None:
+            raise BadInput(
+                f"the folder of run {run.id} holds no run.json of it; the review itself: litrag runs export {run.id} -f md -o DIR"
+            )
+        return (record.model_dump_json(indent=1) + "\n").encode()
+    kind = next((kind for kind in FORMATS if name in files_of([kind])), None)
+    if kind is None:
+        raise UnknownName("file of a review", name, files_of(FORMATS))
+    return exported(run, kind)[name]
 
 
 def _write(run: Run, files: Mapping[str, bytes], folder: Path, *, force: bool) -> tuple[Path, ...]:

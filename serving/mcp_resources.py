@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from litrag.core.errors import BadInput, UnknownName
-from litrag.exports.formats import written
-from litrag.pipelines.exporting import document_of, record_of
-from litrag.pipelines.output import evidence_json
+from litrag.core.errors import UnknownName
+from litrag.pipelines.exporting import file_of
 from litrag.pipelines.runs import Run, find_run, list_runs
 
 __all__ = ["FILES", "ROOTS", "Content", "read_resource"]
@@ -45,21 +43,7 @@ def read_resource(address: str) -> Content:
     match = _RUN.fullmatch(address)
     if match is None or match[2] not in FILES:
         raise UnknownName("resource", address[:200], (*ROOTS, *(f"litrag://runs/ID/{name}" for name in FILES)))
-    return Content(FILES[match[2]], _file(find_run(match[1]), match[2]))
-
-
-def _file(run: Run, name: str) -> str:
-    """As the run wrote it, with the marks of its reader, whatever became of its folder since."""
-    if name == "review.md":
-        return written(document_of(run), ["md"])[name].decode()
-    if name == "evidence.json":
-        return evidence_json(document_of(run)).decode()
-    record = record_of(run)
-    if record is None:
-        raise BadInput(
-            f"the folder of run {run.id} holds no run.json of it; the review itself: litrag://runs/{run.id}/review.md"
-        )
-    return record.model_dump_json(indent=1) + "\n"
+    return Content(FILES[match[2]], file_of(find_run(match[1]), match[2]).decode())
 
 
 def _row(run: Run) -> dict[str, str]:

@@ -23,11 +23,10 @@ from litrag.core import sync
 from litrag.core.errors import BadInput, LitragError, UnknownName
 from litrag.core.paths import home, made
 from litrag.core.settings import ROLES, Settings, load_settings
-from litrag.exports.formats import FORMATS, files_of
 from litrag.pipelines.estimate import estimate
-from litrag.pipelines.exporting import document_of, exported, record_of, written_anew
+from litrag.pipelines.exporting import file_of, written_anew
 from litrag.pipelines.marking import mark
-from litrag.pipelines.output import evidence_json, write_files
+from litrag.pipelines.output import write_files
 from litrag.pipelines.pausing import boxes, extra_lines, paused_at, with_boxes
 from litrag.pipelines.runs import Run, find_run, list_runs
 from litrag.pipelines.state import PAUSES
@@ -196,7 +195,7 @@ class _Pages:
         if name not in FILES:
             raise UnknownName("file", name[:80], FILES)
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return Response(_content(run, name), media_type="application/octet-stream", headers=headers)
+        return Response(file_of(run, name), media_type="application/octet-stream", headers=headers)
 
     async def library(self, request: Request) -> Response:
         """Adds a library of the files sent."""
@@ -282,16 +281,6 @@ def _pause_file(run: Run, pause: str) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} cannot be read ({error}); go on with: litrag runs resume {run.id}") from error
-
-
-def _content(run: Run, name: str) -> bytes:
-    if name == "evidence.json":
-        return evidence_json(document_of(run))
-    if name == "run.json":
-        if (record := record_of(run)) is None:
-            raise BadInput(f"the folder of run {run.id} holds no run.json of it any more")
-        return (record.model_dump_json(indent=1) + "\n").encode()
-    return exported(run, next(kind for kind in FORMATS if name in files_of([kind])))[name]
 
 
 def _file_name(name: str) -> str:
