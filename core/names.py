@@ -5,13 +5,28 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
 from litrag.core.types import Paper
 
-__all__ = ["OTHERS", "Label", "NameParts", "citation_keys", "labels", "letters", "name_parts", "spoken", "surname"]
+__all__ = [
+    "KEY",
+    "OTHERS",
+    "Label",
+    "NameParts",
+    "citation_keys",
+    "labels",
+    "letters",
+    "name_parts",
+    "spoken",
+    "surname",
+]
+
+# a citation key within a regular expression: what LaTeX, Pandoc, HTML and Word take as it is, with no mark at its end
+KEY: Final = r"[A-Za-z0-9](?:[A-Za-z0-9:._/+-]*[A-Za-z0-9])?"
 
 _DULL = frozenset(
     "a an the on of for in to and with from towards toward using via is are do does can how what when why".split()
@@ -102,16 +117,25 @@ def letters(n: int) -> str:
     return text
 
 
-def citation_keys(papers: Sequence[Paper]) -> dict[str, str]:
-    """Paper id -> a BibTeX key in ASCII (surname, year, first telling title word), unique among `papers`."""
-    plain = {paper.id: _key(paper) for paper in papers}
-    shared = Counter(plain.values())
-    seen: Counter[str] = Counter()
+def citation_keys(papers: Sequence[Paper], taken: Collection[str] = ()) -> dict[str, str]:
+    """Paper id -> a BibTeX key in ASCII: the user's own where there is one that every export takes, else surname, year and first telling
+    word of the title. Unique among `papers` and `taken`, whatever the case of letters, in which BibTeX sees no difference."""
+    plain = {paper.id: paper.key if re.fullmatch(KEY, paper.key) else _key(paper) for paper in papers}
+    own = {paper.id for paper in papers if plain[paper.id] == paper.key}
+    used = {key.casefold() for key in taken}
     keys: dict[str, str] = {}
-    for paper_id, key in plain.items():
-        seen[key] += 1
-        keys[paper_id] = key if shared[key] == 1 else f"{key}-{letters(seen[key])}"
-    return keys
+    for group in (own, plain.keys() - own):
+        shared = Counter(plain[paper_id].casefold() for paper_id in group)
+        free = {key for key, number in shared.items() if number == 1} - used
+        used |= free
+        for paper_id in (paper_id for paper_id in plain if paper_id in group):
+            key = plain[paper_id]
+            if key.casefold() not in free:
+                named = (f"{key}-{letters(n)}" for n in count(1))
+                key = next(name for name in named if name.casefold() not in used)
+                used.add(key.casefold())
+            keys[paper_id] = key
+    return {paper_id: keys[paper_id] for paper_id in plain}
 
 
 def _names(paper: Paper) -> str:

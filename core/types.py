@@ -117,8 +117,8 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A scholarly record. `year` 0 means unknown; `published` is the exact date where a source tells it. Once records of several
-    sources were merged, `provenance` says which source gave a field, `aliases` which other ids the work has ("s2:…", "openalex:…")."""
+    """A scholarly record. `year` 0 means unknown; `published` is the exact date where a source tells it, `key` the citation key in a bibliography
+    of the user's. Once merged, `provenance` says which source gave a field, `aliases` which other ids the work has ("s2:…", "openalex:…")."""
 
     id: str
     title: str
@@ -132,6 +132,7 @@ class Paper:
     published: date | None = None
     provenance: Mapping[str, str] = field(default_factory=dict, compare=False)
     aliases: tuple[str, ...] = ()
+    key: str = ""
 
     @property
     def latest_date(self) -> date | None:
@@ -395,6 +396,5 @@ class Message:
 
 def normalised_title(title: str) -> str:
     """The title without case, accents, markup braces and punctuation: equal for two spellings of one title."""
-    plain = unicodedata.normalize("NFKD", title).casefold()
-    plain = "".join(c for c in plain if not unicodedata.combining(c))
+    plain = "".join(c for c in unicodedata.normalize("NFKD", title).casefold() if not unicodedata.combining(c))
     return " ".join(re.findall(r"\w+", plain))

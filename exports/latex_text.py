@@ -52,15 +52,19 @@ def field(text: str) -> str:
 
 
 def protected(title: str) -> str:
-    """As `field`, with braces around words and maths that hold capitals within, which BibTeX styles would make
-    small."""
+    """As `field`, with braces around words and maths whose capitals mean something, which BibTeX styles would make
+    small: "BERT", "T5", "O(n", and in a title that is written like a sentence every capital within it: "a corpus of
+    French"."""
+    like_sentence, begins = _like_sentence(title), True
     shown = []
     for part in _parts(title):
         if _is_maths(part):
             shown.append(f"{{{part}}}" if re.search("[A-Z]", part) else part)
-        else:
-            words = re.split(r"(\s+)", _unbraced(part))
-            shown += [f"{{{_encoded(word)}}}" if _capital_within(word) else _encoded(word) for word in words]
+            continue
+        for word in re.split(r"(\s+)", _unbraced(part)):
+            named = like_sentence and not begins and _begins_with_capital(word)
+            shown.append(f"{{{_encoded(word)}}}" if named or _telling_capital(word) else _encoded(word))
+            begins = begins if not word.strip() else word.endswith((":", "?", "!", ".", "–", "—"))
     return "".join(shown).strip()
 
 
@@ -69,9 +73,21 @@ def foreign(text: str) -> tuple[str, ...]:
     return tuple(sorted({c for c in text if ord(c) > 126}))
 
 
-def _capital_within(word: str) -> bool:
-    """Whether another letter than its first is a capital."""
-    return any(c.isupper() for c in re.sub(r"^\W*\w", "", word))
+def _telling_capital(word: str) -> bool:
+    """Whether another letter than its first is a capital, or its first one stands for itself: I, T5, O(n, X-ray, C++."""
+    letters = re.sub(r"^\W*", "", word)
+    alone = letters[:1].isupper() and not letters[1:2].isalpha() and letters[1:2] not in ("'", "’")
+    return any(c.isupper() for c in letters[1:]) or (alone and re.sub(r"\W", "", word) != "A")
+
+
+def _begins_with_capital(word: str) -> bool:
+    return re.sub(r"^\W*", "", word)[:1].isupper()
+
+
+def _like_sentence(title: str) -> bool:
+    """Whether most longer words behind the first have a small letter: what has a capital there is a name."""
+    longer: list[str] = re.findall(r"[^\W\d_]{4,}", title.partition(" ")[2])
+    return sum(word[0].islower() for word in longer) > len(longer) / 2
 
 
 def _parts(text: str) -> list[str]:

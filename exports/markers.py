@@ -7,9 +7,11 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from litrag.core.names import KEY
+
 __all__ = ["Citation", "rendered", "segments"]
 
-_MARKER: Final = re.compile(r"\[@([a-z0-9-]+(?:; ?@[a-z0-9-]+)*)\]|@([a-z0-9][a-z0-9-]*)")
+_MARKER: Final = re.compile(rf"\[@({KEY}(?:; ?@{KEY})*)\]|@({KEY})")
 
 
 @dataclass(frozen=True, slots=True)

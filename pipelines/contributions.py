@@ -20,13 +20,20 @@ _PLAIN: Final = (
     "propose present introduce describe develop investigate study explore examine demonstrate address analyse analyze evaluate compare"
     " apply extend design build create construct provide release employ discuss consider formulate formalise formalize outline suggest tackle"
     " adapt exploit leverage generalise generalize combine incorporate define derive devise survey review characterise characterize offer"
-    " implement adopt revisit advocate model treat train collect annotate conduct perform use focus"
+    " implement adopt revisit advocate model treat train collect annotate conduct perform use focus take aim seek"
 ).split()
+_TO: Final = ("propose", "aim", "seek")  # verbs that an infinitive may follow
+_NEW: Final = _PLAIN[:6]  # verbs that bring something
 _THAT: Final = "show find argue demonstrate report observe suggest prove hypothesise hypothesize".split()
 _ODD: Final = {"use": ("uses", "used"), "study": ("studies", "studied"), "apply": ("applies", "applied"), "build": ("builds", "built"), "show": ("shows", "shown"),
-               "find": ("finds", "found"), "focus": ("focuses", "focused")}  # fmt: skip
+               "find": ("finds", "found"), "focus": ("focuses", "focused"), "take": ("takes", "took"), "seek": ("seeks", "sought")}  # fmt: skip
+_AFTER: Final = {"report": ("that ", "on "), "show": ("that ", "the ", "a ")}  # what else may follow verbs of "that"
 _ADVERB: Final = r"(?:(?:also|further|then|first|here|therefore|thus|hence|now|instead|additionally|successfully|empirically|systematically|[a-z]+ly)\s+)?"
 _VENUE: Final = r"(?:In\s+this\s+(?:paper|work|article|study|thesis|report|contribution|demo(?:nstration)?|survey|position paper|system description)\s*,?\s*)?"
+_TURN: Final = (
+    r"(?:(?:Instead|Specifically|In particular|Concretely|Here|Therefore|Thus|Hence|Consequently|Accordingly|To this end|To that end"
+    r"|Motivated by this|Inspired by this|(?P<more>Furthermore|Moreover|In addition|Additionally|Finally))\s*,?\s+)?"
+)
 _LEAD: Final = (
     r"(?P<lead>(?:To|For|By|Using|Based on|Given|With|Building on|Motivated by|Inspired by|Unlike)\s[^,;:]{3,80},\s*)?"
 )
@@ -64,13 +71,14 @@ def _any(words: Iterable[str]) -> str:
 
 
 _WE: Final = re.compile(
-    rf"^{_VENUE}{_LEAD}(?:[Ww]e|I)\s+(?:will\s+)?{_ADVERB}(?P<verb>{_any([*_PLAIN, *_THAT])})\s+(?P<rest>.+)$"
+    rf"^{_TURN}{_VENUE}{_LEAD}(?:[Ww]e|I)\s+(?:will\s+)?{_ADVERB}(?P<verb>{_any([*_PLAIN, *_THAT])})\s+(?P<rest>.+)$"
 )
 _WE_LATER: Final = re.compile(
     rf"(?:,\s+(?:and\s+)?|\band\s+|:\s+)we\s+{_ADVERB}(?P<verb>{_any(_PLAIN[:12])})\s+(?P<rest>.+)$"
+    rf"|\b[Ww]e\s[^,;:]{{3,80}}\sand\s+{_ADVERB}(?P<also>{_any(_NEW)})\s+(?P<thing>an?\s.+)$"
 )
 _THIS: Final = re.compile(
-    rf"^(?:This|The\s+present|The\s+current|The|Our)\s+(?:\w+\s+)?{_WORK}\s+{_ADVERB}(?P<verb>{_any(_THIRD)})\s+(?P<rest>.+)$"
+    rf"^{_TURN}{_LEAD}(?:[Tt]his|[Tt]he\s+present|[Tt]he\s+current|The|Our)\s+(?:\w+\s+)?{_WORK}\s+{_ADVERB}(?P<verb>{_any(_THIRD)})\s+(?P<rest>.+)$"
 )
 _PASSIVE: Final = re.compile(
     rf"^{_VENUE}(?P<rest>(?:An?|The|Two|Three|Several|[A-Z][\w-]*)\s[^,;:]{{8,160}}?)\s+(?:is|are|was|were|has been|have been)\s+{_ADVERB}(?P<verb>{_any(_PAST)})(?:\s+in\s+this\s+{_WORK})?(?P<tail>[\s,.;:].*)?$"
@@ -95,7 +103,7 @@ _BAD_END: Final = frozenset(
     """.split()
 )
 _BAD_CUT: Final = frozenset(
-    "used relevant resistant capable able suitable related according relying close due prone compared similar aimed needed likely useful equal"
+    "focus depend rely consist used relevant resistant capable able suitable related according relying close due prone compared similar aimed needed likely useful equal"
     " going trying helping containing following regarding concerning existing".split()
 )
 _BARE_GERUND: Final = re.compile(r"\b(?:for|by|of|in|on|from|to|with|without|through|via|when|while)\s+\w+ing$")
@@ -111,6 +119,7 @@ _WEAK: Final = re.compile(
 _STOPPER: Final = re.compile(
     rf"\"|“|”|''|``|:|;|\s(?:,\s)?and\s+{_ADVERB}(?:{_any([*_PLAIN, *_THAT, *_THIRD, 'posit', 'posits', 'sheds', 'then'])})\b|,\s+{_ADVERB}(?:{_any([*_PLAIN[:12], *_THAT, *list(_THIRD)[:12]])})\b|\.\s(?=(?:The|We|This|Our|It|In|An?)\b)|\s(?:as follows|the following)\b|\.(?=[A-Z][a-z])|\s\((?:1|i|a)\)"
 )
+_APPOSED: Final = re.compile(r"(?:\S+ ){0,2}\S+:(?= (?:an?|the) )")  # "SODA: a dataset", where the colon ends nothing
 _VAGUE: Final = re.compile(
     r"^(?:(?:various|several|many|some|extensive|a series of|a number of|detailed|thorough|comprehensive|new|preliminary|initial|the|[their]|two|three)\s+)*(?:experiments?|results?|evaluations?|analys[ei]s|comparisons?|findings|approach(?:es)?|(?:data ?sets?|corpus|corpora)|methods?|systems?|models?|work|studies)$",
     re.IGNORECASE,
@@ -164,7 +173,9 @@ def verbatim(text: str) -> str:
 
 def _clauses(sentence: str, words: int) -> Iterator[tuple[int, Contribution]]:
     text = " ".join(sentence.split()).rstrip(".!?").strip()
+    later = 0
     if match := _WE.match(text):
+        later = int(bool(match["more"]))
         rank = (
             0
             if match["verb"] in _PLAIN[:12] and not match["rest"].startswith("that ")
@@ -172,10 +183,10 @@ def _clauses(sentence: str, words: int) -> Iterator[tuple[int, Contribution]]:
             if match["verb"] in _PLAIN
             else 3
         )
-        yield from _made(rank, match["verb"], match["rest"], words, lead=match["lead"] or "")
+        yield from _made(rank + later, match["verb"], match["rest"], words, lead=match["lead"] or "")
     elif match := _THIS.match(text):
         verb = _THIRD[match["verb"]]
-        yield from _made(0 if verb in _PLAIN else 3, verb, match["rest"], words)
+        yield from _made(0 if verb in _PLAIN else 3, verb, match["rest"], words, lead=match["lead"] or "")
     elif match := _PASSIVE.match(text):
         yield from _made(2, _PAST[match["verb"]], match["rest"], words, first=True)
     elif match := _THING.match(text):
@@ -183,7 +194,7 @@ def _clauses(sentence: str, words: int) -> Iterator[tuple[int, Contribution]]:
         if base:
             yield from _made(3, base, match["rest"], words, thing=match["thing"])
     if match := _WE_LATER.search(text):
-        yield from _made(1, match["verb"], match["rest"], words)
+        yield from _made(1, match["verb"] or match["also"], match["rest"] or match["thing"], words)
 
 
 def _made(
@@ -193,8 +204,14 @@ def _made(
         return
     if verb in ("demonstrate", "report", "suggest") and rest.startswith(("that ", "how ")):
         rank = 3
-    if verb in _THAT and verb not in _PLAIN and not rest.startswith("that "):
+    if verb in _THAT and verb not in _PLAIN and not rest.startswith(_AFTER.get(verb, "that ")):
         return
+    if verb in ("aim", "seek"):
+        if not rest.startswith("to "):
+            return
+        rank = 2
+    elif rest.startswith("to "):
+        rank += 1
     if first:
         rest = rest[0].lower() + rest[1:] if rest[1:2].islower() or rest.startswith("A ") else rest
         if not _is_object(rest):
@@ -233,8 +250,9 @@ def _is_object(rest: str) -> bool:
 def _is_complement(verb: str, rest: str, *, subject: str) -> bool:
     """Whether what follows can stand after the verb: no adverb, no infinitive after verbs that need an object."""
     head = rest.split()[0].casefold().rstrip(",")
+    if head == "to":
+        return verb in _TO and not subject
     if head in (
-        "to",
         "and",
         "or",
         "as",
@@ -267,8 +285,11 @@ def _is_complement(verb: str, rest: str, *, subject: str) -> bool:
 
 def _cut(rest: str, words: int) -> str | None:
     """The longest well-ended beginning of at most `words` words: the whole, else up to a clause, else up to a phrase."""
+    named = _APPOSED.match(rest)
+    begin = named.end() if named else 0
+    stops = (_FIRST_PERSON.search(rest), _UNFIT.search(rest), _STOPPER.search(rest, begin))
     stop = min(
-        (match.start() for match in (_FIRST_PERSON.search(rest), _UNFIT.search(rest), _STOPPER.search(rest)) if match),
+        (match.start() for match in stops if match),
         default=len(rest),
     )
     whole = stop == len(rest)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from litrag.core.names import labels
+from litrag.core.names import KEY, labels
 from litrag.core.quotes import find_quote
 from litrag.core.types import (
     Claim,
@@ -52,7 +52,7 @@ _OPENINGS: Final = (
     "Also related is research on {topics}.",
 )
 _LAST_OPENING: Final = "Closest to the present work is research on {topics}."
-_KEY: Final = re.compile(r"@([a-z0-9-]+)")
+_KEY: Final = re.compile(f"@({KEY})")
 _UNNAMED: Final = (
     "The following papers belong together by their wording.",
     "Some further papers are related to each other.",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from litrag.core.errors import BadInput, BudgetSpent, CannotWrite
-from litrag.core.names import citation_keys, labels
+from litrag.core.names import KEY, citation_keys, labels
 from litrag.core.types import Hit, Paper, Plan, Ranking
 from litrag.pipelines.event_log import open_stage
 from litrag.pipelines.finding import Selected, cited, with_warnings
@@ -41,7 +41,7 @@ PAPERS_FILE: Final = PAUSES["papers"]
 _PAUSED: Final = {"choose": "papers", "edit": "plan"}  # node -> its pause
 _ASIDE: Final = ("#", ">", "<!--")  # what begins a line that says nothing of a paper
 _MORE: Final = 30  # papers offered beyond those chosen
-_BOX: Final = re.compile(r"^[-*+]\s+\[( |x|X)\]\s+@([a-z0-9-]+)")
+_BOX: Final = re.compile(rf"^[-*+]\s+\[( |x|X)\]\s+@({KEY})")
 _ITEM: Final = re.compile(r"^(?:[-*+]\s+)?(?:\[([xX ])\]\s+)?(.*)$")
 
 
@@ -259,8 +259,7 @@ async def _looked_up(shop: Workshop, names: Sequence[str]) -> list[Paper]:
 
 def _free(paper: Paper, taken: set[str]) -> str:
     """A citation key that no other paper has."""
-    plain = citation_keys([paper])[paper.id]
-    return next(k for k in (plain, *(f"{plain}-{n}" for n in range(2, len(taken) + 3))) if k not in taken)
+    return citation_keys([paper], taken)[paper.id]
 
 
 def _then(shop: Workshop) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from litrag.core.errors import BadInput
-from litrag.core.names import labels
+from litrag.core.names import KEY, labels
 from litrag.core.types import Paper, Plan, PlannedParagraph, PlannedSection, PlannedSentence
 from litrag.pipelines.grouping import word_vectors
 from litrag.pipelines.state import PAUSES
@@ -26,7 +26,7 @@ _OFFERED: Final = ("- @", "* @", "+ @", ">")  # how the lines below it begin
 _CITED: Final = re.compile(r"\[([^\]]*)\]")
 _WORDS: Final = re.compile(r"\((?:at most |up to |<=? ?)?(\d{1,4}) words?\)\s*\.?$")
 _ID: Final = re.compile(r"[\w.:/-]*\d[\w.:/-]*[.:/-][\w.:/-]*")  # what looks like an id: a digit, and marks between
-_STRAY: Final = re.compile(r"(?<![\w.])@[a-z][a-z0-9-]*[0-9][a-z0-9-]*")
+_STRAY: Final = re.compile(rf"(?<![\w.])@(?=[^\W\d_])(?=\S*\d){KEY}")
 _BULLET: Final = re.compile(r"^(?:[-*+]|\d+[.)])\s+")
 _COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
 _NEW: Final = "say what this work contributes"

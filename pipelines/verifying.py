@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from litrag.core.errors import BudgetSpent
+from litrag.core.names import KEY
 from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import Generates, JsonSchema
 from litrag.core.quotes import APART, find_quote
@@ -40,7 +41,7 @@ Reply with JSON only: {"supported": "yes" or "no", "quote": "the words of the so
 _QUOTED: Final = re.compile(r"[“„\"«]([^“”„\"»]+)[”“\"»]")
 _QUOTATION: Final = 4  # words from which a quotation says where it is from
 _CITED: Final = re.compile(r"\[@[^\]]*\]")
-_KEYS: Final = re.compile(r"@([a-z0-9][a-z0-9-]*)")
+_KEYS: Final = re.compile(f"@({KEY})")
 _SCHEMA: Final[JsonSchema] = record(supported={"type": "string", "enum": ["yes", "no"]}, quote=TEXT)
 
 

@@ -96,6 +96,7 @@ def _record(key: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     eprint = arxiv_id(field("eprint")) if not archive or "arxiv" in archive.lower() else ""
     return {
         "id": key,
+        "key": key,
         "title": plain_text(field("title")),
         "abstract": plain_text(field("abstract")),
         "authors": [_forename_first(str(name)) for name in (authors if isinstance(authors, list) else [authors])],

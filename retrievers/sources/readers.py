@@ -160,6 +160,7 @@ def _from_csl(item: Mapping[str, Any]) -> dict[str, Any]:
         "venue": item.get("container-title"),
         "doi": item.get("DOI"),
         "url": item.get("URL"),
+        "key": item.get("citation-key") or (_own_key(item.get("id")) if item.get("type") else item.get("key")),
     }
     return {**item, **{name: value for name, value in found.items() if value}}
 
@@ -185,7 +186,14 @@ def _paper(record: Mapping[str, Any]) -> Paper | None:
         arxiv_id=arxiv,
         url=url if url.lower().startswith(("http://", "https://")) else "",
         published=published,
+        key=_text(record.get("key")),
     )
+
+
+def _own_key(name: object) -> str:
+    """A reference's id where it is a citation key: neither a number nor an address."""
+    text = str(name or "")
+    return "" if "://" in text or not re.search("[A-Za-z]", text) else text
 
 
 def _made_id(number: str, title: str, year: int, authors: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["zotero_records"]
 
+_CITED_AS: Final = re.compile(r"^citation key: *(\S+)", re.IGNORECASE | re.MULTILINE)  # Better BibTeX's
 _NEEDED: Final = ("Item Type", "Title")
 _VENUES: Final = ("Publication Title", "Proceedings Title", "Conference Name", "Publisher")
 _NO_WORKS: Final = ("attachment", "note", "annotation")
@@ -38,6 +40,7 @@ def zotero_records(path: Path, warn: Warn) -> Iterator[tuple[str, dict[str, Any]
 def _record(row: dict[str, str]) -> dict[str, Any]:
     return {
         "id": row.get("Key", ""),
+        "key": "".join(_CITED_AS.findall(row.get("Extra", ""))[:1]),
         "title": row.get("Title", ""),
         "abstract": row.get("Abstract Note", ""),
         "authors": [forename_first(name) for name in row.get("Author", "").split(";")],

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from litrag.core import errors, sync
-from litrag.core.names import citation_keys, labels, surname
+from litrag.core.names import KEY, citation_keys, labels, surname
 from litrag.core.prompt import Prompt, neutralised
 from litrag.core.replies import read_json, strings, without_reasoning
 from litrag.core.sentences import sentences
@@ -45,16 +46,28 @@ def test_keys_are_unique_ascii_and_labels_tell_twins_apart() -> None:
             title=st.text(max_size=30),
             authors=st.tuples(st.text(max_size=20)),
             year=st.integers(0, 2100),
+            key=st.sampled_from(["", "Doe_2020", "doe_2020", "Doe_2020-a", "anonndx", "a b", "é"])
+            | st.text(max_size=9),
         ),
         max_size=8,
     )
 )
 def test_any_papers_get_distinct_keys_that_bibtex_takes(papers: list[Paper]) -> None:
-    keys = citation_keys(papers)
-    assert len(set(keys.values())) == len(papers)
-    assert all(
-        key and all(c.islower() or c.isdigit() or c == "-" for c in key) and key.isascii() for key in keys.values()
-    )
+    keys = citation_keys(papers, ["Taken"])
+    assert list(keys) == [paper.id for paper in papers]
+    assert len({"taken", *(key.casefold() for key in keys.values())}) == len(papers) + 1
+    assert all(re.fullmatch(KEY, key) for key in keys.values())
+
+
+def test_the_keys_of_one_s_own_bibliography_are_kept() -> None:
+    """Whoever cites from one's own .bib finds the works under the names one gave them."""
+    own = [
+        Paper("1", "A", key="DBLP:conf/acl/Doe_20"),
+        Paper("2", "B", authors=("Doe",), key="x{y}"),
+        Paper("3", "C", key="Doendb"),
+    ]
+    assert list(citation_keys(own).values()) == ["DBLP:conf/acl/Doe_20", "doendb-a", "Doendb"]
+    assert citation_keys([Paper("4", "D", key="mine")], ["Mine"]) == {"4": "mine-a"}
 
 
 def test_a_prompt_takes_exactly_its_names() -> None:

@@ -60,6 +60,20 @@ def test_words_with_capitals_within_keep_them() -> None:
     assert protected("The BERT of Soil and $X$ and $x$") == "The {BERT} of Soil and {$X$} and $x$"
 
 
+@pytest.mark.parametrize(
+    ("title", "kept"),
+    [
+        ("A Sort in O(n log n) Steps", "A Sort in {O(n} log n) Steps"),
+        ("What T5 and I Know of X-rays in C", "What {T5} and {I} Know of {X-rays} in {C}"),
+        ("A Study of A Cow's Milk", "A Study of A Cow's Milk"),
+        ("A treebank of spoken French: Building it by hand", "A treebank of spoken {French:} Building it by hand"),
+        ("Parsing Spoken French by Hand", "Parsing Spoken French by Hand"),
+    ],
+)
+def test_capitals_that_mean_something_survive_a_style_that_makes_titles_small(title: str, kept: str) -> None:
+    assert protected(title) == kept
+
+
 def test_citations_follow_the_style() -> None:
     by_name, by_number = review_latex(made_up()), review_latex(made_up("numeric"))
     assert r"\citep{kim2019soil,kim2019clay}" in by_name

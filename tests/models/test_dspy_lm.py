@@ -125,7 +125,9 @@ def test_many_threads_share_one_gateway() -> None:
     """DSPy's evaluators call from threads; a gateway and its limits belong to one event loop."""
     gateway = opened(ScriptedBackend(answer=paris, latency=0.005))
     lm, answers = GatewayLM(gateway, "answer"), []
-    predict = dspy.Predict("question -> answer")  # once: CPython before 3.11.8 cannot parse strings in many threads at once
+    predict = dspy.Predict(
+        "question -> answer"
+    )  # once: CPython before 3.11.8 cannot parse strings in many threads at once
 
     def ask(i: int) -> None:
         with dspy.context(lm=lm):

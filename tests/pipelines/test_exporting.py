@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
 from fakes.csl import author_date
-from fakes.texts import ABSTRACT, TITLE, write_library
+from fakes.texts import ABSTRACT, TITLE, papers, write_library
 
 from litrag import review
 from litrag.core.errors import BadInput, UnknownName
@@ -39,6 +40,24 @@ def test_a_review_writes_the_formats_asked_for_and_vouches_for_them(tmp_path: Pa
     assert set(files) == {"review.md", "references.bib", "evidence.json", "review.docx", "review.html", "evidence.html"}
     assert all(sha(result.folder / name) == known for name, known in files.items())
     assert r"\[[1](#ref-" in result.text or "[1]](#ref-" in result.text.replace("\\", "")
+
+
+def test_the_keys_of_a_bibliography_of_one_s_own_are_those_of_every_export(tmp_path: Path) -> None:
+    """The text is pasted into a paper whose .bib is there already."""
+    own = {paper.id: f"Own:{paper.id}_{n}/x" for n, paper in enumerate(papers())}
+    rows = (
+        f'{{"id": "{p.id}", "key": "{own[p.id]}", "title": "{p.title}", "abstract": "{p.abstract}"}}' for p in papers()
+    )
+    library = tmp_path / "own.jsonl"
+    library.write_text("\n".join(rows))
+    done = review(f"{TITLE}\n\n{ABSTRACT}", library=library, out=tmp_path / "out", papers=6, formats=("tex", "html"))
+    cited = set(re.findall(r"@\w+\{([^,]+),", (done.folder / "references.bib").read_text()))
+    assert len(cited) > 3
+    assert cited <= set(own.values())
+    told = re.findall(r"\\cite[pt]\{([^}]+)\}", (done.folder / "review.tex").read_text())
+    assert {key for group in told for key in group.split(",")} == cited
+    page = (done.folder / "review.html").read_text()
+    assert all(f'href="#ref-{key}"' in page and f'id="ref-{key}"' in page for key in cited)
 
 
 def test_a_style_that_is_not_there_is_found_before_anything_is_spent(tmp_path: Path) -> None:

@@ -162,6 +162,18 @@ def test_any_abstract_keeps_every_rule(texts: list[tuple[str, str, int]]) -> Non
         ),
         ("Our parser uses smells of many kinds.", 2, "The parser of @k uses smells of many kinds."),
         ("We present our new parser for dogs.", 2, "@k present [their] new parser for dogs."),
+        ("Dogs err. Instead, we propose to smell mushrooms.", 2, "@k propose to smell mushrooms."),
+        ("To help dogs, this work presents a map of smells.", 2, "To help dogs, @k present a map of smells."),
+        (
+            "We present SNIFF: a parser for dogs in cold and wet forests.",
+            2,
+            "@k present “SNIFF: a parser for dogs in cold and wet forests”.",
+        ),
+        ("We present two good ways to smell: a nose and a map.", 2, "@k present two good ways to smell."),
+        ("We treat smells as words and propose a parser for dogs.", 2, "@k propose a parser for dogs."),
+        ("We aim to train dogs. We train people by smell.", 2, "@k train people by smell."),
+        ("We report on dogs that find mushrooms.", 1, "@k reports on dogs that find mushrooms."),
+        ("Finally, we propose new maps of smells. We present a parser for dogs.", 2, "@k present a parser for dogs."),
         ("Dogs smell. Nothing is claimed.", 2, "A further study is “Dogs and Smells” [@k]."),
         (
             "We propose a parser, which we later drop because we found it useless.",

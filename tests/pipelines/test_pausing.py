@@ -226,4 +226,4 @@ def test_keys_of_what_is_added_are_their_own() -> None:
     from litrag.pipelines.pausing import _free
 
     taken = {"kim2020soil"}
-    assert _free(Paper("x", "Soil", "", ("A. Kim",), 2020), taken) == "kim2020soil-2"
+    assert _free(Paper("x", "Soil", "", ("A. Kim",), 2020), taken) == "kim2020soil-a"

@@ -40,6 +40,7 @@ def test_bibtex_is_read_with_its_accents_and_a_broken_entry_is_a_warning_with_it
         2020,
         "Proceedings of the Forest Conference",
         "10.1000/abc_d",
+        key="alv20",
     )
     assert (found[1].id, found[1].arxiv_id, found[1].venue) == ("kim19", "1901.01234", "Soil")
     assert any("refs.bib" in w and "broken" in w for w in warnings)
@@ -74,6 +75,10 @@ def test_csl_json_is_read(tmp_path: Path) -> None:
             published=date(2019, 5, 7),
         )
     ]
+    path.write_text(json.dumps([{**item, "id": key, "type": "book"} for key in ("Berg_19", "http://a.b/1", 7)]))
+    assert [paper.key for paper in read(path)[0]] == ["Berg_19", "", ""], "an id that someone gave is a key"
+    path.write_text(json.dumps([{**item, "type": "book", "citation-key": "berg19"}]))
+    assert read(path)[0][0].key == "berg19"
     assert warnings == ["zotero.json, record 2: no record; left out", "zotero.json, record 3: no title; left out"]
 
 
@@ -97,6 +102,7 @@ def test_ris_is_read_and_a_record_without_an_end_ends_where_the_next_begins(tmp_
         "10.1/x",
         url="https://example.org/a",
         published=date(2019, 5, 7),
+        key="kim19",
     )
     assert (found[1].title, found[1].authors, found[1].year) == ("More Maps", ("Forest Office",), 2020)
     assert (found[1].venue, found[1].abstract) == ("J. Soil", "We map more.")
@@ -106,9 +112,9 @@ def test_ris_is_read_and_a_record_without_an_end_ends_where_the_next_begins(tmp_
 def test_the_csv_of_zotero_is_read_without_its_notes_and_attachments(tmp_path: Path) -> None:
     path = tmp_path / "zotero.csv"
     path.write_text(
-        '\ufeff"Key","Item Type","Publication Year","Author","Title","Publication Title","DOI","Url","Abstract Note","Date"\n'
+        '\ufeff"Key","Item Type","Publication Year","Author","Title","Publication Title","DOI","Url","Abstract Note","Date","Extra"\n'
         '"AB12","journalArticle","2019","van den Berg, Bart; Kim, A.","Soil ""Maps""","Soil","10.1/X","https://example.org/a",'
-        '"We map\nsoil.","2019-05-07"\n"CD34","attachment","","","A PDF","","","","",""\n"EF56","book","","","","","","","",""\n',
+        '"We map\nsoil.","2019-05-07","PMID: 7\nCitation Key: berg19"\n"CD34","attachment","","","A PDF","","","","","",""\n"EF56","book","","","","","","","","",""\n',
         encoding="utf-8",
     )
     found, warnings = read(path)
@@ -123,9 +129,10 @@ def test_the_csv_of_zotero_is_read_without_its_notes_and_attachments(tmp_path: P
             "10.1/x",
             url="https://example.org/a",
             published=date(2019, 5, 7),
+            key="berg19",
         )
     ]
-    assert warnings == ["zotero.csv, line 5: no title; left out"]
+    assert warnings == ["zotero.csv, line 6: no title; left out"]
 
 
 def test_json_lines_of_many_habits_are_read(tmp_path: Path) -> None:
