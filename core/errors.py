@@ -148,6 +148,10 @@ class ModelOverloaded(ModelFault):
         self.retry_after = retry_after
 
 
+class ModelAway(ModelOverloaded):
+    """Nothing answers at the model's address: no server runs there, or there is no network."""
+
+
 class CapabilityMissing(ModelFault):
     """The model cannot do what a component needs."""
 

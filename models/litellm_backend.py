@@ -7,10 +7,11 @@ import logging
 import math
 import os
 import re
+import socket
 from types import ModuleType
 from typing import Any, Final
 
-from litrag.core.errors import CapabilityMissing, ModelFault, ModelOverloaded, ModelUnavailable
+from litrag.core.errors import CapabilityMissing, ModelAway, ModelFault, ModelOverloaded, ModelUnavailable
 from litrag.core.protocols import Usage
 from litrag.models.prices import Prices
 from litrag.models.request import ModelReply, ModelRequest
@@ -23,6 +24,9 @@ _TOP_LOGPROBS = 20  # the most that OpenAI-compatible APIs give
 _REFUSED: Final = re.compile(  # by LiteLLM, before anything is sent; it calls that a failed connection
     r"api key is required|api[ _]base(=none| must be| is required)|unsupported provider", re.IGNORECASE
 )
+_PREFIX: Final = re.compile(
+    r"^(?:(?:litellm\.)?\w+(?:Error|Exception)\s*(?::|-)\s*)+"
+)  # names of classes before what is said
 
 
 @functools.cache
@@ -70,14 +74,20 @@ class LiteLLMBackend:
 def translated(error: Exception, model: str, api_base: str | None) -> ModelFault:
     """The error of litrag's tree for whatever LiteLLM raised."""
     where = f"{model} at {api_base}" if api_base else model
-    line = " ".join(str(error).partition("Traceback (most recent call last)")[0].split())[:300]
+    line = " ".join(str(error).partition("Traceback (most recent call last)")[0].split())
+    line = _PREFIX.sub("", line)[:300]
     kinds = litellm().exceptions
-    if isinstance(error, kinds.AuthenticationError) or (api_base is None and _without_key(model)):
-        return ModelUnavailable(
-            f"{where}: no valid key; set the provider's key variable (e.g. OPENAI_API_KEY) or pass another model: {line}"
-        )
+    if api_base is None and (lacking := _lacking_keys(model)):
+        return ModelUnavailable(f"{where}: no key; set {' and '.join(lacking)}, or pass another model")
+    if isinstance(error, kinds.AuthenticationError):
+        return ModelUnavailable(f"{where}: the key is not accepted; check the provider's key variable: {line}")
+    if "LLM Provider NOT provided" in line:
+        return ModelUnavailable(f"{where}: no such provider; name a model as provider/name, such as openai/gpt-4o-mini")
     if _REFUSED.search(line):
         return ModelUnavailable(f"{where}: no key, no --api-base, or a provider without such models: {line}")
+    if _nothing_answers(error):
+        remedy = "start it, or check --api-base" if api_base else "check the network, then go on"
+        return ModelAway(f"{where}: nothing answers there; {remedy}")
     overloaded = (
         kinds.RateLimitError,
         kinds.ServiceUnavailableError,
@@ -88,7 +98,7 @@ def translated(error: Exception, model: str, api_base: str | None) -> ModelFault
     )
     if isinstance(error, overloaded) or getattr(error, "status_code", 0) in (408, 409, 425, 429, 500, 502, 503, 504):
         return ModelOverloaded(
-            f"{where}: {line}; the provider is overloaded or out of reach, try again later",
+            f"{where}: {line}; the provider is overloaded or has a fault, try again later",
             retry_after=_retry_after(error),
         )
     if isinstance(error, kinds.ContextWindowExceededError):
@@ -100,10 +110,22 @@ def translated(error: Exception, model: str, api_base: str | None) -> ModelFault
     return ModelUnavailable(f"{where}: {type(error).__name__}: {line}")
 
 
-def _without_key(model: str) -> bool:
-    """Whether the provider's key variables are unset: some clients report that as a failure of the server."""
+def _nothing_answers(error: BaseException) -> bool:
+    """Whether no connection could be made, which stands below what LiteLLM makes of it."""
+    import httpx
+
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, httpx.ConnectError | ConnectionRefusedError | socket.gaierror):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
+def _lacking_keys(model: str) -> list[str]:
+    """The provider's key variables that are unset: some clients report that as a failure of the server."""
     checked = litellm().validate_environment(model=model)
-    return bool(checked.get("missing_keys")) and not checked.get("keys_in_environment")
+    return [] if checked.get("keys_in_environment") else sorted(checked.get("missing_keys") or ())
 
 
 def _common(request: ModelRequest) -> dict[str, Any]:

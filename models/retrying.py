@@ -1,13 +1,18 @@
-"""Tries again what was overloaded (429, 5xx, time-outs): exponential back-off with jitter by stamina, or what the server asked."""
+"""Tries again what was overloaded (429, 5xx, time-outs): exponential back-off with jitter by stamina, or what the server asked. Where nothing
+answers at all, two more tries tell a dropped line from a server that is not there."""
 
 from __future__ import annotations
 
+from typing import Final
+
 import stamina
 
-from litrag.core.errors import ModelOverloaded
+from litrag.core.errors import ModelAway, ModelOverloaded
 from litrag.models.request import Backend, ModelReply, ModelRequest
 
 __all__ = ["Retrying"]
+
+_AWAY: Final = 3  # attempts
 
 
 class Retrying:
@@ -18,8 +23,15 @@ class Retrying:
 
     async def send(self, request: ModelRequest) -> ModelReply:
         """Sends up to `attempts` times; the last failure is raised."""
+        away = 0
+
+        def wish(error: Exception) -> bool | float:
+            nonlocal away
+            away += isinstance(error, ModelAway)
+            return away < _AWAY and self._wish(error)
+
         async for attempt in stamina.retry_context(
-            on=self._wish,
+            on=wish,
             attempts=self._attempts,
             timeout=None,
             wait_initial=self._first,

@@ -109,7 +109,7 @@ def test_an_unknown_option_and_a_missing_argument_exit_2(litrag: Shell) -> None:
 def test_a_key_that_is_missing_is_named_and_the_run_is_kept(litrag: Shell) -> None:
     litrag.env["LITRAG_RETRIES"] = "1"
     result = litrag("review", "abstract.txt", "--library", "forest.jsonl", "--model", "openai/gpt-4o-mini")
-    assert "openai/gpt-4o-mini: no valid key; set the provider's key variable" in failure(result, 3)
+    assert "openai/gpt-4o-mini: no key; set OPENAI_API_KEY, or pass another model" in failure(result, 3)
     assert "litrag runs resume abstract-" in result[2]
 
 

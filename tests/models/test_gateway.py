@@ -12,6 +12,7 @@ from litrag.core.errors import (
     BadInput,
     BudgetSpent,
     CapabilityMissing,
+    ModelAway,
     ModelOverloaded,
     ModelUnavailable,
     ScriptExhausted,
@@ -109,6 +110,14 @@ async def test_attempts_end() -> None:
     backend = ScriptedBackend(*[ModelOverloaded("429", retry_after=0.0)] * 3)
     with pytest.raises(ModelOverloaded):
         await gateway(backend, retries=3).model("write").generate(ASK, max_tokens=5)
+    assert len(backend.requests) == 3
+
+
+async def test_what_is_away_is_tried_three_times() -> None:
+    """A dropped line comes back in a moment; a server that was not started does not come at all."""
+    backend = ScriptedBackend(*[ModelAway("nothing answers there")] * 5)
+    with pytest.raises(ModelAway):
+        await gateway(backend, retries=5).model("write").generate(ASK, max_tokens=5)
     assert len(backend.requests) == 3
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from litrag.core.errors import CapabilityMissing, ModelFault, ModelOverloaded, ModelUnavailable
+from litrag.core.errors import CapabilityMissing, ModelAway, ModelFault, ModelOverloaded, ModelUnavailable
 from litrag.core.types import Message
 from litrag.models.litellm_backend import LiteLLMBackend, litellm, translated
 from litrag.models.request import ModelRequest
@@ -135,6 +135,7 @@ async def test_errors_of_the_api_are_those_of_our_tree_and_nothing_retries_below
         await LiteLLMBackend().send(request(server, "generate"))
     assert type(caught.value) is kind
     assert "openai/m" in str(caught.value)
+    assert "litellm." not in str(caught.value)
     assert len(server.seen) == 1
 
 
@@ -149,8 +150,28 @@ async def test_a_server_that_is_not_there_is_named(server: Server) -> None:
     from dataclasses import replace
 
     gone = replace(request(server, "generate"), api_base="http://127.0.0.1:9/v1")
-    with pytest.raises(ModelOverloaded, match="127.0.0.1:9"):
+    with pytest.raises(
+        ModelAway, match=r"^openai/m at http://127\.0\.0\.1:9/v1: nothing answers there; start it, or check --api-base$"
+    ):
         await LiteLLMBackend().send(gone)
+
+
+async def test_a_key_that_is_missing_and_a_provider_that_is_none_are_told_in_our_words(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for model, told in (
+        ("openai/m", "no key; set OPENAI_API_KEY, or"),
+        ("anthropic/m", "no key; set ANTHROPIC_API_KEY, or"),
+        ("nonsense/m", "no such provider; name a model as provider/name"),
+    ):
+        asked = replace(request(server, "generate"), model=model, api_base=None)
+        with pytest.raises(ModelUnavailable, match=f"^{model}: {told}") as caught:
+            await LiteLLMBackend().send(asked)
+        assert "litellm" not in str(caught.value).casefold()
 
 
 def test_every_exception_of_litellm_is_translated() -> None:
