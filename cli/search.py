@@ -67,7 +67,8 @@ def search(
         ),
     ] = None,
     retriever: Annotated[
-        str | None, typer.Option(help="auto or bm25.", rich_help_panel=_HOW, autocompletion=choices.closed("retriever"))
+        str | None,
+        typer.Option(help="auto or bm25 [auto].", rich_help_panel=_HOW, autocompletion=choices.closed("retriever")),
     ] = None,
     rewriter: Annotated[
         str, typer.Option(help="Rewriter id.", rich_help_panel=_HOW, autocompletion=choices.rewriters)
@@ -83,7 +84,8 @@ def search(
         int | None, typer.Option(min=0, max=2, help="Hops along citations.", rich_help_panel=_HOW)
     ] = None,
     snowball_graph: Annotated[
-        str | None, typer.Option(help="Whose citations.", rich_help_panel=_HOW, autocompletion=choices.graphs)
+        str | None,
+        typer.Option(help="Whose citations [semantic-scholar].", rich_help_panel=_HOW, autocompletion=choices.graphs),
     ] = None,
     qdrant_url: Annotated[
         str | None, typer.Option(help="Qdrant server that holds the vectors.", rich_help_panel=_HOW)

@@ -8,6 +8,7 @@ import typer
 
 from litrag.cli import choices
 from litrag.cli.context import globals_, progress, settings, show
+from litrag.cli.options import ApiBase, Model
 
 __all__ = ["register"]
 
@@ -56,11 +57,13 @@ def doctor(
     apis: Annotated[
         bool, typer.Option("--apis", help="Ask API providers, too, what their models can do; they may charge for it.")
     ] = False,
+    model: Model = None,
+    api_base: ApiBase = None,
 ) -> None:
     """Roles and their models and hosts, what servers can do (asked), libraries, weights, keys, versions; what text goes where."""
     from litrag.pipelines.diagnosis import diagnose
 
-    report = diagnose(settings(), apis=apis)
+    report = diagnose(settings(model=model, api_base=api_base), apis=apis)
     show(report.data, "\n".join(report.lines), "doctor")
 
 

@@ -15,6 +15,7 @@ LitragError                    1  a bug or an unforeseen state
 │   └── ModelFault             3  a model call failed
 │       ├── ModelUnavailable   3  unknown model, wrong or missing key, refused
 │       ├── ModelOverloaded    3  429, 5xx, time-out: worth another try
+│       │   └── ModelAway      3  nothing answers at its address
 │       └── CapabilityMissing  3  the model lacks a power that a component needs
 ├── BudgetSpent                4  the next call would pass the run's budget
 ├── NoEvidence                 5  nothing citable was found
@@ -38,6 +39,7 @@ __all__ = [
     "Interrupted",
     "LitragError",
     "MissingExtra",
+    "ModelAway",
     "ModelFault",
     "ModelOverloaded",
     "ModelUnavailable",
@@ -55,9 +57,10 @@ __all__ = [
 
 
 class LitragError(Exception):
-    """Root of the tree; `exit_code` is what the command line leaves with."""
+    """Root of the tree; `exit_code` is what the command line leaves with, `run_id` the review that it ended, if any."""
 
     exit_code = 1
+    run_id = ""
 
 
 class BadInput(LitragError):

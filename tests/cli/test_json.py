@@ -18,6 +18,8 @@ from jsonschema import Draft202012Validator
 
 from litrag.cli.app import app
 from litrag.cli.outputs import OUTPUTS, published, table
+from litrag.core.settings import Settings
+from litrag.pipelines.runs import find_run
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SCHEMA = Draft202012Validator(json.loads((DOCS / "schemas" / "output.schema.json").read_text(encoding="utf-8")))
@@ -43,6 +45,11 @@ def printed(result: tuple[int, str, str], form: str, code: int = 0) -> dict[str,
     return data
 
 
+def each_command(command: Any) -> Iterator[Any]:
+    for found in command.commands.values():
+        yield from each_command(found) if hasattr(found, "commands") else [found]
+
+
 def commands(command: Any, path: str = "") -> Iterator[str]:
     for name, each in command.commands.items():
         yield from commands(each, f"{path}{name} ") if hasattr(each, "commands") else [f"{path}{name}"]
@@ -55,6 +62,31 @@ def test_every_command_has_a_form_and_the_published_schema_and_table_are_those_o
     assert set(commands(typer.main.get_command(app))) - ENDLESS <= listed
     assert SCHEMA.schema == published()
     assert table() in (DOCS / "json.md").read_text(encoding="utf-8")
+
+
+def test_the_error_of_a_review_names_its_run(litrag: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script goes on with what was gathered."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    arguments = ("review", "abstract.txt", "--library", "forest.jsonl", "--model", "openai/gpt-4o-mini")
+    failed = printed(litrag("--json", *arguments), "error", 3)
+    assert failed["error"] == "ModelUnavailable"
+    assert find_run(failed["run_id"]).state()[0] == "failed"
+    assert "run_id" not in printed(litrag("--json", "runs", "show", "nosuch"), "error", 2)
+
+
+def test_helps_tell_the_defaults_of_settings() -> None:
+    told = 0
+    for command in each_command(typer.main.get_command(app)):
+        for option in command.params:
+            field = Settings.model_fields.get(option.name)
+            text = getattr(option, "help", None) or ""
+            if field is None or option.default is not None or field.default in (None, False, (), ""):
+                continue
+            if field.is_required() or field.default_factory is not None or option.multiple or "by default" in text:
+                continue
+            told += 1
+            assert f"[{field.default}]." in text, f"{command.name} --{option.name}: {text}"
+    assert told > 15
 
 
 def test_libraries_reviews_and_runs(litrag: Here, tmp_path: Path) -> None:
