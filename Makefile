@@ -19,8 +19,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/litrag review examples/abstract.txt --library examples/library.jsonl -o demo-review --force
 
+# a process a core, one thread each: two threads on a busy core wait for each other
 test: setup
-	$(BIN)/python -m pytest -q --durations=10
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile --durations=25
 
 test-gpu: setup
 	$(BIN)/python -m pytest -q -m gpu -rs tests/gpu

@@ -37,6 +37,7 @@ __all__ = ["ExtractivePlanner", "ExtractiveWriter", "fitted"]
 
 _QUOTED_FROM: Final = 8  # consecutive source words that stand in quotation marks
 _MOST_WORDS: Final = 30
+_LONGEST: Final = 12  # words of a topic that an opening names
 _MOST_QUOTED: Final = 40  # of a sentence that quotes a whole one
 
 _OPENINGS: Final = (
@@ -212,7 +213,7 @@ class _Desk:
         self._plain = 0
 
     def paragraph(self, planned: PlannedParagraph, *, last: bool) -> DraftParagraph:
-        topics = planned.topic or ""
+        topics = _within(planned.topic, [self._papers[key].text for key in planned.keys])
         openings = (
             [text.format(topics=topics) for text in ((_LAST_OPENING, *_OPENINGS) if last else _OPENINGS)]
             if topics
@@ -311,6 +312,18 @@ class _Desk:
         return _opener(
             _KEY.sub(lambda match: self._labels[match[1]].textual if match[1] in self._labels else match[1], text)
         )
+
+
+def _within(topic: str, texts: Sequence[str]) -> str:
+    """A planned topic as part of a sentence: without number and full stop, its first letter small where the papers write the word so; ""
+    where it is too long for one, or a sentence itself."""
+    plain = re.sub(r"^(?:\d+(?:\.\d+)*[.)]?|[-*+])\s+", "", " ".join(topic.split())).rstrip(" .:;,?!")
+    if len(plain.split()) > _LONGEST or re.match(r"(?:we|this|these|our|i)\b", plain, re.IGNORECASE):
+        return ""
+    first = re.match(r"[A-Z][a-z]+", plain)
+    if first and any(re.search(rf"\b{first[0].lower()}", text) for text in texts):
+        plain = plain[0].lower() + plain[1:]
+    return _safe(plain)
 
 
 def _mean(rows: Sequence[int]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -70,6 +71,19 @@ def _have_gpu() -> bool:
     except ImportError:
         return False
     return torch.cuda.is_available()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Each worker of pytest-xdist collects all tests, and its process alone knows what it left out."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["skipped"] = dict(_SKIPPED)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker is done."""
+    for marker, count in getattr(node, "workeroutput", {}).get("skipped", {}).items():
+        _SKIPPED[marker] = max(_SKIPPED[marker], count)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from litrag.core.names import labels
 from litrag.core.quotes import find_quote
-from litrag.core.types import Claim, Draft, Paper, Plan
+from litrag.core.types import Claim, Draft, Paper, Plan, PlannedParagraph, PlannedSection, PlannedSentence
 from litrag.exports.markers import rendered
 from litrag.pipelines.contributions import contribution, inflected
 from litrag.pipelines.extractive import ExtractivePlanner, ExtractiveWriter
@@ -195,6 +195,29 @@ def test_a_long_object_is_cut_at_the_end_of_a_clause() -> None:
     found = contribution(Paper("x", "T", abstract))
     assert found is not None
     assert found.rest == "a parser for dogs that smells mushrooms under leaves"
+
+
+@pytest.mark.parametrize(
+    ("topic", "shown"),
+    [
+        ("Dogs and smells", "dogs and smells"),
+        ("BERT for dogs", "BERT for dogs"),
+        ("Berlin dogs", "Berlin dogs"),
+        ("2.1 Dogs.", "dogs"),
+        ("We compare our dogs with theirs.", ""),
+        ("see [@x] “dogs”", "see (＠x) ‘dogs’"),
+        (" ".join(["dogs"] * 13), ""),
+    ],
+)
+def test_a_topic_of_one_s_own_plan_stands_in_a_sentence_as_one_would_write_it(topic: str, shown: str) -> None:
+    found = {"a": Paper("1", "On dogs", "Many dogs of Berlin smell."), "b": Paper("2", "Smells", "BERT smells dogs.")}
+    plan = Plan((PlannedSection("", (PlannedParagraph(topic, (PlannedSentence("", ("a", "b")),)),)),))
+    opening = ExtractiveWriter().write(plan, found, ABOUT).claims[0].sentence
+    assert opening == (
+        f"One line of work is concerned with {shown}."
+        if shown
+        else "The following papers belong together by their wording."
+    )
 
 
 def test_verbs_agree_with_their_subjects() -> None:
