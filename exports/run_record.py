@@ -64,3 +64,7 @@ class RunFile(Record):
     ledger: LedgerRecord
     warnings: tuple[str, ...]
     files: dict[str, str] = Field(description="SHA-256 of the other files of the folder.")
+    styles: dict[str, str] = Field(
+        default_factory=dict,
+        description="Citation style of the files that were exported in another one than the settings'.",
+    )

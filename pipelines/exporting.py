@@ -30,11 +30,13 @@ def export_run(
 
     Raises UnknownName, BadInput (an unfinished run, a style, files that are not the run's or were edited, unless
     `force`), MissingExtra, CannotWrite."""
-    document = document_of(run)
-    document = replace(document, style=style or document.style)
+    own = document_of(run)
+    document = replace(own, style=style or own.style)
     check_export(formats, document.style)
     folder = Path(out).absolute() if out else Path(run.request.out)
-    return _write(run, written(document, formats), folder, force=force)
+    files = written(document, formats)
+    styles = dict.fromkeys(files, document.style if document.style != own.style else "")
+    return _write(run, files, folder, styles, force=force)
 
 
 def exported(run: Run, kind: str, *, style: str | None = None) -> dict[str, bytes]:
@@ -59,12 +61,17 @@ def file_of(run: Run, name: str) -> bytes:
     return exported(run, kind)[name]
 
 
-def _write(run: Run, files: Mapping[str, bytes], folder: Path, *, force: bool) -> tuple[Path, ...]:
+def _write(
+    run: Run, files: Mapping[str, bytes], folder: Path, styles: Mapping[str, str], *, force: bool
+) -> tuple[Path, ...]:
+    """`styles` says of files in which style they cite, "" the review's own."""
     with run.hold():
-        return _written(run, files, folder, force=force)
+        return _written(run, files, folder, styles, force=force)
 
 
-def _written(run: Run, files: Mapping[str, bytes], folder: Path, *, force: bool) -> tuple[Path, ...]:
+def _written(
+    run: Run, files: Mapping[str, bytes], folder: Path, styles: Mapping[str, str], *, force: bool
+) -> tuple[Path, ...]:
     record = record_of(run, folder)
     known = record.files if record else {}
     for path in (folder / name for name in files if not force):
@@ -73,13 +80,15 @@ def _written(run: Run, files: Mapping[str, bytes], folder: Path, *, force: bool)
     write_files(folder, files, remedy="free space, or choose another folder with -o")
     if record:
         hashes = {**known, **{name: sha(folder / name) for name in files}}
-        vouched = record.model_copy(update={"files": hashes}).model_dump_json(indent=1) + "\n"
+        others = {name: style for name, style in {**record.styles, **styles}.items() if style}
+        vouched = record.model_copy(update={"files": hashes, "styles": others}).model_dump_json(indent=1) + "\n"
         write_files(folder, {"run.json": vouched.encode()}, remedy="free space")
     return tuple(folder / name for name in files)
 
 
 def written_anew(run: Run) -> tuple[Path, ...]:
-    """Writes the files of the review that its run.json vouches for once more, as after a mark. Raises what `export_run` raises."""
+    """Writes the files of the review that its run.json vouches for once more, as after a mark, each in the style it has. Raises what
+    `export_run` raises."""
     folder = Path(run.request.out)
     record = record_of(run, folder)
     if record is None:
@@ -88,7 +97,11 @@ def written_anew(run: Run) -> tuple[Path, ...]:
         )
     document = document_of(run)
     formats = [name for name in FORMATS if set(files_of([name])) <= set(record.files)]
-    return _write(run, {**written(document, formats), "evidence.json": evidence_json(document)}, folder, force=False)
+    files = {"evidence.json": evidence_json(document)}
+    for name in formats:
+        style = next((record.styles[file] for file in files_of([name]) if file in record.styles), document.style)
+        files |= written(replace(document, style=style), [name])
+    return _write(run, files, folder, {}, force=False)
 
 
 def document_of(run: Run) -> Exported:

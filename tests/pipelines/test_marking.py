@@ -36,6 +36,21 @@ def files(run: Run) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in Path(run.request.out).iterdir()}
 
 
+def test_a_mark_leaves_each_file_in_the_style_it_was_exported_in(run: Run) -> None:
+    export_run(run, ["html"], style="numeric", force=True)
+    key = json.loads(files(run)["evidence.json"])["evidence"][0]["key"]
+    before = files(run)
+    assert json.loads(before["run.json"])["styles"] == {"review.html": "numeric", "evidence.html": "numeric"}
+    mark(run, key)
+    written_anew(run)
+    assert "unsupported" in files(run)["review.html"].decode()
+    mark(run, key, wrong=False)
+    written_anew(run)
+    assert files(run) == before
+    export_run(run, ["html"], force=True)
+    assert json.loads(files(run)["run.json"])["styles"] == {}
+
+
 def test_a_marked_citation_shows_in_every_file_and_unmarking_restores_them(run: Run) -> None:
     before = files(run)
     claims = json.loads(before["evidence.json"])["claims"]
