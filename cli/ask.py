@@ -9,11 +9,11 @@ import typer
 
 from litrag.cli import choices
 from litrag.cli.context import progress, settings, show, tell
-from litrag.cli.options import AnswerModel, ApiBase, MaxCost, Model, ReactModel, RewriteModel
+from litrag.cli.options import INPUT, AnswerModel, ApiBase, Libraries, MaxCost, Model, ReactModel, RewriteModel, Sources
 
 __all__ = ["register"]
 
-_WHAT, _HOW = "Sources", "Method"
+_HOW = "Method"
 
 
 def register(app: typer.Typer) -> None:
@@ -23,27 +23,12 @@ def register(app: typer.Typer) -> None:
 
 def ask(
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="A question that documents can answer.")],
-    library: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Library name, file or folder; repeatable [all].",
-            rich_help_panel=_WHAT,
-            autocompletion=choices.libraries,
-        ),
-    ] = None,
-    sources: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--source",
-            help="Scholarly source: arxiv, ...; repeatable.",
-            rich_help_panel=_WHAT,
-            autocompletion=choices.sources,
-        ),
-    ] = None,
+    library: Libraries = None,
+    sources: Sources = None,
     history: Annotated[
         Path | None,
         typer.Option(
-            help="File of the turns before: question, answer, question, ..., a line each.", rich_help_panel=_WHAT
+            help="File of the turns before: question, answer, question, ..., a line each.", rich_help_panel=INPUT
         ),
     ] = None,
     agent: Annotated[

@@ -40,14 +40,18 @@ def evaluate(
     method: Annotated[
         list[str] | None,
         typer.Option(
-            help="Method to measure; repeatable [all].", rich_help_panel=_WHAT, autocompletion=choices.eval_methods
+            help="Method to measure; repeatable.",
+            show_default="all",
+            rich_help_panel=_WHAT,
+            autocompletion=choices.eval_methods,
         ),
     ] = None,
     run: Annotated[
         list[Path] | None, typer.Option(help="TREC run to put into the table; repeatable.", rich_help_panel=_WHAT)
     ] = None,
     n: Annotated[
-        int | None, typer.Option("-n", min=1, help="Topics to take, by a seeded hash [all].", rich_help_panel=_WHAT)
+        int | None,
+        typer.Option("-n", min=1, help="Topics to take, by a seeded hash.", show_default="all", rich_help_panel=_WHAT),
     ] = None,
     measure: Annotated[
         list[str] | None,
@@ -63,7 +67,10 @@ def evaluate(
     ] = 0,
     concurrency: Annotated[int, typer.Option(min=1, help="Topics at a time.", rich_help_panel=_HOW)] = 4,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Output folder [./eval-<task>-<dataset>].", rich_help_panel=_OUT)
+        Path | None,
+        typer.Option(
+            "-o", "--out", help="Output folder.", show_default="./eval-<task>-<dataset>", rich_help_panel=_OUT
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a killed eval.", rich_help_panel=_OUT)] = False,
 ) -> None:

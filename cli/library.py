@@ -36,7 +36,9 @@ def add(
             help="Folders, or files: references (BibTeX, RIS, CSL-JSON, JSON Lines, Zotero's CSV), texts (PDF, Markdown, plain text).",
         ),
     ],
-    name: Annotated[str | None, typer.Option(help="Name of the library [the first file's or folder's].")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the library.", show_default="the first file's or folder's")
+    ] = None,
     vectors: Vectors = None,
     qdrant_url: QdrantUrl = None,
 ) -> None:

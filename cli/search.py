@@ -9,13 +9,14 @@ import typer
 
 from litrag.cli import choices
 from litrag.cli.context import globals_, progress, settings, show, tell
+from litrag.cli.options import INPUT, Libraries, Sources
 
 if TYPE_CHECKING:
     from litrag.core.types import Filter
 
 __all__ = ["register"]
 
-_WHAT, _HOW = "Sources and filters", "Method"
+_HOW = "Method"
 
 
 def register(app: typer.Typer) -> None:
@@ -32,43 +33,30 @@ def search(
             "-f", "--format", help="table, jsonl, trec or bib.", autocompletion=choices.closed("search format")
         ),
     ] = "table",
-    library: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Library name, file or folder; repeatable [all].",
-            rich_help_panel=_WHAT,
-            autocompletion=choices.libraries,
-        ),
-    ] = None,
-    sources: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--source",
-            help="Scholarly source: arxiv, ...; repeatable.",
-            rich_help_panel=_WHAT,
-            autocompletion=choices.sources,
-        ),
-    ] = None,
+    library: Libraries = None,
+    sources: Sources = None,
     before: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Only papers published before.", rich_help_panel=_WHAT),
+        typer.Option(formats=["%Y-%m-%d"], help="Only papers published before.", rich_help_panel=INPUT),
     ] = None,
-    year: Annotated[str | None, typer.Option(help="2019, 2015-2019, 2015- or -2019.", rich_help_panel=_WHAT)] = None,
+    year: Annotated[str | None, typer.Option(help="2019, 2015-2019, 2015- or -2019.", rich_help_panel=INPUT)] = None,
     venue: Annotated[
-        list[str] | None, typer.Option(help="Words of the venue's name; repeatable.", rich_help_panel=_WHAT)
+        list[str] | None, typer.Option(help="Words of the venue's name; repeatable.", rich_help_panel=INPUT)
     ] = None,
     from_: Annotated[
         list[str] | None,
         typer.Option(
             "--from",
             help="File of a library, or source, it must come from; repeatable.",
-            rich_help_panel=_WHAT,
+            rich_help_panel=INPUT,
             autocompletion=choices.sources,
         ),
     ] = None,
     retriever: Annotated[
         str | None,
-        typer.Option(help="auto or bm25 [auto].", rich_help_panel=_HOW, autocompletion=choices.closed("retriever")),
+        typer.Option(
+            help="auto or bm25.", show_default="auto", rich_help_panel=_HOW, autocompletion=choices.closed("retriever")
+        ),
     ] = None,
     rewriter: Annotated[
         str, typer.Option(help="Rewriter id.", rich_help_panel=_HOW, autocompletion=choices.rewriters)
@@ -85,7 +73,12 @@ def search(
     ] = None,
     snowball_graph: Annotated[
         str | None,
-        typer.Option(help="Whose citations [semantic-scholar].", rich_help_panel=_HOW, autocompletion=choices.graphs),
+        typer.Option(
+            help="Whose citations.",
+            show_default="semantic-scholar",
+            rich_help_panel=_HOW,
+            autocompletion=choices.graphs,
+        ),
     ] = None,
     qdrant_url: Annotated[
         str | None, typer.Option(help="Qdrant server that holds the vectors.", rich_help_panel=_HOW)

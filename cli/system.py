@@ -28,7 +28,10 @@ def setup(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME]...", help="Weights to fetch [those of the local profile].", autocompletion=choices.weights
+            metavar="[NAME]...",
+            help="Weights to fetch.",
+            show_default="those of the local profile",
+            autocompletion=choices.weights,
         ),
     ] = None,
 ) -> None:

@@ -40,7 +40,8 @@ def train(
     base: Annotated[
         str | None,
         typer.Option(
-            help="Model to start from: local/<id or folder> [the embedded one].",
+            help="Model to start from: local/<id or folder>.",
+            show_default="the embedded one",
             rich_help_panel=_WHAT,
             metavar="MODEL",
             autocompletion=choices.models,
@@ -73,7 +74,8 @@ def train(
     ] = None,
     save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints.", rich_help_panel=_OUT)] = None,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Run folder [./train-<recipe>].", rich_help_panel=_OUT)
+        Path | None,
+        typer.Option("-o", "--out", help="Run folder.", show_default="./train-<recipe>", rich_help_panel=_OUT),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run.", rich_help_panel=_OUT)] = False,
 ) -> None:

@@ -128,10 +128,10 @@ def _metavar(parameter: Any) -> str:
 
 def _default(parameter: Any) -> str:
     value = parameter.default
+    if isinstance(parameter.show_default, str):
+        return f"`{_cell(parameter.show_default)}`"
     if parameter.param_type_name == "argument" or parameter.required:
         return "needed" if parameter.required else ""
-    if value is None and parameter.name in Settings.model_fields:
-        value = Settings.model_fields[parameter.name].default
     if value is None or value == "" or value == () or value is False or callable(value):
         return ""
     return f"`{_cell(str(value))}`"
