@@ -66,7 +66,7 @@ class CslStyle:
     @cached_property
     def references(self) -> tuple[Reference, ...]:
         """In the style's order. A work that citeproc-py cannot render stands there in litrag's own form."""
-        return tuple(Reference(key, self._entry(key, n)) for n, key in enumerate(self._made.keys, start=1))
+        return tuple(Reference(key, self._entry(key, n)) for n, key in enumerate(self._ordered(), start=1))
 
     def cite(self, citation: Citation) -> tuple[Run, ...]:
         """A citation in brackets as the style has it; one in the sentence as its names with year or number behind."""
@@ -111,11 +111,16 @@ class CslStyle:
         year = _YEAR.search(self._shown(key))
         return self._decoded(year, key) if year else ""
 
+    def _ordered(self) -> list[str]:
+        """The keys in the style's order; citeproc-py makes their letters small."""
+        own = {key.lower(): key for key in self._keys}
+        return [own[key] for key in self._made.keys]
+
     def _told_apart(self) -> dict[str, str]:
         """Works whose citations look alike: the letter after the year that each needs, in the order of the
         references. Those cited without a year or a number meet the style's conditions on disambiguation."""
         alike: dict[str, list[str]] = defaultdict(list)
-        for key in self._made.keys:
+        for key in self._ordered():
             alike[_YEAR.sub(r"\1", self._shown(key))].append(key)
         found: dict[str, str] = {}
         for shown, keys in alike.items():
@@ -124,7 +129,7 @@ class CslStyle:
             if self._year_of(keys[0]):
                 found |= {key: letters(n) for n, key in enumerate(keys, start=1)}
             for key in keys:
-                self._made.source[key][_ALIKE] = True
+                self._made.source[key.lower()][_ALIKE] = True
                 del self._known[key]
         return found
 

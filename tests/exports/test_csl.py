@@ -53,6 +53,17 @@ def test_works_that_look_alike_get_letters_in_the_order_of_the_references(tmp_pa
     assert soil.startswith("Kim, K. 2019b. “Soil maps.” Soil.")
 
 
+def test_keys_of_any_letters_are_cited_as_others_are(tmp_path: Path) -> None:
+    """citeproc-py makes keys small."""
+    own = {f"DBLP:{key.upper()}_1/x": paper for key, paper in PAPERS.items()}
+    for name in (author_date(tmp_path), numbered(tmp_path)):
+        style, plain = style_of(name, own), style_of(name, PAPERS)
+        assert [shown(entry.runs) for entry in style.references] == [shown(entry.runs) for entry in plain.references]
+        assert {entry.key for entry in style.references} == set(own)
+        assert cited(style, *own) == cited(plain, *PAPERS)
+        assert {run.key for run in style.cite(Citation(tuple(own), textual=False)) if run.key} == set(own)
+
+
 def test_a_work_named_in_the_sentence_has_its_year_alone_in_brackets(tmp_path: Path) -> None:
     style = style_of(author_date(tmp_path), PAPERS)
     assert cited(style, "berg2020") == "(van den Berg & Roe, 2020)"
