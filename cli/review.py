@@ -267,6 +267,7 @@ def go_on(run: Run, *, ask: bool = False) -> None:
     from litrag.pipelines.api import Review
 
     waiting = ""
+    tell(f"[run] {run.id}")
     while True:
         try:
             _run(run)

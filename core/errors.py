@@ -57,7 +57,7 @@ __all__ = [
 
 
 class LitragError(Exception):
-    """Root of the tree; `exit_code` is what the command line leaves with, `run_id` the review that it ended, if any."""
+    """Root of the tree; `exit_code` is what the command line leaves with, `run_id` the review it came from, if any."""
 
     exit_code = 1
     run_id = ""

@@ -25,7 +25,7 @@ __all__ = [
     "surname",
 ]
 
-# a citation key within a regular expression: what LaTeX, Pandoc, HTML and Word take as it is, with no mark at its end
+# a citation key within a regular expression: what LaTeX, HTML and Word take as it is, with no mark at its end
 KEY: Final = r"[A-Za-z0-9](?:[A-Za-z0-9:._/+-]*[A-Za-z0-9])?"
 
 _DULL = frozenset(

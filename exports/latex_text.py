@@ -63,8 +63,13 @@ def protected(title: str) -> str:
             continue
         for word in re.split(r"(\s+)", _unbraced(part)):
             named = like_sentence and not begins and _begins_with_capital(word)
-            shown.append(f"{{{_encoded(word)}}}" if named or _telling_capital(word) else _encoded(word))
-            begins = begins if not word.strip() else word.endswith((":", "?", "!", ".", "–", "—"))
+            encoded = _encoded(word)
+            if named or _telling_capital(
+                word
+            ):  # "{\\'E" at the start of braces is a letter to BibTeX, whose case it changes
+                encoded = f"{{{{{encoded}}}}}" if encoded.startswith("\\") else f"{{{encoded}}}"
+            shown.append(encoded)
+            begins = begins if not word.strip() else word.endswith(":")
     return "".join(shown).strip()
 
 
@@ -77,7 +82,7 @@ def _telling_capital(word: str) -> bool:
     """Whether another letter than its first is a capital, or its first one stands for itself: I, T5, O(n, X-ray, C++."""
     letters = re.sub(r"^\W*", "", word)
     alone = letters[:1].isupper() and not letters[1:2].isalpha() and letters[1:2] not in ("'", "’")
-    return any(c.isupper() for c in letters[1:]) or (alone and re.sub(r"\W", "", word) != "A")
+    return any(c.isupper() for c in letters[1:]) or (alone and word.strip(".,:;!?()“”\"'") != "A")
 
 
 def _begins_with_capital(word: str) -> bool:

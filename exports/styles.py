@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Protocol
 
 from litrag.core.names import Label, labels, spoken
@@ -20,6 +21,7 @@ __all__ = [
     "Reference",
     "Run",
     "Style",
+    "absolute_style",
     "check_style",
     "plain_sentence",
     "style_of",
@@ -136,6 +138,12 @@ def style_of(name: str, papers: Mapping[str, Paper]) -> Style:
     from litrag.exports.csl_style import CslStyle
 
     return CslStyle(name, papers)
+
+
+def absolute_style(name: str) -> str:
+    """The whole path of a .csl file; the name of a style as it is."""
+    path = Path(name).expanduser()
+    return str(path.resolve()) if path.suffix == ".csl" else name
 
 
 def check_style(name: str) -> None:

@@ -25,7 +25,7 @@ _REFUSED: Final = re.compile(  # by LiteLLM, before anything is sent; it calls t
     r"api key is required|api[ _]base(=none| must be| is required)|unsupported provider", re.IGNORECASE
 )
 _PREFIX: Final = re.compile(
-    r"^(?:(?:litellm\.)?\w+(?:Error|Exception)\s*(?::|-)\s*)+"
+    r"^(?:(?:litellm\.)?\w*(?:Error|Exception|Timeout)\s*(?::|-)\s*)+"
 )  # names of classes before what is said
 
 
@@ -77,17 +77,17 @@ def translated(error: Exception, model: str, api_base: str | None) -> ModelFault
     line = " ".join(str(error).partition("Traceback (most recent call last)")[0].split())
     line = _PREFIX.sub("", line)[:300]
     kinds = litellm().exceptions
+    if _nothing_answers(error):
+        remedy = "start it, or check --api-base" if api_base else "check the network, or start its server"
+        return ModelAway(f"{where}: nothing answers there; {remedy}")
     if api_base is None and (lacking := _lacking_keys(model)):
-        return ModelUnavailable(f"{where}: no key; set {' and '.join(lacking)}, or pass another model")
+        return ModelUnavailable(f"{where}: no key; set {' or '.join(lacking)}, or pass another model")
     if isinstance(error, kinds.AuthenticationError):
         return ModelUnavailable(f"{where}: the key is not accepted; check the provider's key variable: {line}")
     if "LLM Provider NOT provided" in line:
         return ModelUnavailable(f"{where}: no such provider; name a model as provider/name, such as openai/gpt-4o-mini")
     if _REFUSED.search(line):
         return ModelUnavailable(f"{where}: no key, no --api-base, or a provider without such models: {line}")
-    if _nothing_answers(error):
-        remedy = "start it, or check --api-base" if api_base else "check the network, then go on"
-        return ModelAway(f"{where}: nothing answers there; {remedy}")
     overloaded = (
         kinds.RateLimitError,
         kinds.ServiceUnavailableError,
@@ -123,9 +123,12 @@ def _nothing_answers(error: BaseException) -> bool:
 
 
 def _lacking_keys(model: str) -> list[str]:
-    """The provider's key variables that are unset: some clients report that as a failure of the server."""
+    """The provider's key variables, where none is set: some clients report that as a failure of the server. [] where a provider takes
+    other proofs than a key, or none."""
     checked = litellm().validate_environment(model=model)
-    return [] if checked.get("keys_in_environment") else sorted(checked.get("missing_keys") or ())
+    missing = [] if checked.get("keys_in_environment") else checked.get("missing_keys") or ()
+    keys = sorted(name for name in missing if name.endswith("_API_KEY"))
+    return keys if keys and len(keys) == len(missing) and not any(map(os.environ.get, keys)) else []
 
 
 def _common(request: ModelRequest) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from litrag.exports.document import Exported
 from litrag.exports.evidence import EvidenceFile
 from litrag.exports.fragment import review_fragment
 from litrag.exports.run_record import LedgerRecord
+from litrag.exports.styles import absolute_style
 from litrag.models.request import Backend
 from litrag.pipelines.exporting import finished, read_record
 from litrag.pipelines.plan_file import read_plan
@@ -26,7 +27,7 @@ from litrag.pipelines.snowballing import GRAPHS
 from litrag.pipelines.state import ReviewRequest
 from litrag.retrievers.sources.library import list_libraries
 
-__all__ = ["Review", "absolute", "absolute_style", "make_request", "resume", "review", "review_async"]
+__all__ = ["Review", "absolute", "make_request", "resume", "review", "review_async"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +175,6 @@ def _plan(path: str | Path | None) -> str:
     text = read_text(str(path), "a plan")
     read_plan(text, None, name=str(path))
     return text
-
-
-def absolute_style(name: str) -> str:
-    """The whole path of a .csl file; the name of a style as it is."""
-    path = Path(name).expanduser()
-    return str(path.resolve()) if path.suffix == ".csl" else name
 
 
 def _graph(name: str) -> str:

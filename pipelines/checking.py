@@ -133,7 +133,9 @@ def bibliography_of(path: Path, libraries: Sequence[Path], listen: Listener = si
     for paper in read(path):
         other = by_doi.get(paper.doi) if paper.doi else None
         other = other or known.get(normalised_title(paper.title))
-        found[paper.id] = replace(paper, abstract=other.abstract) if other and not paper.abstract else paper
+        found[paper.key or paper.id] = (
+            replace(paper, abstract=other.abstract) if other and not paper.abstract else paper
+        )
     return found
 
 

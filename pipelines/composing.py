@@ -224,7 +224,7 @@ def _with_named(shop: Workshop, state: ReviewState, text: str, selected: tuple[S
         if paper.id not in chosen
         and any(number and number in text.lower() for number in (doi(paper.doi), paper.arxiv_id))
     ]
-    keys = citation_keys([*(item.paper for item in selected), *named])
+    keys = citation_keys(named, [item.key for item in selected])
     return (
         *selected,
         *(Selected(keys[paper.id], paper, hits.get(paper.id) or Hit(paper.to_document())) for paper in named),

@@ -34,6 +34,9 @@ _TURN: Final = (
     r"(?:(?:Instead|Specifically|In particular|Concretely|Here|Therefore|Thus|Hence|Consequently|Accordingly|To this end|To that end"
     r"|Motivated by this|Inspired by this|(?P<more>Furthermore|Moreover|In addition|Additionally|Finally))\s*,?\s+)?"
 )
+_SUBORDINATE: Final = (
+    r"(?:that|which|who|whose|how|why|what|whether|when|where|while|if|to|not|never|no)"  # another subject may follow
+)
 _LEAD: Final = (
     r"(?P<lead>(?:To|For|By|Using|Based on|Given|With|Building on|Motivated by|Inspired by|Unlike)\s[^,;:]{3,80},\s*)?"
 )
@@ -75,7 +78,7 @@ _WE: Final = re.compile(
 )
 _WE_LATER: Final = re.compile(
     rf"(?:,\s+(?:and\s+)?|\band\s+|:\s+)we\s+{_ADVERB}(?P<verb>{_any(_PLAIN[:12])})\s+(?P<rest>.+)$"
-    rf"|\b[Ww]e\s[^,;:]{{3,80}}\sand\s+{_ADVERB}(?P<also>{_any(_NEW)})\s+(?P<thing>an?\s.+)$"
+    rf"|\b[Ww]e\s+{_ADVERB}(?:{_any(_PLAIN)})\s(?:(?!\b{_SUBORDINATE}\b)[^,;:]){{3,80}}\sand\s+{_ADVERB}(?P<also>{_any(_NEW)})\s+(?P<thing>an?\s.+)$"
 )
 _THIS: Final = re.compile(
     rf"^{_TURN}{_LEAD}(?:[Tt]his|[Tt]he\s+present|[Tt]he\s+current|The|Our)\s+(?:\w+\s+)?{_WORK}\s+{_ADVERB}(?P<verb>{_any(_THIRD)})\s+(?P<rest>.+)$"
@@ -119,7 +122,12 @@ _WEAK: Final = re.compile(
 _STOPPER: Final = re.compile(
     rf"\"|“|”|''|``|:|;|\s(?:,\s)?and\s+{_ADVERB}(?:{_any([*_PLAIN, *_THAT, *_THIRD, 'posit', 'posits', 'sheds', 'then'])})\b|,\s+{_ADVERB}(?:{_any([*_PLAIN[:12], *_THAT, *list(_THIRD)[:12]])})\b|\.\s(?=(?:The|We|This|Our|It|In|An?)\b)|\s(?:as follows|the following)\b|\.(?=[A-Z][a-z])|\s\((?:1|i|a)\)"
 )
-_APPOSED: Final = re.compile(r"(?:\S+ ){0,2}\S+:(?= (?:an?|the) )")  # "SODA: a dataset", where the colon ends nothing
+_TAKEN: Final = re.compile(
+    r"(?:an?|the (?:first|next|opposite))\s(?:[\w-]+,?\s){0,3}(?:steps?|look|approach|view|stance|perspective)\b|advantage\b|inspiration\b"
+)
+_APPOSED: Final = re.compile(
+    r"(?:\S+ ){0,2}\S+:(?= (?:an?|the) (?![^,;:]*\b(?:is|are|was|were)\b))"
+)  # "SODA: a dataset", where the colon ends nothing
 _VAGUE: Final = re.compile(
     r"^(?:(?:various|several|many|some|extensive|a series of|a number of|detailed|thorough|comprehensive|new|preliminary|initial|the|[their]|two|three)\s+)*(?:experiments?|results?|evaluations?|analys[ei]s|comparisons?|findings|approach(?:es)?|(?:data ?sets?|corpus|corpora)|methods?|systems?|models?|work|studies)$",
     re.IGNORECASE,
@@ -206,6 +214,8 @@ def _made(
         rank = 3
     if verb in _THAT and verb not in _PLAIN and not rest.startswith(_AFTER.get(verb, "that ")):
         return
+    if verb == "take" and not _TAKEN.match(rest):
+        return
     if verb in ("aim", "seek"):
         if not rest.startswith("to "):
             return
@@ -251,7 +261,7 @@ def _is_complement(verb: str, rest: str, *, subject: str) -> bool:
     """Whether what follows can stand after the verb: no adverb, no infinitive after verbs that need an object."""
     head = rest.split()[0].casefold().rstrip(",")
     if head == "to":
-        return verb in _TO and not subject
+        return verb in _TO and not subject and not re.match(r"to (?:our|my|the best)\b", rest)
     if head in (
         "and",
         "or",

@@ -15,6 +15,7 @@ from litrag.core.types import Plan
 from litrag.exports.document import Exported
 from litrag.exports.formats import FORMATS, check_export, files_of, written
 from litrag.exports.run_record import RunFile
+from litrag.exports.styles import absolute_style
 from litrag.pipelines.marking import read_marks, stored_document, with_marks
 from litrag.pipelines.output import PLANNED, evidence_json, refuse_unvouched, sha, write_files
 from litrag.pipelines.runs import Run
@@ -31,7 +32,7 @@ def export_run(
     Raises UnknownName, BadInput (an unfinished run, a style, files that are not the run's or were edited, unless
     `force`), MissingExtra, CannotWrite."""
     own = document_of(run)
-    document = replace(own, style=style or own.style)
+    document = replace(own, style=absolute_style(style) if style else own.style)
     check_export(formats, document.style)
     folder = Path(out).absolute() if out else Path(run.request.out)
     files = written(document, formats)
@@ -99,7 +100,7 @@ def written_anew(run: Run) -> tuple[Path, ...]:
     formats = [name for name in FORMATS if set(files_of([name])) <= set(record.files)]
     files = {"evidence.json": evidence_json(document)}
     for name in formats:
-        style = next((record.styles[file] for file in files_of([name]) if file in record.styles), document.style)
+        style = record.styles.get(files_of([name])[0], document.style)
         files |= written(replace(document, style=style), [name])
     return _write(run, files, folder, {}, force=False)
 

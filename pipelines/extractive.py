@@ -234,7 +234,7 @@ class _Desk:
         paper = self._papers[key]
         found = contribution(paper, words=_MOST_WORDS - 2 - len(self._labels[key].textual.split()))
         if found is not None:
-            verb = self._verb(found.verb)
+            verb = found.verb if found.rest.startswith("to ") else self._verb(found.verb)
             plain = _clause(key, found, verb, plural=len(paper.authors) != 1)
             passive = list(_passive(key, found, verb))
             self._plain = 0 if passive and self._plain >= 2 else self._plain + 1
@@ -317,11 +317,11 @@ class _Desk:
 def _within(topic: str, texts: Sequence[str]) -> str:
     """A planned topic as part of a sentence: without number and full stop, its first letter small where the papers write the word so; ""
     where it is too long for one, or a sentence itself."""
-    plain = re.sub(r"^(?:\d+(?:\.\d+)*[.)]?|[-*+])\s+", "", " ".join(topic.split())).rstrip(" .:;,?!")
-    if len(plain.split()) > _LONGEST or re.match(r"(?:we|this|these|our|i)\b", plain, re.IGNORECASE):
+    plain = re.sub(r"^(?:\d+[.)]|\d+(?:\.\d+)+[.)]?|[-*+])\s+", "", " ".join(topic.split())).rstrip(" .:;,?!")
+    if len(plain.split()) > _LONGEST or re.match(r"(?:we|this|these|our|i)\s", plain, re.IGNORECASE):
         return ""
     first = re.match(r"[A-Z][a-z]+", plain)
-    if first and any(re.search(rf"\b{first[0].lower()}", text) for text in texts):
+    if first and any(re.search(rf"\b{first[0].lower()}\b", text) for text in texts):
         plain = plain[0].lower() + plain[1:]
     return _safe(plain)
 

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 
 from litrag.agents.entities import WordWeights, content_words
 from litrag.core.lengths import measure_of
+from litrag.core.names import KEY
 from litrag.core.prompt import neutralised
 from litrag.core.protocols import Embedder, ForcedScoring, PairScoring
 from litrag.core.quotes import APART
@@ -36,7 +37,7 @@ __all__ = [
     "plain",
 ]
 
-_MARKER: Final = re.compile(r"\s*(?:\[@[^\]]*\]|@[\w:.-]*\w|\[\d+(?:\s*[,;–-]\s*\d+)*\])")
+_MARKER: Final = re.compile(rf"\s*(?:\[@[^\]]*\]|@{KEY}|@\w+|\[\d+(?:\s*[,;–-]\s*\d+)*\])")
 _NUMBER: Final = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?:st|nd|rd|th)?(?![\w])")
 _NEGATION: Final = re.compile(
     r"\b(?:not|cannot|no|never|neither|nor|without|fail(?:s|ed)? to|lacks?)\b|n't\b", re.IGNORECASE

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Final
 from urllib.parse import unquote
 
-__all__ = ["arxiv_id", "arxiv_id_in", "day_number", "doi"]
+__all__ = ["arxiv_id", "arxiv_id_in", "day_number", "doi", "own_key"]
 
 _DOI: Final = re.compile(r"\b10\.\d+(?:\.\d+)*/\S+")
 _NUMBER: Final = r"(\d{4}\.\d{4,5}|[a-z-]+(?:\.[a-z]{2})?/\d{7})(?:v\d+)?"
@@ -22,6 +22,12 @@ def doi(text: str) -> str:
     """The DOI in a text or URL, in lower case; "" where there is none ("n/a" is none)."""
     match = _DOI.search((unquote(text) if "doi.org/" in text.lower() else text).lower())
     return match[0].rstrip(".,;") if match else ""
+
+
+def own_key(name: object) -> str:
+    """The id of a reference where it is a citation key that someone gave; "" for a number, an address or nothing."""
+    text = str(name or "")
+    return "" if "://" in text or not re.search("[A-Za-z]", text) else text
 
 
 def arxiv_id(text: str) -> str:

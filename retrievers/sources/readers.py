@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 
 from litrag.core.errors import BadInput
 from litrag.core.types import Paper, normalised_title
-from litrag.retrievers.normal_forms import arxiv_id, arxiv_id_in, doi
+from litrag.retrievers.normal_forms import arxiv_id, arxiv_id_in, doi, own_key
 from litrag.retrievers.sources.bibtex import bibtex_records
 from litrag.retrievers.sources.ris import ris_records
 from litrag.retrievers.sources.zotero import zotero_records
@@ -160,7 +160,7 @@ def _from_csl(item: Mapping[str, Any]) -> dict[str, Any]:
         "venue": item.get("container-title"),
         "doi": item.get("DOI"),
         "url": item.get("URL"),
-        "key": item.get("citation-key") or (_own_key(item.get("id")) if item.get("type") else item.get("key")),
+        "key": item.get("citation-key") or item.get("key") or (own_key(item.get("id")) if item.get("type") else ""),
     }
     return {**item, **{name: value for name, value in found.items() if value}}
 
@@ -188,12 +188,6 @@ def _paper(record: Mapping[str, Any]) -> Paper | None:
         published=published,
         key=_text(record.get("key")),
     )
-
-
-def _own_key(name: object) -> str:
-    """A reference's id where it is a citation key: neither a number nor an address."""
-    text = str(name or "")
-    return "" if "://" in text or not re.search("[A-Za-z]", text) else text
 
 
 def _made_id(number: str, title: str, year: int, authors: Iterable[str]) -> str:

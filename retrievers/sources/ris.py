@@ -8,6 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from litrag.retrievers.normal_forms import own_key
+
 if TYPE_CHECKING:
     from litrag.retrievers.sources.readers import Warn
 
@@ -58,7 +60,7 @@ def _record(fields: dict[str, Any]) -> dict[str, Any]:
     day = re.match(r"(\d{4})[/-](\d{1,2})[/-](\d{1,2})", field("date", "year", "publication_year"))
     return {
         "id": field("id"),
-        "key": field("id") if re.search("[A-Za-z]", field("id")) else "",
+        "key": own_key(field("id")),
         "title": field(*_TITLES),
         "abstract": field("abstract", "notes_abstract"),
         "authors": [forename_first(str(name)) for name in (authors if isinstance(authors, list) else [authors])],

@@ -161,17 +161,38 @@ async def test_a_key_that_is_missing_and_a_provider_that_is_none_are_told_in_our
 ) -> None:
     from dataclasses import replace
 
-    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     for model, told in (
         ("openai/m", "no key; set OPENAI_API_KEY, or"),
         ("anthropic/m", "no key; set ANTHROPIC_API_KEY, or"),
+        ("gemini/m", "no key; set GEMINI_API_KEY or GOOGLE_API_KEY, or"),
         ("nonsense/m", "no such provider; name a model as provider/name"),
     ):
         asked = replace(request(server, "generate"), model=model, api_base=None)
         with pytest.raises(ModelUnavailable, match=f"^{model}: {told}") as caught:
             await LiteLLMBackend().send(asked)
         assert "litellm" not in str(caught.value).casefold()
+
+
+@pytest.mark.parametrize("model", ["ollama/llama3", "bedrock/anthropic.claude-v2", "azure/x"])
+def test_a_provider_that_takes_other_proofs_than_a_key_is_not_said_to_lack_one(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A profile, a role or nothing at all may let one in; the provider's own words say what was wrong."""
+    monkeypatch.setenv("AZURE_API_KEY", "k")
+    error = litellm().exceptions.RateLimitError("slow down", llm_provider="p", model=model)
+    told = translated(error, model, None)
+    assert isinstance(told, ModelOverloaded)
+    assert "slow down" in str(told)
+    assert not isinstance(told, ModelAway)
+
+
+def test_a_time_out_is_told_without_the_names_of_classes() -> None:
+    error = litellm().exceptions.Timeout("APITimeoutError - Request timed out.", llm_provider="openai", model="m")
+    assert str(translated(error, "openai/m", "http://127.0.0.1:9/v1")).startswith(
+        "openai/m at http://127.0.0.1:9/v1: Request timed out."
+    )
 
 
 def test_every_exception_of_litellm_is_translated() -> None:

@@ -10,7 +10,7 @@ from fakes.shell import Shell, failure
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from litrag.pipelines.checking import cited_sentences
+from litrag.pipelines.checking import bibliography_of, cited_sentences
 
 TEXT = r"""# Related work
 
@@ -93,6 +93,15 @@ def test_the_command(litrag: Shell) -> None:
     assert "no abstract of poe02: unchecked" in err
     assert "4 citations: 0 supported, 2 unchecked, 1 unsupported, 1 missing" in out
     assert "cited nowhere: left" in out
+
+
+def test_works_go_by_the_keys_that_exports_give_them(tmp_path: Path) -> None:
+    """A text is checked against the very file whose keys litrag took over."""
+    file = tmp_path / "refs.json"
+    file.write_text(
+        json.dumps([{"id": "http://zotero.org/1", "type": "book", "title": "Soil", "citation-key": "Berg_19"}])
+    )
+    assert set(bibliography_of(file, [])) == {"Berg_19"}
 
 
 def test_a_quotation_that_stands_in_the_work_supports(litrag: Shell, tmp_path: Path) -> None:

@@ -44,13 +44,18 @@ def test_a_review_writes_the_formats_asked_for_and_vouches_for_them(tmp_path: Pa
 
 def test_the_keys_of_a_bibliography_of_one_s_own_are_those_of_every_export(tmp_path: Path) -> None:
     """The text is pasted into a paper whose .bib is there already."""
-    own = {paper.id: f"Own:{paper.id}_{n}/x" for n, paper in enumerate(papers())}
+    own = {paper.id: f"DBLP:{paper.id}_{n}/abs-1706-0376{n}" for n, paper in enumerate(papers())}
     rows = (
         f'{{"id": "{p.id}", "key": "{own[p.id]}", "title": "{p.title}", "abstract": "{p.abstract}"}}' for p in papers()
     )
     library = tmp_path / "own.jsonl"
     library.write_text("\n".join(rows))
     done = review(f"{TITLE}\n\n{ABSTRACT}", library=library, out=tmp_path / "out", papers=6, formats=("tex", "html"))
+    verdicts = [
+        v for claim in json.loads((done.folder / "evidence.json").read_text())["claims"] for v in claim["verdicts"]
+    ]
+    assert len(verdicts) > 3
+    assert all(verdict["label"] == "supported" for verdict in verdicts), "digits of a key are no numbers of the text"
     cited = set(re.findall(r"@\w+\{([^,]+),", (done.folder / "references.bib").read_text()))
     assert len(cited) > 3
     assert cited <= set(own.values())

@@ -171,6 +171,27 @@ def test_any_abstract_keeps_every_rule(texts: list[tuple[str, str, int]]) -> Non
         ),
         ("We present two good ways to smell: a nose and a map.", 2, "@k present two good ways to smell."),
         ("We treat smells as words and propose a parser for dogs.", 2, "@k propose a parser for dogs."),
+        *(
+            (
+                f"{text} We show that dogs find more mushrooms than people.",
+                2,
+                "@k show that “dogs find more mushrooms than people”.",
+            )
+            for text in (  # what follows "and" has another subject, or none
+                "We find that people agree with each other and develop a shared vocabulary.",
+                "We ask whether dogs can plan and propose a way to people.",
+                "We consider dogs that cooperate and develop a language of their own.",
+                "We do not train a dog and propose a rule system instead.",
+                "This study takes place in Berlin in the summer of 2019.",
+                "We propose to our knowledge the first parser for dogs.",
+                "We present SNIFF: the code is available online for all readers.",
+            )
+        ),
+        (
+            "We take a fresh look at the smells of dogs in forests.",
+            2,
+            "@k take “a fresh look at the smells of dogs in forests”.",
+        ),
         ("We aim to train dogs. We train people by smell.", 2, "@k train people by smell."),
         ("We report on dogs that find mushrooms.", 1, "@k reports on dogs that find mushrooms."),
         ("Finally, we propose new maps of smells. We present a parser for dogs.", 2, "@k present a parser for dogs."),
@@ -204,6 +225,9 @@ def test_a_long_object_is_cut_at_the_end_of_a_clause() -> None:
         ("BERT for dogs", "BERT for dogs"),
         ("Berlin dogs", "Berlin dogs"),
         ("2.1 Dogs.", "dogs"),
+        ("20 dogs of Go", "20 dogs of Go"),
+        ("I-vectors of dogs", "I-vectors of dogs"),
+        ("Smel and dogs", "Smel and dogs"),
         ("We compare our dogs with theirs.", ""),
         ("see [@x] “dogs”", "see (＠x) ‘dogs’"),
         (" ".join(["dogs"] * 13), ""),
@@ -218,6 +242,16 @@ def test_a_topic_of_one_s_own_plan_stands_in_a_sentence_as_one_would_write_it(to
         if shown
         else "The following papers belong together by their wording."
     )
+
+
+def test_an_infinitive_is_never_put_forward() -> None:
+    found = {
+        "a": Paper("1", "On dogs", "We propose a parser of smells for dogs.", ("A", "B"), 2001),
+        "b": Paper("2", "Smells", "We propose to train parsers on noisy smells.", ("C", "D"), 2002),
+    }
+    plan = Plan((PlannedSection("", (PlannedParagraph("", (PlannedSentence("", ("a", "b")),)),)),))
+    sentences = [claim.sentence for claim in ExtractiveWriter().write(plan, found, ABOUT).claims]
+    assert any("@b propose to train parsers" in sentence for sentence in sentences), sentences
 
 
 def test_verbs_agree_with_their_subjects() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fakes.author import Author
+from fakes.csl import author_date
 from fakes.texts import ABSTRACT, TITLE, papers, write_library
 
 from litrag import review
@@ -49,6 +50,29 @@ def test_a_mark_leaves_each_file_in_the_style_it_was_exported_in(run: Run) -> No
     assert files(run) == before
     export_run(run, ["html"], force=True)
     assert json.loads(files(run)["run.json"])["styles"] == {}
+
+
+def test_the_style_of_the_bibliography_is_not_that_of_the_text(run: Run) -> None:
+    """review.tex and a bare export of references.bib share a file."""
+    export_run(run, ["tex"], force=True)
+    tex = files(run)["review.tex"]
+    export_run(run, ["bib"], style="numeric", force=True)
+    key = json.loads(files(run)["evidence.json"])["evidence"][0]["key"]
+    for wrong in (True, False):
+        mark(run, key, wrong=wrong)
+        written_anew(run)
+    assert files(run)["review.tex"] == tex
+
+
+def test_a_csl_file_is_found_again_from_another_folder(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    export_run(run, ["html"], style=author_date(tmp_path).removeprefix(f"{tmp_path}/"), force=True)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    mark(run, json.loads(files(run)["evidence.json"])["evidence"][0]["key"])
+    assert written_anew(run)
 
 
 def test_a_marked_citation_shows_in_every_file_and_unmarking_restores_them(run: Run) -> None:

@@ -102,6 +102,16 @@ def test_a_slip_is_told_by_file_and_line(text: str, told: str) -> None:
         read_plan(text, PAPERS)
 
 
+@pytest.mark.parametrize("key", ["vaswani", "2020.acl-main.1", "DBLP:conf/acl/Doe_20"])
+def test_keys_of_any_form_are_cited_in_brackets_and_told_of_outside_them(key: str) -> None:
+    known = {key: PAPERS["ann2001dogs"]}
+    plan = Plan((PlannedSection("", (PlannedParagraph("dogs", (PlannedSentence("introduce", (key,)),)),)),))
+    assert read_plan(plan_markdown(plan, known, title="T", then="x"), known) == plan
+    with pytest.raises(BadInput, match="outside brackets"):
+        read_plan(f"### dogs\n- introduce @{key} and others", known)
+    assert not any(p.keys for p in read_plan("### dogs\n- tell of @mention,2 things", known).paragraphs)
+
+
 def test_before_papers_are_known_only_the_form_is_checked() -> None:
     assert read_plan("### a\n- x [@anything]\n", None).keys == ("anything",)
 
