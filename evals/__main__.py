@@ -115,7 +115,7 @@ TABLES: Final = {
         "rerank",
         EvalOptions("trec-dl19", ("bm25", *(f"trained-first{kind}" for kind in _SCORE_FORMS))),
     ),
-    "rerank-trec-dl-encoders": ("rerank", EvalOptions("trec-dl", ("bm25", "similarity"))),
+    "rerank-trec-dl-encoders": ("rerank", EvalOptions("trec-dl", ("bm25", "similarity", "maxsim"))),
     "rewrite-canard-given": ("rewrite", EvalOptions("canard-unanswered:test", ("history", "context", "human"))),
     "rewrite-canard-windows-given": ("rewrite", EvalOptions("canard-windows:test", ("history", "context", "human"))),
     "rewrite-acl": ("rewrite", EvalOptions("acl:test", ("statistical", "statistical-fused"))),
