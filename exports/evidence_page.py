@@ -3,14 +3,15 @@ where they stand."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from litrag.core.names import spoken
 from litrag.core.types import Paper
-from litrag.exports.document import Exported, Sentence
-from litrag.exports.evidence import ClaimRecord, EvidenceRecord, VerdictRecord, evidence_file
+from litrag.exports.document import Exported
+from litrag.exports.evidence import EvidenceRecord, VerdictRecord
 from litrag.exports.facts import link
+from litrag.exports.judged import JudgedCitation, JudgedSentence, judged
 from litrag.exports.page import inline, text, whole_page
 
 __all__ = ["evidence_html", "read_words"]
@@ -20,43 +21,40 @@ _AROUND: Final = 3000  # characters of a full text that are shown on either side
 
 def evidence_html(document: Exported) -> str:
     """The page. Raises BadInput, MissingExtra (the style)."""
-    file = document.evidence or evidence_file(document.draft, document.papers, ())
-    records = {record.key: record for record in file.evidence}
-    claims = iter(file.claims)
+    sections = judged(document)
     body = [
         f"<h1>{text(document.title)}: evidence</h1>",
         '<p class="quiet">Each sentence with the works it cites. Open a work to see its words, marked where the sentence rests on'
         ' them. <a href="review.html">The review</a></p>',
     ]
-    for section in document.sections:
+    for section in sections:
         if section.heading:
             body.append(f"<h2>{text(section.heading)}</h2>")
-        for sentence in (sentence for paragraph in section.paragraphs for sentence in paragraph):
-            body.extend(_claim(document, sentence, next(claims), records))
+        for sentence in section.sentences:
+            body.extend(_claim(document, sentence))
     return whole_page(f"{document.title}: evidence", "\n".join(body))
 
 
-def _claim(
-    document: Exported, sentence: Sentence, claim: ClaimRecord, records: Mapping[str, EvidenceRecord]
-) -> Iterator[str]:
-    yield f'<div class="claim">\n<p>{inline(document.runs(sentence), page="review.html")}</p>'
-    verdicts = {verdict.key: verdict for verdict in claim.verdicts}
-    for key in (key for key in claim.keys if key in records):
-        yield _work(document.look.named(key), records[key], verdicts.get(key), document.papers[key])
+def _claim(document: Exported, each: JudgedSentence) -> Iterator[str]:
+    yield f'<div class="claim">\n<p>{inline(document.runs(each.sentence), page="review.html")}</p>'
+    for key, citation in each.cited.items():
+        yield _work(document.look.named(key), citation)
     yield "</div>"
 
 
-def _work(name: str, record: EvidenceRecord, verdict: VerdictRecord | None, paper: Paper) -> str:
-    label, method = (verdict.label, f" ({verdict.method})") if verdict else ("unchecked", "")
-    gone = f' <span class="warn">{text(record.paper.retracted)}</span>' if record.paper.retracted else ""
-    head = f'{text(name)}: <span class="{text(label)}">{text(label)}</span>{text(method)}{gone}'
-    return f"<details>\n<summary>{head}</summary>\n{read_words(record, verdict, paper)}\n</details>"
+def _work(name: str, citation: JudgedCitation) -> str:
+    label, method = text(citation.label), f" ({citation.method})" if citation.method else ""
+    retracted = citation.record.paper.retracted
+    gone = f' <span class="warn">{text(retracted)}</span>' if retracted else ""
+    head = f'{text(name)}: <span class="{label}">{label}</span>{text(method)}{gone}'
+    return f"<details>\n<summary>{head}</summary>\n{read_words(citation)}\n</details>"
 
 
-def read_words(record: EvidenceRecord, verdict: VerdictRecord | None, paper: Paper) -> str:
+def read_words(citation: JudgedCitation) -> str:
     """What a sentence rests on: the work's facts, its words with the quote marked, the query that found it."""
+    record, verdict = citation.record, citation.verdict
     parts = [
-        _facts(record, paper),
+        _facts(record, citation.paper),
         _page(record, verdict),
         f"<blockquote>{_passage(record, verdict)}</blockquote>",
         f'<p class="quiet">Found by the query: {text(record.query)}</p>' if record.query else "",

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from markupsafe import Markup
 
-from litrag.core.types import Claim
-from litrag.exports.document import Exported, Sentence
-from litrag.exports.evidence import EvidenceRecord, VerdictRecord, evidence_file
+from litrag.exports.document import Exported
 from litrag.exports.evidence_page import read_words
 from litrag.exports.formats import FORMATS, files_of
+from litrag.exports.judged import JudgedSentence, judged
 from litrag.exports.page import inline, text
 from litrag.exports.run_record import RunFile
 from litrag.pipelines.exporting import document_of, record_of
@@ -101,52 +100,40 @@ def run_row(run: Run, status: str, note: str) -> RunRow:
 def review_view(run: Run) -> ReviewView:
     """The review of a finished run. Raises BadInput, MissingExtra (its style)."""
     document = document_of(run)
-    walk = _Walk(document, {(mark.sentence, mark.key): mark for mark in read_marks(run)})
+    marks = {(mark.sentence, mark.key): mark for mark in read_marks(run)}
     return ReviewView(
         title=run.request.title or "Related work",
         notes=document.notes,
         sections=tuple(
-            (section.heading, tuple(map(walk.paragraph, section.paragraphs))) for section in document.sections
+            (section.heading, tuple(_paragraph(document, paragraph, marks) for paragraph in section.paragraphs))
+            for section in judged(document)
         ),
         references=tuple((entry.key, _safe(inline(entry.runs))) for entry in document.look.references),
         record=record_of(run),
     )
 
 
-class _Walk:
-    """Goes through the sentences of a document in order; sentence, claim and its record of the evidence share a number."""
-
-    def __init__(self, document: Exported, marks: Mapping[tuple[int, str], Mark]) -> None:
-        self.document, self.marks, self.number = document, marks, 0
-        file = document.evidence or evidence_file(document.draft, document.papers, ())
-        self.records = {record.key: record for record in file.evidence}
-        self.claims, self.judged = document.draft.claims, file.claims
-
-    def paragraph(self, sentences: tuple[Sentence, ...]) -> Paragraph:
-        """The next one."""
-        shown, citations = [], []
-        for sentence in sentences:
-            self.number += 1
-            number = self.number
-            html = inline(self.document.runs(sentence), cited=partial(_button, number))
-            shown.append(f'<span id="sentence-{number}">{html}</span>')
-            claim = self.claims[number - 1]
-            verdicts = {verdict.key: verdict for verdict in self.judged[number - 1].verdicts}
-            citations += [self._citation(claim, key, verdicts.get(key)) for key in claim.keys if key in self.records]
-        return Paragraph(_safe(" ".join(shown)), tuple(citations))
-
-    def _citation(self, claim: Claim, key: str, verdict: VerdictRecord | None) -> Citation:
-        record: EvidenceRecord = self.records[key]
-        return Citation(
-            anchor=_anchor(self.number, key),
-            key=key,
-            sentence=self.number,
-            name=self.document.look.named(key),
-            label=verdict.label if verdict else "unchecked",
-            method=verdict.method if verdict else "",
-            body=_safe(read_words(record, verdict, self.document.papers[key])),
-            mark=self.marks.get((self.number, key)),
-        )
+def _paragraph(
+    document: Exported, sentences: Sequence[JudgedSentence], marks: Mapping[tuple[int, str], Mark]
+) -> Paragraph:
+    shown, citations = [], []
+    for each in sentences:
+        html = inline(document.runs(each.sentence), cited=partial(_button, each.number))
+        shown.append(f'<span id="sentence-{each.number}">{html}</span>')
+        citations += [
+            Citation(
+                anchor=_anchor(each.number, key),
+                key=key,
+                sentence=each.number,
+                name=document.look.named(key),
+                label=found.label,
+                method=found.method,
+                body=_safe(read_words(found)),
+                mark=marks.get((each.number, key)),
+            )
+            for key, found in each.cited.items()
+        ]
+    return Paragraph(_safe(" ".join(shown)), tuple(citations))
 
 
 def _button(number: int, key: str, label: str) -> str:
