@@ -60,12 +60,15 @@ def draw_map(plan: Plan, papers: Mapping[str, Paper], folder: Path, *, title: st
 
 
 def _groups(plan: Plan, papers: Mapping[str, Paper]) -> dict[str, list[str]]:
-    """Topic -> keys by year. A paper in several groups stands in the first; two groups of one name are one."""
+    """Topic -> keys by year; a group without one goes by its section's heading, else by its number. A paper in several groups stands in the first;
+    two groups of one name are one."""
     found: dict[str, list[str]] = {}
     left = dict.fromkeys(papers)
-    for paragraph in plan.paragraphs:
+    parts = [(section.heading, paragraph) for section in plan.sections for paragraph in section.paragraphs]
+    for number, (heading, paragraph) in enumerate(parts, start=1):
+        name = paragraph.topic or heading or f"group {number}"
         for key in (key for key in paragraph.keys if key in left):
-            found.setdefault(paragraph.topic, []).append(key)
+            found.setdefault(name, []).append(key)
             del left[key]
     if left:
         found[_NO_GROUP if found else "papers"] = list(left)

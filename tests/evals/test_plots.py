@@ -146,6 +146,18 @@ def test_a_map_shows_each_paper_once_in_its_group(tmp_path: Path) -> None:
     assert {"insects", "again", "Lee", "n. d.", "year of publication"} <= set(shown.splitlines())
 
 
+def test_groups_without_a_topic_stay_apart(tmp_path: Path) -> None:
+    parts = [PlannedParagraph("", (PlannedSentence("", (key,)),)) for key in ("lee2018", "lee2020", "li2020")]
+    unnamed = Plan((PlannedSection("", tuple(parts[:2])), PlannedSection("Insects", (parts[2],))))
+    groups = {row["key"]: row["group"] for row in rows(draw_map(unnamed, PAPERS, tmp_path))}
+    assert groups == {
+        "lee2018": "group 1",
+        "lee2020": "group 2",
+        "li2020": "Insects",
+        "shalom": "in no group of the plan",
+    }
+
+
 def test_names_that_the_font_cannot_write_are_keys(tmp_path: Path) -> None:
     """Boxes instead of letters, or Hebrew written backwards, name nobody."""
     shown = texts(draw_map(plan(a=tuple(PAPERS)), PAPERS, tmp_path)).splitlines()
