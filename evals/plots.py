@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from litrag.core.display import clean
 from litrag.core.errors import BadInput, UnknownName
 from litrag.evals.pictures import SERIES, Look, Picture, drawing, new_figure, place_names, saved, tidy
 from litrag.evals.results import Cost, Results, SystemResult
@@ -38,11 +39,13 @@ def draw(results: Results, folder: Path, *, most_panels: int = 4) -> Picture:
 @drawing()
 def draw_costs(results: Results, folder: Path) -> Picture:
     """`cost`: the first metric with its interval against what a topic took: tokens, or searches where no system has a token and searches differ, or else seconds.
-    Tokens and seconds are on a scale of powers, left of which a system that takes none stands at 0. The grey line runs along the best that each cost buys. Raises MissingExtra,
-    CannotWrite."""
+    Tokens and seconds are on a scale of powers, left of which a system that takes none stands at 0. The grey line runs along the best that each cost buys. A run that another program wrote
+    took nobody knows what: it is named below, where others' costs are known. Raises MissingExtra, CannotWrite."""
     metric = next(iter(results.systems[0].metrics))
     unit, costs = _costs(results)
-    having = [(system, cost) for system, cost in zip(results.systems, costs, strict=True) if metric in system.metrics]
+    measured = [(system, cost) for system, cost in zip(results.systems, costs, strict=True) if metric in system.metrics]
+    having = [(system, cost) for system, cost in measured if "run" not in system.settings] or measured
+    unknown = [system.name for system, _ in measured if "run" in system.settings and having != measured]
     points = [(cost, system.metrics[metric].value) for system, cost in having]
     figure = new_figure(7.0, 4.5)
     axis = figure.subplots()
@@ -52,7 +55,7 @@ def draw_costs(results: Results, folder: Path) -> Picture:
         found = system.metrics[metric]
         axis.plot([cost, cost], [found.low, found.high], color=look.color, linewidth=0.8, alpha=0.6)
         axis.plot([cost], [found.value], marker=look.marker, color=look.color, markersize=6)
-    axis.set_xlabel(f"{unit} a topic")
+    axis.set_xlabel(f"{unit} a topic" + (f" (unknown: {', '.join(map(clean, unknown))})" if unknown else ""))
     axis.set_ylabel(f"{metric}, mean of {results.n} topics")
     tidy(axis)
     _title(figure, results, " (95 % intervals)")

@@ -52,6 +52,14 @@ def test_no_two_series_share_a_mark_or_a_line_and_none_is_lost_on_white() -> Non
     assert max(grey(look.color) for look in SERIES) < 0.75
 
 
+def test_what_another_program_took_is_not_nothing(tmp_path: Path) -> None:
+    foreign = system("theirs", AP=0.9).model_copy(update={"settings": {"run": "theirs.run"}})
+    picture = draw_costs(results(system("bm25", AP=0.4), system("judge", AP=0.6, tokens=900), foreign), tmp_path)
+    assert [row["system"] for row in rows(picture)] == ["bm25", "judge"]
+    assert "(unknown: theirs)" in texts(picture)
+    assert [row["system"] for row in rows(draw_costs(results(foreign), tmp_path))] == ["theirs"]
+
+
 def test_the_cost_of_a_topic_is_what_tells_the_systems_apart(tmp_path: Path) -> None:
     """A reranker costs tokens, an agent searches; what all share is no axis."""
     first = draw_costs(results(system("bm25", AP=0.4), system("judge", AP=0.6, tokens=900)), tmp_path / "a")
