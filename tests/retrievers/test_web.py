@@ -204,7 +204,9 @@ asyncio.run(main())
         assert process.returncode == 0
     times = sorted(asked.at for asked in server.asked)
     assert len(times) == 16
-    assert times[-1] - times[0] >= 15 * 0.2 * 0.95
+    assert times[-1] - times[0] >= 15 * 0.2 * 0.7, (
+        "two rates of their own would be done in half the time; a busy machine answers the first late"
+    )
 
 
 def test_retry_after_is_a_number_or_a_date() -> None:
