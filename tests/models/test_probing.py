@@ -109,7 +109,7 @@ async def test_a_slow_server_costs_the_time_allowed_and_no_more(server: Server) 
     server.habits = frozenset({"slow"})
     start = time.monotonic()
     (found,) = await probe([("openai/m", base(server))], seconds=0.5)
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 6, "four questions would take eight seconds"
     assert "yes" not in (found.chat, found.schema, found.logprobs, found.embeddings)
 
 

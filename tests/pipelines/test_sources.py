@@ -118,9 +118,9 @@ def test_a_source_that_stalls_ends_with_the_runs_time(server: Scholarly, tmp_pat
     library = write_library(tmp_path / "forest.jsonl")
     start = time.monotonic()
     result = review(
-        TEXT, library=library, out=tmp_path / "out", **options(server, source_seconds=60.0, max_seconds=2.0)
+        TEXT, library=library, out=tmp_path / "out", **options(server, source_seconds=60.0, max_seconds=6.0)
     )
-    assert time.monotonic() - start < 6
+    assert time.monotonic() - start < 25, "a source would have stalled for a minute"
     assert "seconds" in result.stop_reason
     assert result.papers == 12
 
