@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import typer
 
 from litrag.cli import choices
+from litrag.retrievers.sources import SOURCES
 
 __all__ = [
     "INPUT",
     "AnswerModel",
     "ApiBase",
+    "Before",
     "EmbedModel",
     "Libraries",
     "MaxCalls",
@@ -68,10 +71,14 @@ Sources = Annotated[
     list[str] | None,
     typer.Option(
         "--source",
-        help="Scholarly source: arxiv, semantic-scholar, openalex, crossref; repeatable.",
+        help=f"Scholarly source: {', '.join(SOURCES)}; repeatable.",
         rich_help_panel=INPUT,
         autocompletion=choices.sources,
     ),
+]
+Before = Annotated[
+    datetime | None,
+    typer.Option("--before", formats=["%Y-%m-%d"], help="Only papers published before.", rich_help_panel=INPUT),
 ]
 Model = Annotated[str | None, _model("", "Model of every role, e.g. openai/gpt-4o-mini.")]
 ApiBase = Annotated[

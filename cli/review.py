@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +12,7 @@ from litrag.cli.context import globals_, progress, settings, show, tell
 from litrag.cli.options import (
     INPUT,
     ApiBase,
+    Before,
     EmbedModel,
     Libraries,
     MaxCalls,
@@ -56,10 +56,7 @@ def review(
     title: Annotated[Text, typer.Option(help="Title of your paper.", rich_help_panel=INPUT)] = None,
     library: Libraries = None,
     sources: Sources = None,
-    before: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Only papers published before.", rich_help_panel=INPUT),
-    ] = None,
+    before: Before = None,
     strict_dates: Annotated[
         bool, typer.Option("--strict-dates", help="Leave undated papers out.", rich_help_panel=INPUT)
     ] = False,

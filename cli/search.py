@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from litrag.cli import choices
 from litrag.cli.context import globals_, progress, settings, show, tell
-from litrag.cli.options import INPUT, Libraries, Sources
+from litrag.cli.options import INPUT, Before, Libraries, Sources
 
 if TYPE_CHECKING:
     from litrag.core.types import Filter
@@ -35,10 +34,7 @@ def search(
     ] = "table",
     library: Libraries = None,
     sources: Sources = None,
-    before: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Only papers published before.", rich_help_panel=INPUT),
-    ] = None,
+    before: Before = None,
     year: Annotated[str | None, typer.Option(help="2019, 2015-2019, 2015- or -2019.", rich_help_panel=INPUT)] = None,
     venue: Annotated[
         list[str] | None, typer.Option(help="Words of the venue's name; repeatable.", rich_help_panel=INPUT)

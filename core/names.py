@@ -120,22 +120,22 @@ def letters(n: int) -> str:
 def citation_keys(papers: Sequence[Paper], taken: Collection[str] = ()) -> dict[str, str]:
     """Paper id -> a BibTeX key in ASCII: the user's own where there is one that every export takes, else surname, year and first telling
     word of the title. Unique among `papers` and `taken`, whatever the case of letters, in which BibTeX sees no difference."""
-    plain = {paper.id: paper.key if re.fullmatch(KEY, paper.key) else _key(paper) for paper in papers}
-    own = {paper.id for paper in papers if plain[paper.id] == paper.key}
+    own = {paper.id: paper.key if re.fullmatch(KEY, paper.key) else "" for paper in papers}
+    plain = {paper.id: own[paper.id] or _key(paper) for paper in papers}
     used = {key.casefold() for key in taken}
-    keys: dict[str, str] = {}
-    for group in (own, plain.keys() - own):
+    keys = dict.fromkeys(plain, "")
+    for group in ([name for name in plain if own[name]], [name for name in plain if not own[name]]):
         shared = Counter(plain[paper_id].casefold() for paper_id in group)
         free = {key for key, number in shared.items() if number == 1} - used
         used |= free
-        for paper_id in (paper_id for paper_id in plain if paper_id in group):
+        for paper_id in group:
             key = plain[paper_id]
             if key.casefold() not in free:
                 named = (f"{key}-{letters(n)}" for n in count(1))
                 key = next(name for name in named if name.casefold() not in used)
                 used.add(key.casefold())
             keys[paper_id] = key
-    return {paper_id: keys[paper_id] for paper_id in plain}
+    return keys
 
 
 def _names(paper: Paper) -> str:

@@ -44,8 +44,9 @@ def draw_costs(results: Results, folder: Path) -> Picture:
     metric = next(iter(results.systems[0].metrics))
     unit, costs = _costs(results)
     measured = [(system, cost) for system, cost in zip(results.systems, costs, strict=True) if metric in system.metrics]
-    having = [(system, cost) for system, cost in measured if "run" not in system.settings] or measured
-    unknown = [system.name for system, _ in measured if "run" in system.settings and having != measured]
+    known = [(system, cost) for system, cost in measured if "run" not in system.settings]
+    unknown = [system.name for system, _ in measured if "run" in system.settings] if known else []
+    having = known or measured
     points = [(cost, system.metrics[metric].value) for system, cost in having]
     figure = new_figure(7.0, 4.5)
     axis = figure.subplots()

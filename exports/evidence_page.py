@@ -21,13 +21,12 @@ _AROUND: Final = 3000  # characters of a full text that are shown on either side
 
 def evidence_html(document: Exported) -> str:
     """The page. Raises BadInput, MissingExtra (the style)."""
-    sections = judged(document)
     body = [
         f"<h1>{text(document.title)}: evidence</h1>",
         '<p class="quiet">Each sentence with the works it cites. Open a work to see its words, marked where the sentence rests on'
         ' them. <a href="review.html">The review</a></p>',
     ]
-    for section in sections:
+    for section in judged(document):
         if section.heading:
             body.append(f"<h2>{text(section.heading)}</h2>")
         for sentence in section.sentences:

@@ -53,7 +53,7 @@ class JudgedSection:
 
 
 def judged(document: Exported) -> tuple[JudgedSection, ...]:
-    """The sections in reading order. Raises BadInput, MissingExtra (the style)."""
+    """The sections in reading order."""
     file = document.evidence or evidence_file(document.draft, document.papers, ())
     records = {record.key: record for record in file.evidence}
     claims = iter(enumerate(file.claims, start=1))

@@ -64,9 +64,8 @@ def protected(title: str) -> str:
         for word in re.split(r"(\s+)", _unbraced(part)):
             named = like_sentence and not begins and _begins_with_capital(word)
             encoded = _encoded(word)
-            if named or _telling_capital(
-                word
-            ):  # "{\\'E" at the start of braces is a letter to BibTeX, whose case it changes
+            if named or _telling_capital(word):
+                # "{\\" is to BibTeX the start of a letter whose case it changes; within other braces it is not
                 encoded = f"{{{{{encoded}}}}}" if encoded.startswith("\\") else f"{{{encoded}}}"
             shown.append(encoded)
             begins = begins if not word.strip() else word.endswith(":")

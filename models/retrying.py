@@ -28,7 +28,9 @@ class Retrying:
         def wish(error: Exception) -> bool | float:
             nonlocal away
             away += isinstance(error, ModelAway)
-            return away < _AWAY and self._wish(error)
+            if not isinstance(error, ModelOverloaded) or away >= _AWAY:
+                return False
+            return True if error.retry_after is None else min(error.retry_after, self._longest)
 
         async for attempt in stamina.retry_context(
             on=wish,
@@ -41,8 +43,3 @@ class Retrying:
             with attempt:
                 return await self._inner.send(request)
         raise AssertionError("stamina leaves its loop by return or by raise")
-
-    def _wish(self, error: Exception) -> bool | float:
-        if not isinstance(error, ModelOverloaded):
-            return False
-        return True if error.retry_after is None else min(error.retry_after, self._longest)

@@ -298,10 +298,7 @@ def _cut(rest: str, words: int) -> str | None:
     named = _APPOSED.match(rest)
     begin = named.end() if named else 0
     stops = (_FIRST_PERSON.search(rest), _UNFIT.search(rest), _STOPPER.search(rest, begin))
-    stop = min(
-        (match.start() for match in stops if match),
-        default=len(rest),
-    )
+    stop = min((match.start() for match in stops if match), default=len(rest))
     whole = stop == len(rest)
     if whole and len(rest.split()) <= words and _well_ended(rest, cut=False):
         return _impersonal(rest)

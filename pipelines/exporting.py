@@ -67,23 +67,17 @@ def _write(
 ) -> tuple[Path, ...]:
     """`styles` says of files in which style they cite, "" the review's own."""
     with run.hold():
-        return _written(run, files, folder, styles, force=force)
-
-
-def _written(
-    run: Run, files: Mapping[str, bytes], folder: Path, styles: Mapping[str, str], *, force: bool
-) -> tuple[Path, ...]:
-    record = record_of(run, folder)
-    known = record.files if record else {}
-    for path in (folder / name for name in files if not force):
-        if path.exists() and path.read_bytes() != files[path.name]:
-            refuse_unvouched(path, known, "this run", "choose another folder with -o, or overwrite with --force")
-    write_files(folder, files, remedy="free space, or choose another folder with -o")
-    if record:
-        hashes = {**known, **{name: sha(folder / name) for name in files}}
-        others = {name: style for name, style in {**record.styles, **styles}.items() if style}
-        vouched = record.model_copy(update={"files": hashes, "styles": others}).model_dump_json(indent=1) + "\n"
-        write_files(folder, {"run.json": vouched.encode()}, remedy="free space")
+        record = record_of(run, folder)
+        known = record.files if record else {}
+        for path in (folder / name for name in files if not force):
+            if path.exists() and path.read_bytes() != files[path.name]:
+                refuse_unvouched(path, known, "this run", "choose another folder with -o, or overwrite with --force")
+        write_files(folder, files, remedy="free space, or choose another folder with -o")
+        if record:
+            hashes = {**known, **{name: sha(folder / name) for name in files}}
+            others = {name: style for name, style in {**record.styles, **styles}.items() if style}
+            vouched = record.model_copy(update={"files": hashes, "styles": others}).model_dump_json(indent=1) + "\n"
+            write_files(folder, {"run.json": vouched.encode()}, remedy="free space")
     return tuple(folder / name for name in files)
 
 
@@ -97,12 +91,13 @@ def written_anew(run: Run) -> tuple[Path, ...]:
             f"{folder} holds no review of run {run.id}; write it elsewhere with: litrag runs export {run.id} -f md -o DIR"
         )
     document = document_of(run)
-    formats = [name for name in FORMATS if set(files_of([name])) <= set(record.files)]
-    files = {"evidence.json": evidence_json(document)}
-    for name in formats:
-        style = record.styles.get(files_of([name])[0], document.style)
-        files |= written(replace(document, style=style), [name])
-    return _write(run, files, folder, {}, force=False)
+    by_style: dict[str, list[str]] = {}
+    for name in (name for name in FORMATS if set(files_of([name])) <= set(record.files)):
+        by_style.setdefault(record.styles.get(files_of([name])[0], document.style), []).append(name)
+    files: dict[str, bytes] = {}
+    for style, formats in by_style.items():
+        files |= written(replace(document, style=style), formats)
+    return _write(run, {**files, "evidence.json": evidence_json(document)}, folder, {}, force=False)
 
 
 def document_of(run: Run) -> Exported:

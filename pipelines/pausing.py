@@ -170,7 +170,7 @@ async def choose(shop: Workshop, state: ReviewState) -> ReviewState:
     for paper in [*here, *_merged(await _looked_up(shop, elsewhere), known)]:
         offer = next((item for item in offered if item.paper.id == paper.id), None)
         if offer is None:
-            key = _free(paper, set(by_key) | {item.key for item in kept})
+            key = citation_keys([paper], {*by_key, *(item.key for item in kept)})[paper.id]
             offer = Selected(key, paper, hits.get(paper.id) or Hit(paper.to_document()))
         if paper.id not in {item.paper.id for item in kept}:
             kept.append(offer)
@@ -255,11 +255,6 @@ async def _looked_up(shop: Workshop, names: Sequence[str]) -> list[Paper]:
     if missing:
         raise BadInput(f"{', '.join(missing)}: no such work is known online; add the paper to a library instead")
     return [works[name] for name in names]
-
-
-def _free(paper: Paper, taken: set[str]) -> str:
-    """A citation key that no other paper has."""
-    return citation_keys([paper], taken)[paper.id]
 
 
 def _then(shop: Workshop) -> str:

@@ -223,7 +223,7 @@ def test_a_slip_in_the_papers_is_told_by_its_line(text: str, told: str) -> None:
 
 
 def test_keys_of_what_is_added_are_their_own() -> None:
-    from litrag.pipelines.pausing import _free
+    from litrag.core.names import citation_keys
 
     taken = {"kim2020soil"}
-    assert _free(Paper("x", "Soil", "", ("A. Kim",), 2020), taken) == "kim2020soil-a"
+    assert citation_keys([Paper("x", "Soil", "", ("A. Kim",), 2020)], taken) == {"x": "kim2020soil-a"}
