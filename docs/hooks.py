@@ -7,12 +7,15 @@ from __future__ import annotations
 import inspect
 import pkgutil
 import re
+import tempfile
 import textwrap
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import typer
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -26,23 +29,50 @@ from litrag.retrievers import RETRIEVERS
 from litrag.rewriters import REWRITERS
 from litrag.training import RECIPES
 
-__all__ = ["api_pages", "command_pages", "on_config", "on_files", "on_page_markdown", "own_settings", "settings_page"]
+__all__ = [
+    "api_pages",
+    "command_pages",
+    "on_config",
+    "on_files",
+    "on_page_markdown",
+    "on_shutdown",
+    "on_startup",
+    "own_settings",
+    "settings_page",
+]
 
 _MARKS: Final = re.compile(r"<!-- (?:results|figure|run|not run|output|file|write)\b.*?-->\n?|<!-- end -->")
 _VARIABLE: Final = "LITRAG_"
+_ALONE: Final = tempfile.TemporaryDirectory()
 _PACKAGE: Final = "The package"
 _ROOT: Final = "`from litrag import Review, resume, review, review_async`; nothing heavy is imported before one of them is asked for."
 
 
+def on_startup(**_: Any) -> None:
+    """Links to the package alone. Griffe walks whatever lies under a package's folder, and ours is the repository's root: the
+    virtual environment in it took a hundred times as long as the package."""
+    package = Path(_ALONE.name, "litrag")
+    package.mkdir()
+    for source in (ROOT / "__init__.py", *(marker.parent for marker in ROOT.glob("*/__init__.py"))):
+        (package / source.name).symlink_to(source)
+
+
+@event_priority(100)
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """The generated pages join the navigation, behind those that are written."""
+    """The generated pages join the navigation, behind those that are written; docstrings are read behind the links."""
     places = {next(iter(entry)): entry for entry in config.nav or () if isinstance(entry, dict)}
     places["Reference"]["Reference"] += [
         {"Command line": list(command_pages())},
         {"Settings": "reference/settings.md"},
         {"API": list(api_pages())},
     ]
+    config.plugins["mkdocstrings"].config["handlers"]["python"]["paths"] = [_ALONE.name]
     return config
+
+
+def on_shutdown(**_: Any) -> None:
+    """The links go."""
+    _ALONE.cleanup()
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
