@@ -31,6 +31,7 @@ __all__ = [
     "offer_papers",
     "offer_plan",
     "papers_markdown",
+    "pause_of",
     "paused_at",
     "read_papers",
     "refuse_leftovers",
@@ -129,8 +130,13 @@ def with_boxes(text: str, checked: Collection[str], added: Sequence[str] = ()) -
 def paused_at(run: Run) -> str:
     """The pause ("papers", "plan") that a run waits at, or whose file it could not go on with; "" for none."""
     status, _ = run.state()
-    stage = open_stage(run) if status in ("waiting", "failed") else ""
-    return _PAUSED.get(stage, "") if _PAUSED.get(stage, "") in run.request.settings.get("pause", ()) else ""
+    return pause_of(run, open_stage(run)) if status in ("waiting", "failed") else ""
+
+
+def pause_of(run: Run, node: str) -> str:
+    """The pause that a run makes at a node of the graph, "" where it makes none there."""
+    pause = _PAUSED.get(node, "")
+    return pause if pause in run.request.settings.get("pause", ()) else ""
 
 
 def offer_papers(

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
-from litrag.core.errors import Interrupted, LitragError, Waiting
+from litrag.core.errors import BadInput, Interrupted, LitragError, Waiting
 from litrag.core.events import Event, Listener, both, silent
 from litrag.core.telemetry import span, workflow
 from litrag.models.request import Backend
@@ -18,8 +18,8 @@ from litrag.pipelines.event_log import event_log
 from litrag.pipelines.finding import finding_nodes
 from litrag.pipelines.full_text import read
 from litrag.pipelines.output import prepare_folder
-from litrag.pipelines.pausing import choose, refuse_leftovers
-from litrag.pipelines.runs import Run
+from litrag.pipelines.pausing import choose, pause_of, refuse_leftovers
+from litrag.pipelines.runs import Run, Status
 from litrag.pipelines.state import ReviewState
 from litrag.pipelines.workshop import Workshop, open_workshop
 
@@ -57,10 +57,17 @@ async def _reviewed(run: Run, listen: Listener, backend: Backend | None) -> Revi
         run.mark("waiting", f"edit {pause.file}")
         raise
     except LitragError as error:
-        run.mark("interrupted" if isinstance(error, Interrupted) else "failed", str(error))
+        run.mark(_status_after(error, run), str(error))
         raise
     run.mark("done", state.get("stop_reason", "done"))
     return state
+
+
+def _status_after(error: LitragError, run: Run) -> Status:
+    """A run waits on for a file that the user gave it and it could not go on with."""
+    if isinstance(error, Interrupted):
+        return "interrupted"
+    return "waiting" if isinstance(error, BadInput) and pause_of(run, run.state()[1]) else "failed"
 
 
 def resume_line(run: Run) -> str:

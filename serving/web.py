@@ -73,6 +73,7 @@ def web_app(web: Web) -> FastAPI:
         "/runs/{run_id}/files/{name}": pages.file,
     }
     post: dict[str, Callable[..., Any]] = {
+        "/": pages.again,
         "/estimate": pages.estimate,
         "/runs": pages.begin,
         "/runs/{run_id}/stop": pages.stop,
@@ -113,6 +114,11 @@ class _Pages:
     def start(self, request: Request) -> HTMLResponse:
         """The form, and the runs there are."""
         return self._form(request, Form({}, {"pause": ("papers", "plan")}))
+
+    def again(self, request: Request, form: Sent) -> HTMLResponse:
+        """The form as it was filled, to change it after its estimate."""
+        self._own(form)
+        return self._form(request, form)
 
     async def estimate(self, request: Request, form: Sent) -> HTMLResponse:
         """What the review would send at the most, and a button that starts it."""

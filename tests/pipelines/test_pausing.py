@@ -83,8 +83,9 @@ def test_a_slip_in_the_file_leaves_the_review_where_it_was(library: Path, tmp_pa
     right = file.read_text()
     for wrong, told in (("### x\n- y [@nobody]\n", "line 2: no paper"), ("just words\n", "no part of a plan")):
         file.write_text(wrong)
-        with pytest.raises(BadInput, match=told):
+        with pytest.raises(BadInput, match=told) as error:
             resume(pause.run_id)
+        assert find_run(pause.run_id).state() == ("waiting", str(error.value)), "what it waits for is that file, mended"
     file.write_text(right)
     assert len(cited(resume(pause.run_id))) == 8
 

@@ -101,7 +101,9 @@ def test_each_source_fails_in_each_way_and_the_review_ends(
     else:
         server.faults = {api: fault}
     start = time.monotonic()
-    result = review(TEXT, library=(), out=tmp_path / "out", **options(server, source_seconds=0.6 if fault in FAULTS else 20.0))
+    result = review(
+        TEXT, library=(), out=tmp_path / "out", **options(server, source_seconds=0.6 if fault in FAULTS else 20.0)
+    )
     assert time.monotonic() - start < 20
     assert result.stop_reason == "done"
     assert result.papers == 12

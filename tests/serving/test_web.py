@@ -220,6 +220,8 @@ def test_the_review_is_the_command_lines_and_shows_hostile_words_as_words(
     fields = form(page, library=forest, seed="3")
     estimate = page.post("/estimate", data=fields)
     assert "Start the review" in estimate.text
+    again = page.post("/", data=fields).text
+    assert fields["abstract"] in again, "back at the form, nothing has to be typed again"
     assert "openai/m" in estimate.text
     assert list_runs() == ()
     assert not model.prompts
