@@ -36,12 +36,21 @@ METHOD_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         *("car", "car-written", "car-originals", "car-terms", "car-random", "car-alone"),
     ),
     "rerank": (
-        *("bm25", "similarity", "maxsim", "query-likelihood", "query-likelihood-fused", "query-likelihood-instructed"),
+        *(
+            "bm25",
+            "similarity",
+            "maxsim",
+            "cross-encoder",
+            "query-likelihood",
+            "query-likelihood-fused",
+            "query-likelihood-instructed",
+        ),
         *("query-likelihood-calibrated", "yes-no", "yes-no-fused", "graded", "graded-fused", "first", "first-fused"),
         *("groupwise", "listwise", "listwise-window", "insertrank", "insertrank-permuted", "insertrank-shuffled"),
         *("listwise-consistent", "setwise", "pairwise", "rubric", "debate"),
         *("trained-likelihood", "trained-likelihood-fused"),
         *(f"trained-{name}{end}" for name in ("first", "yes-no") for end in _TRAINED_FIRST),
+        "trained-first-scores-shuffled",
     ),
     "rewrite": (
         *("original", "history", "context", "human", "untrained", "untrained-bare", "sft", "sft-bare"),

@@ -24,12 +24,15 @@ from litrag.models.chat import ChatModel
 from litrag.models.counting import Tally
 from litrag.models.gateway import Gateway
 from litrag.models.request import Backend
+from litrag.rerankers.toolkit import Task
 from litrag.training.judged import DEPTH, candidates
 
 __all__ = ["Maker", "RerankBench", "Row"]
 
-# a reranker from the model that its row asks, counted
-Maker: TypeAlias = Callable[[ChatModel], Reranker]
+# a reranker from the model that its row asks, counted; of a row that is `tasked` also from the task
+Maker: TypeAlias = Callable[..., Reranker]
+# data sets whose relevant documents are those that a paper cites; those of all others answer a query
+_CITING: Final = ("acl",)
 # what a topic's year may be ranked by: what was trained on the other year
 _OTHER: Final = {"trec-dl19": "trec-dl20", "trec-dl20": "trec-dl19"}
 
@@ -38,7 +41,7 @@ _OTHER: Final = {"trec-dl19": "trec-dl20", "trec-dl20": "trec-dl19"}
 class Row:
     """One row: how its reranker is made, what power of a model it needs, how deep it goes, which class of the table it belongs to. `trained`
     are the settings of a training for each seed, () for the model as it came; the topics of one year are ranked by what learned from the
-    other, and a metric is the mean over the seeds."""
+    other, and a metric is the mean over the seeds. A `tasked` one is told whether the data set asks for citations or answers."""
 
     name: str
     make: Maker
@@ -47,6 +50,7 @@ class Row:
     group: str = "b"
     trained: tuple[Mapping[str, Any], ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    tasked: bool = False
 
 
 @dataclass
@@ -74,6 +78,11 @@ class RerankBench:
         """The model string of the rows that are asked as they came."""
         return self.settings.role_model("rerank") or BASE
 
+    @property
+    def task(self) -> Task:
+        """What makes a document of the data set relevant."""
+        return "cite" if self.dataset.name in _CITING else "answer"
+
     @cached_property
     def gateway(self) -> Gateway:
         """A gateway on the user's cache, for models that embed."""
@@ -82,6 +91,8 @@ class RerankBench:
     def system(self, row: Row) -> System:
         """The system of a row."""
         kept = {"class": row.group, "depth": row.depth, "model": self.base.partition("+")[0], **row.settings}
+        if row.tasked:
+            kept["task"] = self.task
         if row.trained:
             kept["trained"] = [dict(settings) for settings in row.trained]
         return System(row.name, lambda: _Ready(self, row, self._models(row)), kept)
@@ -137,7 +148,8 @@ class _Ready:
 
     async def _answer(self, topic: Topic, model: ChatModel) -> Answer:
         tally = Tally()
-        reranker = self.row.make(model.through(tally.around))
+        told = {"task": self.bench.task} if self.row.tasked else {}
+        reranker = self.row.make(model.through(tally.around), **told)
         ranked = await reranker.rerank(self.bench.candidates[topic.id], depth=self.row.depth)
         counts = {
             "calls": tally.calls,

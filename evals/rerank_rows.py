@@ -18,6 +18,7 @@ from litrag.evals.runner import System
 from litrag.evals.trainings import SEEDS
 from litrag.pipelines.methods import token_store
 from litrag.rerankers.combined import Fused, SelfConsistent
+from litrag.rerankers.cross_encoder import CrossEncoder
 from litrag.rerankers.debate import Debate
 from litrag.rerankers.first_token import First, Graded, YesNo
 from litrag.rerankers.groupwise import Groupwise
@@ -87,6 +88,7 @@ class _Kind:
     made: Any
     depth: int = DEPTH
     tokens: int | None = None
+    tasked: bool = False
 
     def row(
         self, name: str, *, group: str = "b", fused: float = 0.0, shuffles: int = 0, trained: Any = (), **options: Any
@@ -94,13 +96,13 @@ class _Kind:
         """A row; `fused` > 0 mixes the first stage in by so much, `shuffles` > 0 asks in so many random orders."""
         options |= {"tokens": self.tokens} if self.tokens else {}
 
-        def make(model: Any) -> Reranker:
-            built: Reranker = self.made(model, **options)
+        def make(model: Any, **told: Any) -> Reranker:
+            built: Reranker = self.made(model, **options, **told)
             built = SelfConsistent(built, shuffles=shuffles) if shuffles else built
             return Fused(built, first_stage_weight=fused) if fused else built
 
         settings = {**options, **({"first_stage_weight": fused} if fused else {})}
-        return Row(name, make, self.made.needs, self.depth, group, trained, settings)
+        return Row(name, make, self.made.needs, self.depth, group, trained, settings, self.tasked)
 
 
 _LIKELIHOOD: Final = _Kind(QueryLikelihood)
@@ -108,11 +110,11 @@ _YES_NO: Final = _Kind(YesNo)
 _GRADED: Final = _Kind(Graded)
 _FIRST: Final = _Kind(First)
 _GROUPWISE: Final = _Kind(Groupwise)
-_INSERTRANK: Final = _Kind(InsertRank, LISTED)
+_INSERTRANK: Final = _Kind(InsertRank, LISTED, tasked=True)
 _SETWISE: Final = _Kind(Setwise, LISTED)
 _PAIRWISE: Final = _Kind(Pairwise, LISTED)
-_RUBRIC: Final = _Kind(Rubric, ARGUED)
-_DEBATE: Final = _Kind(Debate, ARGUED)
+_RUBRIC: Final = _Kind(Rubric, ARGUED, tasked=True)
+_DEBATE: Final = _Kind(Debate, ARGUED, tasked=True)
 
 
 def _learned(form: str, **own: Any) -> tuple[Mapping[str, Any], ...]:
@@ -148,12 +150,19 @@ def _with_scores(kind: _Kind, form: str) -> tuple[Row, ...]:
         kind.row(f"{name}-scores-constant", group="c", trained=with_, scores="constant"),
         kind.row(f"{name}-scores-none", group="c", trained=with_, scores="none"),
         kind.row(f"{name}-scores-fused-.3", group="c", trained=with_, scores="own", fused=0.3),
+        # a document alone has no order
+        *(
+            ()
+            if form == "yes-no"
+            else (kind.row(f"{name}-scores-shuffled", group="c", trained=with_, scores="own", order="shuffled"),)
+        ),
     )
 
 
 ROWS: Final[Mapping[str, Row]] = {
     each.name: each
     for each in (
+        _Kind(CrossEncoder).row("cross-encoder", group="a"),
         _LIKELIHOOD.row("query-likelihood"),
         _LIKELIHOOD.row("query-likelihood-fused", fused=0.3),
         _LIKELIHOOD.row("query-likelihood-instructed", form="instruction"),

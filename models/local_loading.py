@@ -25,6 +25,7 @@ __all__ = [
     "CausalModel",
     "convert_gguf",
     "load_causal",
+    "load_classifier",
     "load_cross_encoder",
     "load_embedder",
     "load_tokenizer",
@@ -152,6 +153,21 @@ def load_cross_encoder(name: str, place: LocalModelPath) -> CrossEncoder:
             model_kwargs={"use_safetensors": True, "dtype": _dtype(device)},
         )
         return model.eval().requires_grad_(False)
+
+
+def load_classifier(name: str, place: LocalModelPath) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Loads an encoder with a head of one output, which is new where the encoder has none, to be trained as a cross-encoder. Raises MissingExtra,
+    ModelUnavailable."""
+    device = prepare_torch()
+    transformers = _needed("transformers")
+    import torch
+
+    with _quiet(), _translated(name, place.path):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(place.path, local_files_only=True)
+        model = transformers.AutoModelForSequenceClassification.from_pretrained(
+            place.path, num_labels=1, local_files_only=True, use_safetensors=True, dtype=torch.float32
+        )
+    return model.to(device).train(), tokenizer
 
 
 def convert_gguf(gguf: Path, folder: Path) -> None:

@@ -10,7 +10,7 @@ from litrag.core.fusion import NormalisedScoreFusion
 from litrag.core.protocols import Reranker
 from litrag.core.sync import all_or_first_error
 from litrag.core.types import Ranking
-from litrag.rerankers.toolkit import parted, reordered, shuffled
+from litrag.rerankers.toolkit import ordered, parted, reordered, shuffled
 
 __all__ = ["Cascade", "Fused", "SelfConsistent"]
 
@@ -32,19 +32,28 @@ class Cascade:
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """A reranker's scores and the first stage's, each brought to [0, 1], mixed by `first_stage_weight` in [0, 1] (score "fused")."""
+    """A reranker's scores and the first stage's, each brought to [0, 1], mixed by `first_stage_weight` in [0, 1] (score "fused"). Where the
+    reranker's last score is not one and the same for all hits (a cascade's, or replies that could not be read), n - rank in its order counts.
+    Raises ValueError for a weight outside [0, 1]."""
 
     inner: Reranker
     first_stage_weight: float = 0.5
     default_depth: int = 100
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.first_stage_weight <= 1:
+            raise ValueError(f"first_stage_weight {self.first_stage_weight} must be in [0, 1]")
+
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises what the reranker raises."""
-        head, tail = parted(ranking, depth or self.default_depth)
+        head, tail = parted(ranking, depth, self.default_depth)
         if len(head) < 2:
             return ranking
         first = replace(ranking, hits=head)
-        second = await self.inner.rerank(first, depth=len(head))
+        second = await self.inner.rerank(ranking, depth=len(head))
+        second = replace(second, hits=second.hits[: len(head)])
+        if len({hit.scores[-1].source if hit.scores else "" for hit in second.hits}) > 1:
+            second = ordered(second, range(len(head)), "order", placed=second.placed)
         weights = (self.first_stage_weight, 1 - self.first_stage_weight)
         fused = NormalisedScoreFusion(weights=weights, name="fused").fuse([first, second])
         return replace(ranking, hits=(*fused.hits, *tail), placed=second.placed)
@@ -52,7 +61,8 @@ class Fused:
 
 @dataclass(frozen=True, slots=True)
 class SelfConsistent:
-    """Reranks the first `depth` hits in `shuffles` random orders at once; the score "borda" is the mean number of hits ranked below."""
+    """Reranks the first `depth` hits in `shuffles` random orders (by `seed` and query) at once; the score "borda" in [0, n - 1] is the mean number of hits
+    ranked below. The reasons of all orders are kept."""
 
     inner: Reranker
     shuffles: int = 5
@@ -61,17 +71,20 @@ class SelfConsistent:
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises what the reranker raises."""
-        head, _ = parted(ranking, depth or self.default_depth)
+        head, tail = parted(ranking, depth, self.default_depth)
         n = len(head)
         if n < 2:
             return ranking
-        orders = [shuffled(head, self.seed + turn) for turn in range(self.shuffles)]
+        orders = [shuffled(head, self.seed + turn, ranking.query) for turn in range(self.shuffles)]
         found = await all_or_first_error(
-            [self.inner.rerank(replace(ranking, hits=tuple(order)), depth=n) for order in orders]
+            [self.inner.rerank(replace(ranking, hits=(*order, *tail)), depth=n) for order in orders]
         )
+        why = {hit.document.id: hit for hit in head}
         below = dict.fromkeys((hit.document.id for hit in head), 0)
         for each in found:
-            for rank, name in enumerate(each.ids, start=1):
-                below[name] += n - rank
+            for rank, hit in enumerate(each.hits[:n], start=1):
+                below[hit.document.id] += n - rank
+                why[hit.document.id] = why[hit.document.id].because(*hit.reasons)
         values = [below[hit.document.id] / self.shuffles for hit in head]
-        return reordered(ranking, values, "borda", placed=sum(each.placed for each in found) / self.shuffles)
+        told = replace(ranking, hits=(*why.values(), *tail))
+        return reordered(told, values, "borda", placed=sum(each.placed for each in found) / self.shuffles)

@@ -20,7 +20,7 @@ __all__ = ["CrossEncoder"]
 class CrossEncoder:
     """Ranks by the score "cross-encoder", the model's own number (of a local model the raw logit), which compares within one ranking and
     model only. Each document is cut to `tokens` tokens, and to what the query leaves of the model's context; a query is cut to half of it.
-    `batch` documents go into a call, all calls at once. A document without a finite score comes after those with one.
+    `batch` documents go into a call, all calls at once. A document without a finite score stays at its place.
 
     Raises ValueError for a batch below 1."""
 
@@ -37,7 +37,7 @@ class CrossEncoder:
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""
-        head, _ = parted(ranking, depth or self.default_depth)
+        head, _ = parted(ranking, depth, self.default_depth)
         measure = measure_of(self.model)
         query = ranking.query.text if measure.context is None else measure.cut(ranking.query.text, measure.context // 2)
         texts = [text for hit in head for text in fitted(self.model, [hit], self.tokens, frame=query)]

@@ -7,13 +7,26 @@ import math
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import NextTokenLogprobs
 from litrag.core.sync import all_or_first_error
 from litrag.core.types import Hit, Message, Query, Ranking
-from litrag.rerankers.toolkit import Control, Scale, fitted, parted, positive, reordered, score_texts, windows, worths
+from litrag.rerankers.toolkit import (
+    Control,
+    Scale,
+    fitted,
+    ordered,
+    parted,
+    positive,
+    refuse_unfit,
+    reordered,
+    score_beside,
+    score_texts,
+    shuffled,
+    windows,
+)
 
 __all__ = ["First", "Graded", "YesNo", "first_prompt", "yes_no_prompt"]
 
@@ -46,9 +59,9 @@ How relevant is the passage to the query, from 0 (not at all) to 9 (fully)? Answ
 @dataclass(frozen=True, slots=True)
 class First:
     """Sorts each window of lettered documents by the log-probabilities of their letters as the first token: one call a window, windows
-    from the end to the start. The score "first" is n - rank. `tokens` is each document's share of the prompt. With `scores` other than
-    "none" the first stage's score stands beside each document, by `scale`, as in InsertRank. Raises ValueError for windows of more
-    than 26."""
+    from the end to the start. The score "first" is n - rank, since letters of different windows do not compare. `tokens` is each document's share of
+    the prompt. With `scores` other than "none" the first stage's score stands beside each document, by `scale`; these controls and `order` are
+    InsertRank's. Raises ValueError for windows below 2 or above 26, other numbers below 1."""
 
     needs: ClassVar = NextTokenLogprobs
     prompt: ClassVar = _FIRST
@@ -59,6 +72,7 @@ class First:
     tokens: int = 100
     scale: Scale = "minmax"
     scores: Control = "none"
+    order: Literal["given", "shuffled"] = "given"
     seed: int = 0
     default_depth: int = 100
 
@@ -69,33 +83,40 @@ class First:
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""
-        head, _ = parted(ranking, depth or self.default_depth)
+        head, _ = parted(ranking, depth, self.default_depth)
         n = len(head)
         if n < 2:
             return ranking
-        texts = score_texts(head, scale=self.scale, control=self.scores, seed=self.seed)
-        order, open_ = list(range(n)), set[int]()
+        texts = score_texts(ranking, n, scale=self.scale, control=self.scores, seed=self.seed)
+        beside = [score_beside(text) for text in texts]
+        frame = first_prompt(ranking.query, ())
+        refuse_unfit(self.model, head, self.window, self.tokens, frame=frame, reply=1, beside=beside)
+        order = list(range(n)) if self.order == "given" else shuffled(range(n), self.seed, ranking.query)
+        open_ = set[int]()
         for start, end in windows(n, self.window, min(self.stride, self.window)):
             part = order[start:end]
-            letters = string.ascii_uppercase[: len(part)]
-            shown = fitted(self.model, [head[i] for i in part], self.tokens, frame=ranking.query.text, reply=1)
-            prompt = first_prompt(ranking.query, shown, [texts[i] for i in part])
+            letters = _LETTERS[: len(part)]
+            hits, notes = [head[i] for i in part], [beside[i] for i in part]
+            shown = fitted(self.model, hits, self.tokens, frame=frame, reply=1, beside=notes)
+            prompt = first_prompt(ranking.query, shown)
             found = await self.model.next_token_logprobs([Message("user", prompt)], tuple(letters))
-            values = [found.get(letter, -math.inf) for letter in letters]
+            values = [_known(found.get(letter, -math.inf)) for letter in letters]
             order[start:end] = [part[i] for i in sorted(range(len(part)), key=lambda i: -values[i])]
             open_ = (open_ - set(part)) | {i for i, value in zip(part, values, strict=True) if value == -math.inf}
-        return reordered(ranking, worths(order), "first", placed=1 - len(open_) / n)
+        return ordered(ranking, order, "first", placed=1 - len(open_) / n)
 
 
-def first_prompt(query: Query, texts: Sequence[str], scores: Sequence[str]) -> str:
-    """The prompt of `First` over texts, each with its score as text or ""."""
-    lines = (f"{letter}: {text}{_beside(score)}" for letter, text, score in zip(_LETTERS, texts, scores, strict=False))
+def first_prompt(query: Query, texts: Sequence[str]) -> str:
+    """The prompt of `First` over texts with what stands beside them."""
+    lines = (f"{letter}: {text}" for letter, text in zip(_LETTERS, texts, strict=False))
     return _FIRST.fill(candidates="\n".join(lines), query=neutralised(query.text))
 
 
 @dataclass(frozen=True, slots=True)
 class YesNo:
-    """Ranks by the score "yes-no", log P(yes) - log P(no), one call a document, all at once. `scores` and `scale` are `First`'s."""
+    """Ranks by the score "yes-no", log P(yes) - log P(no) in nats, one call a document, all at once. Of a word that a model does not list (APIs
+    list their first 20) the least log-probability counts that was listed for any of the documents; a document for which neither is listed gets no score and
+    stays at its place. `scores` and `scale` are `First`'s. Raises ValueError for numbers below 1."""
 
     needs: ClassVar = NextTokenLogprobs
     prompt: ClassVar = _YES_NO
@@ -112,25 +133,23 @@ class YesNo:
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""
-        head, _ = parted(ranking, depth or self.default_depth)
-        beside = score_texts(head, scale=self.scale, control=self.scores, seed=self.seed)
-        prompts = [
-            yes_no_prompt(ranking.query, text, score)
-            for text, score in zip(_texts(self.model, head, ranking.query, self.tokens), beside, strict=True)
-        ]
-        found = await _each(self.model, prompts, ("yes", "no"))
-        return reordered(ranking, [_difference(each["yes"], each["no"]) for each in found], "yes-no")
+        head, _ = parted(ranking, depth, self.default_depth)
+        scores = score_texts(ranking, len(head), scale=self.scale, control=self.scores, seed=self.seed)
+        frame = yes_no_prompt(ranking.query, "")
+        texts = _texts(self.model, head, self.tokens, frame, [score_beside(score) for score in scores])
+        found = await _each(self.model, [yes_no_prompt(ranking.query, text) for text in texts], ("yes", "no"))
+        return reordered(ranking, _differences([(each["yes"], each["no"]) for each in found]), "yes-no")
 
 
-def yes_no_prompt(query: Query, text: str, score: str = "") -> str:
-    """The prompt of `YesNo` for a text, with its score as text or ""."""
-    return _YES_NO.fill(passage=text + _beside(score), query=neutralised(query.text))
+def yes_no_prompt(query: Query, text: str) -> str:
+    """The prompt of `YesNo` for a text with what stands beside it."""
+    return _YES_NO.fill(passage=text, query=neutralised(query.text))
 
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """Ranks by the score "graded", the expected grade from 0 to 9 given that the model answers with a grade. ERank takes 0 to 10; ten
-    grades are one token each in every model."""
+    """Ranks by the score "graded", the expected grade from 0 to 9 given that the model answers with a grade, one call a document, all at once. ERank takes
+    0 to 10; ten grades are one token each in every model. Raises ValueError for numbers below 1."""
 
     needs: ClassVar = NextTokenLogprobs
     prompt: ClassVar = _GRADED
@@ -144,17 +163,22 @@ class Graded:
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""
-        head, _ = parted(ranking, depth or self.default_depth)
+        head, _ = parted(ranking, depth, self.default_depth)
         query = neutralised(ranking.query.text)
-        texts = _texts(self.model, head, ranking.query, self.tokens)
+        texts = _texts(self.model, head, self.tokens, _GRADED.fill(passage="", query=query), ())
         prompts = [_GRADED.fill(passage=text, query=query) for text in texts]
         found = await _each(self.model, prompts, tuple(string.digits))
         return reordered(ranking, [_expected(each) for each in found], "graded")
 
 
-def _texts(model: NextTokenLogprobs, head: Sequence[Hit], query: Query, tokens: int) -> list[str]:
+def _texts(model: NextTokenLogprobs, head: Sequence[Hit], tokens: int, frame: str, beside: Sequence[str]) -> list[str]:
     """The documents as prompts of one document each show them."""
-    return [text for hit in head for text in fitted(model, [hit], tokens, frame=query.text, reply=1)]
+    notes = beside or [""] * len(head)
+    return [
+        text
+        for hit, note in zip(head, notes, strict=True)
+        for text in fitted(model, [hit], tokens, frame=frame, reply=1, beside=[note])
+    ]
 
 
 async def _each(model: NextTokenLogprobs, prompts: Sequence[str], tokens: tuple[str, ...]) -> list[Mapping[str, float]]:
@@ -164,16 +188,18 @@ async def _each(model: NextTokenLogprobs, prompts: Sequence[str], tokens: tuple[
     )
 
 
-def _beside(score: str) -> str:
-    return f" (search score {score})" if score else ""
+def _known(value: float) -> float:
+    """A log-probability; one that is no number is none that was listed."""
+    return -math.inf if math.isnan(value) else value
 
 
-def _difference(yes: float, no: float) -> float | None:
-    """None where the model knows neither."""
-    return None if yes == no == -math.inf else max(-1e9, min(1e9, yes - no))
+def _differences(found: Sequence[tuple[float, float]]) -> list[float | None]:
+    pairs = [(_known(yes), _known(no)) for yes, no in found]
+    least = min((value for pair in pairs for value in pair if value > -math.inf), default=0.0)
+    return [None if yes == no == -math.inf else max(yes, least) - max(no, least) for yes, no in pairs]
 
 
 def _expected(logprobs: Mapping[str, float]) -> float | None:
-    weights = {int(token): math.exp(value) for token, value in logprobs.items()}
+    weights = {int(token): math.exp(_known(value)) for token, value in logprobs.items()}
     whole = sum(weights.values())
     return sum(grade * weight for grade, weight in weights.items()) / whole if whole else None

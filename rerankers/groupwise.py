@@ -13,7 +13,7 @@ from litrag.core.protocols import Generates
 from litrag.core.replies import bounded, read_json
 from litrag.core.sync import all_or_first_error
 from litrag.core.types import Hit, Message, Query, Ranking
-from litrag.rerankers.toolkit import fitted, listed, parted, positive, reordered, shuffled
+from litrag.rerankers.toolkit import fitted, listed, parted, positive, refuse_unfit, reordered, shuffled
 
 __all__ = ["GROUPWISE", "Groupwise", "parse_scores"]
 
@@ -46,8 +46,9 @@ def parse_scores(reply: str, n: int) -> Mapping[int, float]:
 
 @dataclass(frozen=True, slots=True)
 class Groupwise:
-    """Ranks the first `depth` documents by the mean of their scores over `shuffles` random partings into groups of `group`. A document
-    that no readable reply scored gets no score and stays behind the others; it never counts as 0."""
+    """Ranks the first `depth` documents by the score "groupwise" in [0, 10], the mean over `shuffles` random partings (by `seed` and query) into even
+    groups of at most `group`. A document that no readable reply scored gets no score and stays at its place; it never counts as 0. Raises ValueError for
+    numbers below 1."""
 
     needs: ClassVar = Generates
     prompt: ClassVar = GROUPWISE
@@ -63,11 +64,16 @@ class Groupwise:
         positive(group=self.group, shuffles=self.shuffles, tokens=self.tokens, default_depth=self.default_depth)
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
-        """A permutation of the input. Raises ModelFault, BudgetSpent."""
-        head, _ = parted(ranking, depth or self.default_depth)
+        """A permutation of the input. Raises ModelFault, BudgetSpent, BadInput (a group that no prompt can hold)."""
+        head, _ = parted(ranking, depth, self.default_depth)
         if len(head) < 2:
             return ranking
-        groups = [group for shuffle in range(self.shuffles) for group in self._groups(len(head), shuffle)]
+        groups = [
+            group for shuffle in range(self.shuffles) for group in self._groups(ranking.query, len(head), shuffle)
+        ]
+        most = max(map(len, groups))
+        frame = _prompt(ranking.query, most, "")
+        refuse_unfit(self.model, head, most, self.tokens, frame=frame, reply=_reply(most))
         replies = await all_or_first_error(
             [self._scores(ranking.query, [head[place] for place in group]) for group in groups]
         )
@@ -77,14 +83,23 @@ class Groupwise:
                 found[group[index]].append(score)
         return reordered(ranking, [statistics.fmean(scores) if scores else None for scores in found], "groupwise")
 
-    def _groups(self, n: int, shuffle: int) -> list[list[int]]:
-        places = shuffled(range(n), self.seed + shuffle)
-        return [places[start : start + self.group] for start in range(0, n, self.group)]
+    def _groups(self, query: Query, n: int, shuffle: int) -> list[list[int]]:
+        places = shuffled(range(n), self.seed + shuffle, query)
+        count = -(-n // self.group)
+        return [places[i * n // count : (i + 1) * n // count] for i in range(count)]
 
     async def _scores(self, query: Query, hits: Sequence[Hit]) -> Mapping[int, float]:
-        frame = {"n": str(len(hits)), "query": neutralised(query.text)}
-        length = 600 + 10 * len(hits)
-        shown = fitted(self.model, hits, self.tokens, frame=GROUPWISE.fill(**frame, candidates=""), reply=length)
-        prompt = GROUPWISE.fill(**frame, candidates=listed(shown))
-        reply = await self.model.generate([Message("user", prompt)], max_tokens=length)
-        return parse_scores(reply.text, len(hits))
+        n = len(hits)
+        shown = fitted(self.model, hits, self.tokens, frame=_prompt(query, n, ""), reply=_reply(n))
+        prompt = _prompt(query, n, listed(shown))
+        reply = await self.model.generate([Message("user", prompt)], max_tokens=_reply(n))
+        return parse_scores(reply.text, n)
+
+
+def _prompt(query: Query, n: int, candidates: str) -> str:
+    return GROUPWISE.fill(n=str(n), query=neutralised(query.text), candidates=candidates)
+
+
+def _reply(n: int) -> int:
+    """Tokens of a reply that scores n documents."""
+    return 600 + 10 * n

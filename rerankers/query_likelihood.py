@@ -23,10 +23,11 @@ Please write a question based on this passage.""")
 
 @dataclass(frozen=True, slots=True)
 class QueryLikelihood:
-    """Ranks the first `depth` documents by the score "query-likelihood", the mean log P(query token | document, earlier tokens), <= 0.
+    """Ranks the first `depth` documents by the score "query-likelihood", the mean log P(query token | document, earlier tokens), <= 0 in nats (calibrated,
+    without a bound).
 
     "plain" text is continued without a chat template; "instruction" is UPR's, through it. `calibration` in [0, 1] takes away that share of the mean log P(document | no query), which a generic document has more of; 0 is
-    UPR's form, and half the calls."""
+    UPR's form, and half the calls. Raises ValueError for a calibration outside [0, 1], other numbers below 1."""
 
     needs: ClassVar = ForcedScoring
     prompt: ClassVar = _PLAIN
@@ -44,7 +45,7 @@ class QueryLikelihood:
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""
-        head, _ = parted(ranking, depth or self.default_depth)
+        head, _ = parted(ranking, depth, self.default_depth)
         if len(head) < 2:
             return ranking
         values = await all_or_first_error([self._value(ranking.query, hit) for hit in head])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -13,12 +14,15 @@ from litrag.core.protocols import Generates
 from litrag.core.replies import without_reasoning
 from litrag.core.sync import all_or_first_error
 from litrag.core.types import Hit, Message, Query, Ranking
-from litrag.rerankers.toolkit import fitted, parted, positive, reordered
+from litrag.rerankers.toolkit import Task, fitted, parted, positive, reordered
 
 __all__ = ["RUBRIC", "Rubric", "parse_score"]
 
-CITED: Final = """A document is relevant if a paper with this abstract would cite it in its related-work section: it shares the task,
-the method or the data, or the paper builds on it or argues with it."""
+_DEFINITIONS: Final[Mapping[Task, str]] = {
+    "cite": """A document is relevant if a paper with this abstract would cite it in its related-work section: it shares the task,
+the method or the data, or the paper builds on it or argues with it.""",
+    "answer": "A document is relevant if it answers the query, or a part of it.",
+}
 
 RUBRIC: Final = Prompt("""How relevant is the document to the query?
 
@@ -53,14 +57,16 @@ def parse_score(reply: str) -> float | None:
 @dataclass(frozen=True, slots=True)
 class Rubric:
     """Ranks the first `depth` documents by the score "rubric" in [0, 1], the mean of the readable ones of `samples` replies at `temperature`
-    (paper: 4 or 16 at .6), all documents at once. One that no reply scored gets no score and follows the others; an unreadable sample is
-    not a 0. `definition` says what relevance means."""
+    (paper: 4 or 16 at .6, top-k 40, which is not asked for here), all documents at once. One that no reply scored gets no score and stays at its
+    place; an unreadable sample is not a 0. What relevance means says `task` (as InsertRank's), or `definition` where it is given. Raises ValueError for
+    numbers below 1."""
 
     needs: ClassVar = Generates
     prompt: ClassVar = RUBRIC
 
     model: Generates
-    definition: str = CITED
+    task: Task = "cite"
+    definition: str = ""
     samples: int = 1
     temperature: float = 0.6
     tokens: int = 400
@@ -71,7 +77,7 @@ class Rubric:
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""
-        head, _ = parted(ranking, depth or self.default_depth)
+        head, _ = parted(ranking, depth, self.default_depth)
         if len(head) < 2:
             return ranking
         found = await all_or_first_error([self._scores(ranking.query, hit) for hit in head])
@@ -80,7 +86,7 @@ class Rubric:
         return reordered(ranking, values, "rubric", placed=placed)
 
     async def _scores(self, query: Query, hit: Hit) -> list[float]:
-        frame = {"definition": self.definition, "query": neutralised(query.text)}
+        frame = {"definition": self.definition or _DEFINITIONS[self.task], "query": neutralised(query.text)}
         (passage,) = fitted(self.model, [hit], self.tokens, frame=RUBRIC.fill(**frame, passage=""), reply=300)
         heat = self.temperature if self.samples > 1 else 0.0
         reply = await self.model.generate(

@@ -11,9 +11,9 @@ from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import Generates
 from litrag.core.replies import without_reasoning
 from litrag.core.types import Hit, Message, Query, Ranking
-from litrag.rerankers.toolkit import fitted, listed, parted, positive, reordered
+from litrag.rerankers.toolkit import fitted, listed, ordered, parted, positive, refuse_unfit
 
-__all__ = ["SETWISE", "Setwise"]
+__all__ = ["SETWISE", "Setwise", "parse_best"]
 
 SETWISE: Final = Prompt("""Which of the $n candidates below fits the query best?
 
@@ -31,10 +31,20 @@ _ANSWER: Final = re.compile(r"<answer>\s*\[?\s*(\d{1,4})")
 _NUMBER: Final = re.compile(r"\[\s*(\d{1,4})\s*\]")
 
 
+def parse_best(reply: str, n: int) -> int | None:
+    """Index from 0 of the candidate that a reply calls the best of n: the last <answer>, else the last number in brackets; None where there is none, or
+    none from 1 to n."""
+    answer = without_reasoning(reply)
+    found = _ANSWER.findall(answer) or _NUMBER.findall(answer)
+    number = int(found[-1]) if found else 0
+    return number - 1 if 1 <= number <= n else None
+
+
 @dataclass(frozen=True, slots=True)
 class Setwise:
     """Finds the best `k` of the first `depth` documents in a heap whose nodes have `children` children (Rank-R1: 19 and 10); they get the
-    score "setwise" (n - rank), the others keep their order. An unreadable reply leaves the parent where it is."""
+    score "setwise" (n - rank), the others follow in their order. An unreadable reply leaves the parent where it is; `placed` is the share of those that could be
+    read. With `reasoning` the model thinks aloud before it answers (Rank-R1's form). Raises ValueError for numbers below 1."""
 
     needs: ClassVar = Generates
     prompt: ClassVar = SETWISE
@@ -50,24 +60,29 @@ class Setwise:
         positive(children=self.children, k=self.k, tokens=self.tokens, default_depth=self.default_depth)
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
-        """A permutation of the input. Raises ModelFault, BudgetSpent."""
-        head, _ = parted(ranking, depth or self.default_depth)
+        """A permutation of the input. Raises ModelFault, BudgetSpent, BadInput (a family that no prompt can hold)."""
+        head, _ = parted(ranking, depth, self.default_depth)
         n = len(head)
         heap = list(range(n))
         if n < 2:
             return ranking
+        family = min(1 + self.children, n)
+        refuse_unfit(
+            self.model, head, family, self.tokens, frame=self._prompt(ranking.query, family, ""), reply=self._reply
+        )
         read: list[bool] = []
         for parent in range((n - 2) // self.children, -1, -1):
             read += await self._sift(ranking.query, head, heap, parent)
-        values: list[float | None] = [None] * n
+        best: list[int] = []
         for rank in range(1, min(self.k, n) + 1):
-            values[heap[0]] = float(n - rank)
+            best.append(heap[0])
             last = heap.pop()
             if heap:
                 heap[0] = last
                 if rank < self.k:
                     read += await self._sift(ranking.query, head, heap, 0)
-        return reordered(ranking, values, "setwise", placed=sum(read) / len(read))
+        rest = [place for place in range(n) if place not in best]
+        return ordered(ranking, [*best, *rest], "setwise", placed=sum(read) / len(read), but=rest)
 
     async def _sift(self, query: Query, head: Sequence[Hit], heap: list[int], parent: int) -> list[bool]:
         """Lets the heap's rule hold below a node; returns of each reply whether it could be read."""
@@ -84,16 +99,16 @@ class Setwise:
         return read
 
     async def _best(self, query: Query, hits: Sequence[Hit]) -> int | None:
-        frame = {
-            "n": str(len(hits)),
-            "query": neutralised(query.text),
-            "manner": _THINK if self.reasoning else _PLAIN,
-        }
-        length = 600 if self.reasoning else 20
-        shown = fitted(self.model, hits, self.tokens, frame=SETWISE.fill(**frame, candidates=""), reply=length)
-        prompt = SETWISE.fill(**frame, candidates=listed(shown))
-        reply = await self.model.generate([Message("user", prompt)], max_tokens=length)
-        answer = without_reasoning(reply.text)
-        found = _ANSWER.findall(answer) or _NUMBER.findall(answer)
-        number = int(found[-1]) if found else 0
-        return number - 1 if 1 <= number <= len(hits) else None
+        n = len(hits)
+        shown = fitted(self.model, hits, self.tokens, frame=self._prompt(query, n, ""), reply=self._reply)
+        prompt = self._prompt(query, n, listed(shown))
+        reply = await self.model.generate([Message("user", prompt)], max_tokens=self._reply)
+        return parse_best(reply.text, n)
+
+    @property
+    def _reply(self) -> int:
+        return 600 if self.reasoning else 20
+
+    def _prompt(self, query: Query, n: int, candidates: str) -> str:
+        manner = _THINK if self.reasoning else _PLAIN
+        return SETWISE.fill(n=str(n), query=neutralised(query.text), manner=manner, candidates=candidates)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from litrag.core.fusion import ReciprocalRankFusion
 from litrag.core.protocols import Embedder
 from litrag.core.types import Hit, Ranking, Score
+from litrag.rerankers.toolkit import parted
 
 __all__ = ["FirstStageOrder", "Similarity"]
 
@@ -34,8 +35,8 @@ class Similarity:
 
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""
-        n = min(depth or self.default_depth, len(ranking.hits))
-        head, tail = ranking.hits[:n], ranking.hits[n:]
+        head, tail = parted(ranking, depth, self.default_depth)
+        n = len(head)
         if n < 2:
             return ranking
         query, documents = await asyncio.gather(

@@ -5,27 +5,31 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal, TypeAlias, TypeVar
 
 from litrag.core.errors import BadInput
 from litrag.core.lengths import measure_of
 from litrag.core.prompt import neutralised
-from litrag.core.types import Hit, Ranking, Score
+from litrag.core.types import Hit, Query, Ranking, Score
 
 __all__ = [
     "Control",
     "Scale",
+    "Task",
+    "first_source",
     "fitted",
     "listed",
+    "ordered",
     "parted",
     "positive",
+    "refuse_unfit",
     "reordered",
+    "score_beside",
     "score_texts",
     "shuffled",
     "windows",
-    "worths",
 ]
 
 Scale: TypeAlias = Literal["raw", "minmax", "z", "rank"]
@@ -34,11 +38,13 @@ _LEAST = 32  # tokens of a text below which a prompt says too little of it
 _TEMPLATE = 48  # what a chat template puts around a prompt
 _NUMBERING = 12  # a text's number, its score, its line break
 Control: TypeAlias = Literal["own", "none", "permuted", "constant"]
+Task: TypeAlias = Literal["cite", "answer"]
 
 
-def parted(ranking: Ranking, depth: int) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:
-    """The first `depth` hits, and those below, which keep their order."""
-    return ranking.hits[:depth], ranking.hits[depth:]
+def parted(ranking: Ranking, depth: int | None, default: int) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:
+    """The first `depth` hits (of None the first `default`), and those below, which keep their order."""
+    n = default if depth is None else depth
+    return ranking.hits[:n], ranking.hits[n:]
 
 
 def positive(**settings: int) -> None:
@@ -48,25 +54,45 @@ def positive(**settings: int) -> None:
             raise ValueError(f"{name} {value} must be 1 or more")
 
 
-def fitted(model: object, hits: Sequence[Hit], tokens: int, *, frame: str = "", reply: int = 0) -> list[str]:
+def fitted(
+    model: object, hits: Sequence[Hit], tokens: int, *, frame: str = "", reply: int = 0, beside: Sequence[str] = ()
+) -> list[str]:
     """The documents' texts as one prompt of `model` may show them: each at most `tokens` tokens, and where the prompt (its other text is
-    `frame`) and a reply of `reply` tokens would pass the model's context, all under one lower bound; what is cut ends in "…".
+    `frame`) and a reply of `reply` tokens would pass the model's context, all under one lower bound; what is cut ends in "…". What stands
+    `beside` each text follows it whole.
 
     Raises BadInput where that bound would be below 32 tokens: a prompt is never cut silently."""
     measure = measure_of(model)
     texts = [neutralised(" ".join(hit.document.text.split())) for hit in hits]
+    notes = list(beside) or [""] * len(texts)
     lengths = [measure.count(text) for text in texts]
     bound = tokens
     if measure.context is not None:
         room = measure.context - measure.count(frame) - reply - _TEMPLATE - _NUMBERING * len(texts)
-        bound = _even(lengths, tokens, room)
+        bound = _even(lengths, tokens, room - sum(measure.count(note) for note in notes if note))
         if bound < min(tokens, _LEAST, max(lengths, default=0)):
             raise BadInput(
                 f"{len(texts)} documents do not fit the context of {measure.context} tokens of"
                 f" {getattr(model, 'model', 'the model')}; rank fewer at a time (a window, a group), or use a model with more"
             )
-    cut = (measure.cut(text, bound) + " …" if n > bound else text for text, n in zip(texts, lengths, strict=True))
-    return list(cut)
+    shown = (measure.cut(text, bound) + " …" if n > bound else text for text, n in zip(texts, lengths, strict=True))
+    return [text + note for text, note in zip(shown, notes, strict=True)]
+
+
+def refuse_unfit(
+    model: object, hits: Sequence[Hit], size: int, tokens: int, *, frame: str, reply: int, beside: Sequence[str] = ()
+) -> None:
+    """Raises BadInput, before anything was sent, where some `size` of the documents would not fit a prompt together."""
+    measure = measure_of(model)
+    if measure.context is None:
+        return
+    notes = list(beside) or [""] * len(hits)
+    needs = [
+        min(_LEAST, measure.count(hit.document.text)) + measure.count(note)
+        for hit, note in zip(hits, notes, strict=True)
+    ]
+    worst = sorted(range(len(hits)), key=lambda place: -needs[place])[:size]
+    fitted(model, [hits[i] for i in worst], tokens, frame=frame, reply=reply, beside=[notes[place] for place in worst])
 
 
 def _even(lengths: Sequence[int], most: int, room: int) -> int:
@@ -80,9 +106,9 @@ def _even(lengths: Sequence[int], most: int, room: int) -> int:
     return most
 
 
-def shuffled(items: Sequence[T], seed: int) -> list[T]:
-    """The items in an order that the seed decides."""
-    return random.Random(seed).sample(items, len(items))  # noqa: S311
+def shuffled(items: Sequence[T], seed: int, query: Query) -> list[T]:
+    """The items in an order that the seed and the query decide, so that not all queries of a run get one and the same."""
+    return random.Random(f"{seed} {query.text}").sample(items, len(items))  # noqa: S311
 
 
 def listed(texts: Sequence[str]) -> str:
@@ -92,23 +118,28 @@ def listed(texts: Sequence[str]) -> str:
 
 def reordered(ranking: Ranking, values: Sequence[float | None], source: str, *, placed: float | None = None) -> Ranking:
     """The ranking with its first len(values) hits by value, greatest first, equal ones in input order, and with the value as a score
-    named `source`; those of None follow in input order without one. `placed` in [0, 1] says how much the model decided; by default the share
-    of the hits with a value."""
-    head, tail = parted(ranking, len(values))
-    text = ranking.query.text
+    named `source`. Those of None, of which the model said nothing readable, stay at their places, without a score. `placed` in [0, 1]
+    says how much the model decided; by default the share of the hits with a value."""
+    n = len(values)
+    hits = list(ranking.hits[:n])
     known = sorted((-value, place) for place, value in enumerate(values) if value is not None)
-    best = [head[place].scored(Score(-minus, source, text, rank)) for rank, (minus, place) in enumerate(known, start=1)]
-    rest = [hit for hit, value in zip(head, values, strict=True) if value is None]
-    share = len(best) / len(head) if head else 1.0
-    return replace(ranking, hits=(*best, *rest, *tail), placed=share if placed is None else placed)
+    open_places = (place for place, value in enumerate(values) if value is not None)
+    for to, (minus, place) in zip(open_places, known, strict=True):
+        hits[to] = ranking.hits[place].scored(Score(-minus, source, ranking.query.text, to + 1))
+    share = len(known) / n if n else 1.0
+    return replace(ranking, hits=(*hits, *ranking.hits[n:]), placed=share if placed is None else placed)
 
 
-def worths(order: Sequence[int]) -> list[float]:
-    """By place in the input, n - rank: what `reordered` takes to put n hits into this order of their places."""
-    values = [0.0] * len(order)
-    for rank, place in enumerate(order, start=1):
-        values[place] = float(len(order) - rank)
-    return values
+def ordered(ranking: Ranking, order: Sequence[int], source: str, *, placed: float, but: Container[int] = ()) -> Ranking:
+    """The ranking with its first n = len(order) hits in an order of their places, each with the score n - rank, named `source`; the places
+    in `but` go without."""
+    n, text = len(order), ranking.query.text
+    hits = (
+        hit if place in but else hit.scored(Score(float(n - rank), source, text, rank))
+        for rank, place in enumerate(order, start=1)
+        for hit in ranking.hits[place : place + 1]
+    )
+    return replace(ranking, hits=(*hits, *ranking.hits[n:]), placed=placed)
 
 
 def windows(n: int, size: int, stride: int) -> Iterator[tuple[int, int]]:
@@ -125,33 +156,57 @@ def windows(n: int, size: int, stride: int) -> Iterator[tuple[int, int]]:
         end -= stride
 
 
+def first_source(ranking: Ranking, source: str = "") -> str:
+    """The name of the first-stage score to show: `source`, else the first that a hit carries; "" where none carries any. Raises BadInput
+    where `source` is given and no hit has it."""
+    names = list(dict.fromkeys(score.source for hit in ranking.hits for score in hit.scores))
+    if source and names and source not in names:
+        raise BadInput(f"no candidate has a score named {source!r}; source can be: {', '.join(names)}")
+    return source or next(iter(names), "")
+
+
 def score_texts(
-    hits: Sequence[Hit], source: str = "", *, scale: Scale = "raw", control: Control = "own", seed: int = 0
+    ranking: Ranking, n: int, source: str = "", *, scale: Scale = "raw", control: Control = "own", seed: int = 0
 ) -> tuple[str, ...]:
-    """For each hit the text of its best score named `source` ("": the first that the first hit carries); "" where it has none.
+    """For each of the first n hits its first-stage score as text, that of `first_source`; "" where it has none. Where several queries left
+    one, the ranking's own query's counts, since scores of different queries do not compare; if it left none to any hit, the best.
 
-    Scales: as it is, to two digits; an integer from 0 to 100 between the least and the greatest; standard deviations from the mean; the
-    rank. Controls: "none" shows none, "permuted" the scores of other documents, "constant" the mean for all."""
-    source = source or next((score.source for hit in hits[:1] for score in hit.scores), "")
-    found = [max((s.value for s in hit.scores if s.source == source), default=None) for hit in hits]
-    known = [value for value in found if value is not None]
-    if control == "none" or not known:
-        return ("",) * len(hits)
+    Scales, over the whole ranking, so that a document's text is the same at any depth and in any window: as it is, to two digits (four where all are below 1); an integer from
+    0 to 100 between the least and the greatest; standard deviations from the mean; the rank. Controls: "none" shows none, "permuted" the scores of
+    other documents of the n, "constant" their mean for all, as a scale of equal scores writes it. Raises BadInput as `first_source`."""
+    values = _first_stage(ranking, first_source(ranking, source))
+    known = [value for value in values if value is not None]
+    shown = [value for value in values[:n] if value is not None]
+    if control == "none" or not shown:
+        return ("",) * len(values[:n])
     if control == "constant":
-        known = [statistics.fmean(known)] * len(known)
+        shown = known = [statistics.fmean(shown)] * len(shown)
     if control == "permuted":
-        known = shuffled(known, seed)
-    texts = iter(_scaled(known, scale))
-    return tuple("" if value is None else next(texts) for value in found)
+        shown = shuffled(shown, seed, ranking.query)
+    texts = iter(_scaled(shown, known, scale))
+    return tuple("" if value is None else next(texts) for value in values[:n])
 
 
-def _scaled(values: Sequence[float], scale: Scale) -> list[str]:
-    low, high = min(values), max(values)
+def score_beside(score: str) -> str:
+    """A first-stage score as it stands beside a text; nothing for ""."""
+    return f" (search score {score})" if score else ""
+
+
+def _first_stage(ranking: Ranking, source: str) -> list[float | None]:
+    found = [[score for score in hit.scores if score.source == source] for hit in ranking.hits]
+    text = ranking.query.text
+    own = any(score.query == text for scores in found for score in scores)
+    return [max((score.value for score in scores if not own or score.query == text), default=None) for scores in found]
+
+
+def _scaled(shown: Sequence[float], known: Sequence[float], scale: Scale) -> list[str]:
+    low, high = min(known), max(known)
     if scale == "minmax":
-        return [str(round(100 * (value - low) / (high - low)) if high > low else 100) for value in values]
+        return [str(round(100 * (value - low) / (high - low)) if high > low else 100) for value in shown]
     if scale == "z":
-        mean, spread = statistics.fmean(values), statistics.pstdev(values)
-        return [f"{(value - mean) / spread if spread else 0:.2f}" for value in values]
+        mean, spread = statistics.fmean(known), statistics.pstdev(known)
+        return [f"{(value - mean) / spread if spread else 0:.2f}" for value in shown]
     if scale == "rank":
-        return [str(1 + sum(other > value for other in values)) for value in values]
-    return [f"{value:.2f}" for value in values]
+        return [str(1 + sum(other > value for other in known)) for value in shown]
+    digits = ".2f" if max(map(abs, known)) >= 1 else ".4f"
+    return [f"{value:{digits}}" for value in shown]

@@ -1,4 +1,5 @@
-"""Training a reranker that is a small language model: by the scores that `YesNo`, `First` or `QueryLikelihood` will read off it.
+"""Training a reranker: a small language model by the scores that `YesNo`, `First` or `QueryLikelihood` will read off it, or an encoder by those that
+`CrossEncoder` will.
 
 A step takes some queries and of each a group of candidates with unlike grades; a loss over the group's scores trains the model. What the
 trainer computes is what the reranker of that name computes with the artefact: prompts are made by the same functions."""
@@ -7,8 +8,9 @@ from __future__ import annotations
 
 import random
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import Field
@@ -21,9 +23,11 @@ from litrag.exports.records import Record
 from litrag.models.local_prompts import PromptCoder
 from litrag.rerankers.first_token import first_prompt, yes_no_prompt
 from litrag.rerankers.query_likelihood import likelihood_prompt
-from litrag.rerankers.toolkit import Control, Scale, fitted, score_texts
+from litrag.rerankers.toolkit import Control, Scale, fitted, score_beside, score_texts
+from litrag.training.config import TrainConfig
 from litrag.training.judged import Judged, judged
 from litrag.training.kit import Built, Job
+from litrag.training.pairs import PairEncoder, pair_scores
 from litrag.training.ranking_losses import LOSSES
 from litrag.training.teaching import taught
 from litrag.training.tuning import Tuned, load_tuned
@@ -39,7 +43,9 @@ _LETTERS: Final = string.ascii_uppercase
 class RerankerSettings(Record):
     """The recipe's own settings (--set)."""
 
-    form: Literal["yes-no", "first", "likelihood"] = Field(default="yes-no", description="How it will be asked.")
+    form: Literal["yes-no", "first", "likelihood", "pair"] = Field(
+        default="yes-no", description="How it will be asked; pair trains an encoder as a cross-encoder."
+    )
     loss: Literal["binary", "ranknet", "margin-mse", "listwise"] = Field(default="ranknet", description="Over a group.")
     group: int = Field(default=8, ge=2, le=26, description="Candidates of a query in a step.")
     tokens: int = Field(default=120, ge=8, description="Most tokens of a text.")
@@ -64,11 +70,12 @@ class _Group:
 def reranker(job: Job) -> Built:
     """The recipe. `dataset` is one or more data sets with judgements, joined by "+". Raises BadInput, UnknownName, ModelFault."""
     config, own = job.config, job.config.of(RerankerSettings)
+    if own.form in ("likelihood", "pair") and own.scores != "none":
+        raise BadInput(f"form {own.form} shows no first-stage score; leave scores at none, or take another form")
     topics = judged(config.dataset)
     if own.teacher:
         topics = taught(topics, own.teacher, own.teacher_model or config.base, job.listen)
-    tuned = load_tuned(config)
-    encoder = _Encoder(tuned, own, config.base_model)
+    learner = _pairs(config, own) if own.form == "pair" else _prompted(config, own)
     held = [topic for topic in topics if topic.place < config.held_out]
     learned = _balanced([topic for topic in topics if topic.place >= config.held_out])
     if not learned:
@@ -77,11 +84,11 @@ def reranker(job: Job) -> Built:
     rounds = -(-wanted // len(learned))
     order = random.Random(config.seed)  # noqa: S311
     drawn = [topic for _ in range(rounds) for topic in order.sample(learned, len(learned))][:wanted]
-    groups = [encoder.group(topic, config.seed + turn) for turn, topic in enumerate(drawn)]
-    measured = [encoder.group(topic, turn) for topic in held for turn in range(2)]
+    groups = [learner.group(topic, config.seed + turn) for turn, topic in enumerate(drawn)]
+    measured = [learner.group(topic, turn) for topic in held for turn in range(2)]
     job.listen(Event("train", f"{len(learned)} queries, {len(groups)} groups of {own.group}"))
     trainer = _trainer_class()(
-        model=tuned.model,
+        model=learner.model,
         args=job.arguments(
             remove_unused_columns=False,
             prediction_loss_only=True,
@@ -91,11 +98,41 @@ def reranker(job: Job) -> Built:
         ),
         train_dataset=[{"group": group} for group in groups],
         eval_dataset=[{"group": group} for group in measured] or None,
-        data_collator=_Padding(tuned.loaded.tokenizer.pad_token_id or 0),
+        data_collator=learner.padding,
     )
-    trainer.own = own
+    trainer.own, trainer.scored = own, learner.scored
     facts = {"queries": len(learned), "held_out": len(held), "groups": len(groups)}
-    return Built(trainer, tuned.save, tuned.adapts, bool(held), facts)
+    return Built(trainer, learner.save, learner.adapts, bool(held), facts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Learner:
+    """What is trained, and how a topic becomes a group of it (topic, seed), groups a batch, a batch the groups' scores."""
+
+    model: Any
+    group: Callable[[Judged, int], Any]
+    padding: Callable[[Sequence[Mapping[str, Any]]], dict[str, Any]]
+    scored: Callable[[Any, Mapping[str, Any]], list[torch.Tensor]]
+    save: Callable[[Path], None]
+    adapts: str | None = None
+
+
+def _prompted(config: TrainConfig, own: RerankerSettings) -> _Learner:
+    tuned = load_tuned(config)
+    encoder = _Encoder(tuned, own, config.base_model)
+    padding = _Padding(tuned.loaded.tokenizer.pad_token_id or 0)
+    return _Learner(tuned.model, encoder.group, padding, _prompted_scores, tuned.save, tuned.adapts)
+
+
+def _pairs(config: TrainConfig, own: RerankerSettings) -> _Learner:
+    encoder = PairEncoder(config, own.tokens)
+    return _Learner(
+        encoder.network,
+        lambda topic, seed: encoder.group(topic, _chosen(topic, own.group, seed)),
+        encoder.padding,
+        pair_scores,
+        encoder.save,
+    )
 
 
 def _balanced(topics: Sequence[Judged]) -> list[Judged]:
@@ -120,40 +157,31 @@ class _Encoder:
     def group(self, topic: Judged, seed: int) -> _Group:
         """A group of the topic's candidates: as many relevant ones as others where there are as many, in an order that the seed decides."""
         own, hits = self._own, topic.ranking.hits
-        places = self._chosen(topic, seed)
-        texts = score_texts(hits, scale=own.scale, control=own.scores, seed=seed)
+        places = _chosen(topic, own.group, seed)
+        texts = score_texts(topic.ranking, len(hits), scale=own.scale, control=own.scores, seed=seed)
         targets = tuple(float(topic.grades[i]) for i in places)
-        scores = [texts[i] for i in places]
+        beside = [score_beside(texts[i]) for i in places]
         query = topic.ranking.query
         if own.form == "first":
-            shown = fitted(self, [hits[i] for i in places], own.tokens, frame=query.text, reply=1)
-            ids = self._coder.prompt([Message("user", first_prompt(query, shown, scores))])
+            frame = first_prompt(query, ())
+            shown = fitted(self, [hits[i] for i in places], own.tokens, frame=frame, reply=1, beside=beside)
+            ids = self._coder.prompt([Message("user", first_prompt(query, shown))])
             letters = tuple(self._token(letter) for letter in _LETTERS[: len(places)])
             return _Group((tuple(ids),), targets, tuple((letter,) for letter in letters))
-        shown = [self._text(hits[i], query.text) for i in places]
         if own.form == "yes-no":
             asked = (self._token("yes"), self._token("no"))
-            prompts = [yes_no_prompt(query, text, score) for text, score in zip(shown, scores, strict=True)]
+            frame = yes_no_prompt(query, "")
+            shown = [self._text(hits[i], frame, note) for i, note in zip(places, beside, strict=True)]
+            prompts = [yes_no_prompt(query, text) for text in shown]
             sequences = tuple(tuple(self._coder.prompt([Message("user", prompt)])) for prompt in prompts)
             return _Group(sequences, targets, (asked,) * len(places))
-        pairs = [likelihood_prompt(query, text) for text in shown]
+        pairs = [likelihood_prompt(query, self._text(hits[i], query.text)) for i in places]
         forced = tuple(self._coder.plain(pairs[0][1]))
         sequences = tuple((*self._coder.prompt([message]), *forced) for message, _ in pairs)
         return _Group(sequences, targets, forced=len(forced))
 
-    def _chosen(self, topic: Judged, seed: int) -> list[int]:
-        draw = random.Random(digest([topic.ranking.query.text, seed]))  # noqa: S311
-        least = min(topic.grades)
-        best = [i for i, grade in enumerate(topic.grades) if grade > least]
-        rest = [i for i, grade in enumerate(topic.grades) if grade == least]
-        half = max(self._own.group // 2, self._own.group - len(rest))
-        some = draw.sample(best, min(half, len(best)))
-        some += draw.sample(rest, min(self._own.group - len(some), len(rest)))
-        # half of the groups stand in the first stage's order, as at inference, half in no order
-        return sorted(some) if draw.random() < 0.5 else draw.sample(some, len(some))
-
-    def _text(self, hit: Hit, query: str) -> str:
-        (text,) = fitted(self, [hit], self._own.tokens, frame=query, reply=1)
+    def _text(self, hit: Hit, frame: str, beside: str = "") -> str:
+        (text,) = fitted(self, [hit], self._own.tokens, frame=frame, reply=1, beside=[beside])
         return text
 
     def _token(self, text: str) -> int:
@@ -163,6 +191,19 @@ class _Encoder:
                 f"{self.model}: {text!r} is {len(ids)} tokens of this model; train another form than {self._own.form}"
             )
         return ids[0]
+
+
+def _chosen(topic: Judged, size: int, seed: int) -> list[int]:
+    """Places of a group of a topic's candidates."""
+    draw = random.Random(digest([topic.ranking.query.text, seed]))  # noqa: S311
+    least = min(topic.grades)
+    best = [i for i, grade in enumerate(topic.grades) if grade > least]
+    rest = [i for i, grade in enumerate(topic.grades) if grade == least]
+    half = max(size // 2, size - len(rest))
+    some = draw.sample(best, min(half, len(best)))
+    some += draw.sample(rest, min(size - len(some), len(rest)))
+    # half of the groups stand in the first stage's order, as at inference, half in no order
+    return sorted(some) if draw.random() < 0.5 else draw.sample(some, len(some))
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,28 +232,33 @@ def _trainer_class() -> Any:
         """A Trainer whose loss is over groups of scores."""
 
         own: RerankerSettings
+        scored: Callable[[Any, Mapping[str, Any]], list[torch.Tensor]]
 
         def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **more: Any) -> Any:
             """The mean of the groups' losses."""
-            mask, groups = inputs["attention_mask"], inputs["groups"]
-            kept = 1 + max(group.forced for group in groups)
-            logits = model(
-                input_ids=inputs["input_ids"],
-                attention_mask=mask,
-                position_ids=(mask.cumsum(1) - 1).clamp(min=0),
-                use_cache=False,
-                logits_to_keep=kept,
-            ).logits.float()
-            losses, row, at = [], 0, 0
-            for group in groups:
-                rows, n = len(group.sequences), len(group.targets)
-                scores = _scores(logits[row : row + rows], inputs["input_ids"][row : row + rows], group)
-                losses.append(LOSSES[self.own.loss](scores / self.own.temperature, inputs["targets"][at : at + n]))
-                row, at = row + rows, at + n
+            scores = self.scored(model, inputs)
+            targets = inputs["targets"].split([len(each) for each in scores])
+            lossy = LOSSES[self.own.loss]
+            losses = [lossy(each / self.own.temperature, its) for each, its in zip(scores, targets, strict=True)]
             loss = torch.stack(losses).mean()
             return (loss, {"loss": loss}) if return_outputs else loss
 
     return RankingTrainer
+
+
+def _prompted_scores(model: Any, inputs: Mapping[str, Any]) -> list[torch.Tensor]:
+    """The scores (n,) of each group, off the logits after its sequences."""
+    ids, mask, groups = inputs["input_ids"], inputs["attention_mask"], inputs["groups"]
+    logits = model(
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=(mask.cumsum(1) - 1).clamp(min=0),
+        use_cache=False,
+        logits_to_keep=1 + max(group.forced for group in groups),
+    ).logits.float()
+    rows = [len(group.sequences) for group in groups]
+    parts = zip(logits.split(rows), ids.split(rows), groups, strict=True)
+    return [_scores(part, tokens, group) for part, tokens, group in parts]
 
 
 def _scores(logits: torch.Tensor, ids: torch.Tensor, group: _Group) -> torch.Tensor:

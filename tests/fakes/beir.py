@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fakes.texts import papers
 
-__all__ = ["write_beir"]
+__all__ = ["write_beir", "write_learnable"]
 
 
 def write_beir(folder: Path) -> Path:
@@ -22,4 +22,22 @@ def write_beir(folder: Path) -> Path:
     (folder / "queries.jsonl").write_text("\n".join([*queries, '{"_id": "unjudged", "text": "x"}']))
     lines = [f"q{f}\t{f}-{i}\t{1 + (i == 0)}" for f in range(4) for i in range(0, 10, 2)]
     (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "\n".join(lines) + "\n")
+    return folder
+
+
+def write_learnable(folder: Path) -> Path:
+    """In the words that the tiny models know, forty texts and four queries: relevant are those that begin with "it read"."""
+    (folder / "qrels").mkdir(parents=True)
+    queries = {"q0": "the cat", "q1": "the dog", "q2": "the mat", "q3": "the log"}
+    ends = ("sat on the log", "sat on the mat", "cites the papers", "is searched", "read it")
+    texts = {
+        f"{query}-{i}": f"{'it sat' if i % 2 else 'it read'} {text} {ends[i % 5]} {i}"
+        for query, text in queries.items()
+        for i in range(10)
+    }
+    for name, rows in (("corpus", texts), ("queries", queries)):
+        lines = (json.dumps({"_id": key, "title": "", "text": text}) for key, text in rows.items())
+        (folder / f"{name}.jsonl").write_text("\n".join(lines))
+    relevant = "".join(f"{query}\t{query}-{i}\t1\n" for query in queries for i in range(0, 10, 2))
+    (folder / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\n{relevant}")
     return folder

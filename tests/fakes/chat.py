@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, TypeAlias
+
+from fakes.loopback import listening
 
 __all__ = ["Chat", "Reply", "chat_server"]
 
@@ -18,32 +19,25 @@ Reply: TypeAlias = str | dict[str, float] | None
 @dataclass
 class Chat:
     """`answer` gives the reply to a prompt: a text; a mapping from tokens to log-probabilities where the next token is asked for; None for
-    a refusal."""
+    a refusal. `count` counts a prompt's tokens, as a server does in its usage."""
 
     answer: Callable[[str], Reply]
+    count: Callable[[str], int] = lambda prompt: len(prompt.split())
     url: str = ""
     prompts: list[str] = field(default_factory=list)
 
 
 @contextmanager
-def chat_server(answer: Callable[[str], Reply]) -> Iterator[Chat]:
+def chat_server(answer: Callable[[str], Reply], **more: Callable[[str], int]) -> Iterator[Chat]:
     """A running server."""
-    chat = Chat(answer)
+    chat = Chat(answer, **more)
 
     class Handler(_Handler):
         fake = chat
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    chat.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with listening(Handler) as port:
+        chat.url = f"http://127.0.0.1:{port}/v1"
         yield chat
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -69,7 +63,8 @@ class _Handler(BaseHTTPRequestHandler):
             top = [{"token": token, "logprob": value, "bytes": None} for token, value in reply.items()]
             choice["message"] = {"role": "assistant", "content": top[0]["token"]}
             choice["logprobs"] = {"content": [{**top[0], "top_logprobs": top}]}
-        usage = {"prompt_tokens": len(prompt.split()), "completion_tokens": 2, "total_tokens": len(prompt.split()) + 2}
+        tokens = self.fake.count(prompt)
+        usage = {"prompt_tokens": tokens, "completion_tokens": 2, "total_tokens": tokens + 2}
         choices = [{**choice, "index": index} for index in range(asked.get("n") or 1)]
         data = {"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": choices, "usage": usage}
         self._send(200, data)

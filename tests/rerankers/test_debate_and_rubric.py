@@ -78,7 +78,7 @@ async def test_only_what_failed_is_asked_again_and_what_stays_without_a_quote_is
 
     asked, backend = model(answer)
     ranked = await Debate(asked, retries=2).rerank(shelf())
-    assert ranked.ids == ("d3", "d1", "d2"), "the unplaced one stays behind"
+    assert ranked.ids == ("d3", "d2", "d1"), "the unplaced one stays where it was"
     assert ranked.placed == pytest.approx(2 / 3)
     again = [request.messages[-1].content for request in backend.requests[1:]]
     assert all(TEXTS["d2"] in prompt and TEXTS["d1"] not in prompt for prompt in again)
@@ -88,7 +88,7 @@ async def test_a_candidate_that_the_reply_leaves_out_shifts_no_other() -> None:
     rows = [argued(3, 80, "reshape the dunes", "the dunes."), argued(1, 10, "Tides move", "of the bay.")]
     asked, _ = model(lambda request: json.dumps({"candidates": rows}))
     ranked = await Debate(asked, retries=0).rerank(shelf())
-    assert ranked.ids == ("d3", "d1", "d2")
+    assert ranked.ids == ("d3", "d2", "d1")
 
 
 async def test_reasons_reach_the_evidence_file() -> None:
@@ -124,6 +124,19 @@ def test_probabilities_in_any_spelling() -> None:
     ]
 
 
+async def test_what_is_argued_about_is_told() -> None:
+    for task, said, other in (("cite", "cite", "answers the query"), ("answer", "answers the query", "cite")):
+        for made in (Debate, Rubric):
+            asked, backend = model(lambda request: "nothing")
+            await made(asked, task=task).rerank(shelf())
+            prompt = backend.requests[0].messages[0].content
+            assert said in prompt
+            assert other not in prompt
+    asked, backend = model(lambda request: "nothing")
+    await Rubric(asked, definition="It is about snails.").rerank(shelf())
+    assert "Relevance here: It is about snails." in backend.requests[0].messages[0].content
+
+
 async def test_a_rubric_is_the_mean_of_what_can_be_read() -> None:
     replies = {"d1": "<score>40</score>", "d2": "I cannot say", "d3": "<score>10</score> no: <score>90/100</score>"}
 
@@ -132,7 +145,7 @@ async def test_a_rubric_is_the_mean_of_what_can_be_read() -> None:
 
     asked, backend = model(answer)
     ranked = await Rubric(asked, samples=4).rerank(shelf())
-    assert ranked.ids == ("d3", "d1", "d2")
+    assert ranked.ids == ("d3", "d2", "d1")
     assert ranked.hits[0].score("rubric").value == pytest.approx(0.9)
     assert ranked.placed == pytest.approx(2 / 3)
     assert {(request.n, request.temperature) for request in backend.requests} == {(4, 0.6)}
