@@ -63,8 +63,9 @@ async def probe(
 ) -> tuple[Probed, ...]:
     """Asks all servers at once; never raises for what a server does. Each answer waits `seconds` at the most."""
     if backend is None:
-        from litrag.models.litellm_backend import LiteLLMBackend
+        from litrag.models.litellm_backend import LiteLLMBackend, litellm
 
+        litellm()  # takes seconds to import, which are not the servers'
         backend = LiteLLMBackend()
     return tuple(await asyncio.gather(*(_probed(model, base, seconds, backend) for model, base in asked)))
 

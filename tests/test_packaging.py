@@ -70,9 +70,8 @@ def test_every_sub_package_is_listed() -> None:
 
 def test_the_wheel_holds_the_tree_and_nothing_else(tmp_path: Path) -> None:
     """Built from a copy: setuptools puts what an old `build/` holds into a wheel."""
-    copy = shutil.copytree(
-        ROOT, tmp_path / "tree", symlinks=True, ignore=shutil.ignore_patterns(".*", "build", "*.egg-info")
-    )
+    ignored = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__")
+    copy = shutil.copytree(ROOT, tmp_path / "tree", symlinks=True, ignore=ignored)
     built = subprocess.run(
         [
             sys.executable,

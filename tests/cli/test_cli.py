@@ -7,9 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from fakes.scholarly import Scholarly, scholarly
 from fakes.shell import Shell, failure
 from fakes.texts import ABSTRACT, TITLE, papers, write_library
 
@@ -19,6 +22,21 @@ def litrag(tmp_path: Path, home: Path, no_weights: None) -> Shell:
     (tmp_path / "abstract.txt").write_text(f"{TITLE}\n\n{ABSTRACT}\n", encoding="utf-8")
     write_library(tmp_path / "forest.jsonl")
     return Shell(tmp_path, home)
+
+
+@contextmanager
+def held_up(litrag: Shell, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], Scholarly]]:
+    """A review in the middle: it waits for the first answer of a source."""
+    with scholarly(papers()) as web:
+        web.faults, web.times = {"openalex": "stall"}, 1
+        litrag.env["LITRAG_SOURCE_URLS"] = json.dumps(web.urls())
+        process = litrag.start(
+            "review", "abstract.txt", "--library", "forest.jsonl", "--source", "openalex", *arguments
+        )
+        while not web.asked:
+            assert process.poll() is None
+            time.sleep(0.01)
+        yield process, web
 
 
 def test_the_bare_command_with_nothing_to_search_says_what_to_do(litrag: Shell) -> None:
@@ -216,44 +234,34 @@ def test_models_and_cache_tell_what_is_there(litrag: Shell) -> None:
 
 
 def test_ctrl_c_saves_prints_the_resume_line_and_the_resumed_run_writes_the_same(litrag: Shell) -> None:
-    assert litrag("review", "abstract.txt", "--library", "forest.jsonl", "-o", "whole")[0] == 0
-    for out in ("out", "again", "once-more"):  # on a busy machine a review may end before the signal reaches it
-        process = litrag.start("review", "abstract.txt", "--library", "forest.jsonl", "-o", out)
-        assert process.stderr is not None
-        seen = ""
-        while "[rewrite]" not in seen:
-            seen += process.stderr.readline()
+    with held_up(litrag, "-o", "out") as (process, _):
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-        if process.returncode != 0:
-            break
-    assert process.returncode == 130, err
-    (line,) = [line for line in err.splitlines() if line.startswith("litrag: interrupted")]
-    run_id = line.rpartition(" ")[2]
-    assert line.endswith(f"go on with: litrag runs resume {run_id}")
-    assert f"{run_id}" in litrag("runs", "list")[1]
-    assert "interrupted" in litrag("runs", "list")[1]
-    assert litrag("runs", "resume", run_id)[0] == 0
+        _, err = process.communicate(timeout=300)
+        assert process.returncode == 130, err
+        assert "[rewrite]" in err
+        (line,) = [line for line in err.splitlines() if line.startswith("litrag: interrupted")]
+        run_id = line.rpartition(" ")[2]
+        assert line.endswith(f"go on with: litrag runs resume {run_id}")
+        assert f"{run_id}" in litrag("runs", "list")[1]
+        assert "interrupted" in litrag("runs", "list")[1]
+        assert litrag("runs", "resume", run_id)[0] == 0
+        whole = ("review", "abstract.txt", "--library", "forest.jsonl", "--source", "openalex", "-o", "whole")
+        assert litrag(*whole)[0] == 0
     for name in ("review.md", "references.bib", "evidence.json"):
-        assert (litrag.folder / out / name).read_bytes() == (litrag.folder / "whole" / name).read_bytes()
+        assert (litrag.folder / "out" / name).read_bytes() == (litrag.folder / "whole" / name).read_bytes()
 
 
 def test_a_folder_that_fills_up_at_the_end_loses_nothing(litrag: Shell) -> None:
     """The output folder becomes unwritable after the start; the run is resumed into another one."""
-    process = litrag.start("review", "abstract.txt", "--library", "forest.jsonl", "-o", "out")
-    deadline = time.monotonic() + 30
-    while not (litrag.folder / "out").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    runs = Path(litrag.env["LITRAG_HOME"]) / "runs"
-    while list((litrag.folder / "out").iterdir()) or not list(runs.glob("*/run.sqlite")):
-        time.sleep(0.001)
-    (litrag.folder / "out").rmdir()
-    (litrag.folder / "out").write_text("in the way")
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 3, err
-    (line,) = [line for line in err.splitlines() if line.startswith("litrag: cannot write")]
-    run_id = line.split("litrag runs resume ")[1].split()[0]
-    code, out, _ = litrag("runs", "resume", run_id, "-o", "elsewhere")
+    with held_up(litrag, "-o", "out") as (process, web):
+        (litrag.folder / "out").rmdir()
+        (litrag.folder / "out").write_text("in the way")
+        web.over.set()
+        _, err = process.communicate(timeout=300)
+        assert process.returncode == 3, err
+        (line,) = [line for line in err.splitlines() if line.startswith("litrag: cannot write")]
+        run_id = line.split("litrag runs resume ")[1].split()[0]
+        code, out, _ = litrag("runs", "resume", run_id, "-o", "elsewhere")
     assert code == 0
     assert out.splitlines()[-1] == str(litrag.folder / "elsewhere" / "review.md")
 

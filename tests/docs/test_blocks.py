@@ -91,9 +91,10 @@ def run(world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 
 
 def served(words: list[str], folder: Path) -> str:
-    """Starts a server, waits for its address (a server without one ends with its standard input), ends it as Ctrl-C does; what it said."""
+    """Starts a server on a free port, waits for its address (a server without one ends with its standard input), ends it as Ctrl-C does; what it said."""
+    free = ("--port", "0") if "serve" in words or "--http" in words else ()
     process = subprocess.Popen(
-        [sys.executable, "-m", "litrag.cli", *words[1:]],
+        [sys.executable, "-m", "litrag.cli", *words[1:], *free],
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         cwd=folder,

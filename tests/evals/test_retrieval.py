@@ -83,20 +83,21 @@ def test_bad_options_are_one_line(litrag: Shell, tmp_path: Path) -> None:
 def test_a_killed_command_resumes_to_the_same_file(litrag: Shell, tmp_path: Path, data_dir: Path) -> None:
     command = ("eval", "retrieval", "--dataset", "scifact", "--method", "bm25")
     litrag.env["LITRAG_DATA"] = str(data_dir)
-    process = litrag.start(*command, "-o", "killed")
-    journal = tmp_path / "killed" / "queries.jsonl"
-    while not journal.is_file() or journal.read_bytes().count(b"\n") < 20:
-        assert process.poll() is None
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    before = journal.read_bytes().count(b"\n")
-    assert before < 300, "killed on the way"
-    code, out, _ = litrag(*command, "-o", "killed", "--resume")
+    for folder in ("killed", "again", "once-more"):  # on a busy machine the rest may be done before the signal arrives
+        process = litrag.start(*command, "-o", folder)
+        journal = tmp_path / folder / "queries.jsonl"
+        while (not journal.is_file() or journal.read_bytes().count(b"\n") < 20) and process.poll() is None:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        if (before := journal.read_bytes().count(b"\n")) < 300:
+            break
+    assert 20 <= before < 300, "killed on the way"
+    code, out, _ = litrag(*command, "-o", folder, "--resume")
     assert code == 0
     assert litrag(*command, "-o", "whole")[0] == 0
     assert journal.read_bytes() == (tmp_path / "whole" / "queries.jsonl").read_bytes()
-    results = json.loads((tmp_path / "killed" / "results.json").read_text())
+    results = json.loads((tmp_path / folder / "results.json").read_text())
     assert results["systems"][0]["metrics"]["nDCG@10"]["value"] >= 0.66
     assert "300 topics" in out
 

@@ -137,6 +137,6 @@ async def test_a_slow_answer_does_not_hold_up_those_behind_it(tmp_path: Path) ->
             return Answer({"m": 0.0}, {}, {})
 
     toy = Evaluation("toy", DATASET, (System("s", First),))
-    results = await asyncio.wait_for(evaluate(toy, tmp_path / "out", concurrency=2), timeout=10)
+    results = await asyncio.wait_for(evaluate(toy, tmp_path / "out", concurrency=2), timeout=120)
     assert results.n == 20
     assert ended.index("t0") >= 10

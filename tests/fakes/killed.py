@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -44,17 +44,13 @@ def _train(config: str, folder: Path, when: str) -> None:
         if when == str(event.done):
             _die()
 
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and str(arguments[0]).endswith("checkpoint-6/trainer_state.json"):  # after the weights
+            _die()
+
     if when == "writing":
-        threading.Thread(
-            target=_watch, args=(folder / "steps" / "checkpoint-6" / "rng_state.pth",), daemon=True
-        ).start()
+        sys.addaudithook(watch)
     train(TrainConfig.model_validate_json(config), folder, listen=listen)
-
-
-def _watch(file: Path) -> None:
-    while not file.exists():
-        pass
-    _die()
 
 
 def _die() -> None:

@@ -19,6 +19,17 @@ GGUF = models_folder() / "SmolLM2-135M-Instruct" / "SmolLM2-135M-Instruct.Q4_1.g
 @contextmanager
 def llama_server(gguf: Path, *, gpu_layers: int = 0) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Base URL and process of a running server: chat, JSON schemas, log-probabilities and embeddings, four requests at a time."""
+    for _ in range(2):  # another process may take the port before the server does
+        with _started(gguf, gpu_layers) as (process, port):
+            if port:
+                yield f"http://127.0.0.1:{port}/v1", process
+                return
+    raise AssertionError("the server ended before it told its port")
+
+
+@contextmanager
+def _started(gguf: Path, gpu_layers: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A process and the port that it told, "" where it ended before."""
     process = subprocess.Popen(
         [sys.executable, __file__, str(gguf), str(gpu_layers)],
         stdin=subprocess.PIPE,
@@ -29,9 +40,7 @@ def llama_server(gguf: Path, *, gpu_layers: int = 0) -> Iterator[tuple[str, subp
     assert process.stdout is not None
     assert process.stdin is not None
     try:
-        port = next((line.split()[1] for line in process.stdout if line.startswith("PORT ")), None)
-        assert port, "the server ended before it told its port"
-        yield f"http://127.0.0.1:{port}/v1", process
+        yield process, next((line.split()[1] for line in process.stdout if line.startswith("PORT ")), "")
     finally:
         process.kill()
         process.stdin.close()

@@ -99,7 +99,7 @@ class Bare:
 
     def end(self) -> tuple[str, int]:
         """What stood on standard error, once standard input was closed, and the exit code."""
-        out, err = self._process.communicate(timeout=30)
+        out, err = self._process.communicate(timeout=300)
         self.lines += out.splitlines(keepends=True)
         return err, self._process.returncode
 

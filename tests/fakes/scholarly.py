@@ -10,10 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from fakes.loopback import listening
 
 from litrag.core.types import Paper
 
@@ -39,7 +41,7 @@ class Asked:
 class Scholarly:
     """`faults` by API, for as many requests as `times` says (None: all). `credits` of OpenAlex; `deaf` ignores dates; `twice` gives every
     paper twice; `bare` leaves the abstracts out. `cites`: id -> ids. `registered`: DOI -> what Crossref knows beyond the paper;
-    `elsewhere`: DOIs of other agencies."""
+    `elsewhere`: DOIs of other agencies. `over`: what stalls does so until then."""
 
     papers: list[Paper] = field(default_factory=list)
     cites: dict[str, list[str]] = field(default_factory=dict)
@@ -53,6 +55,7 @@ class Scholarly:
     bare: bool = False
     asked: list[Asked] = field(default_factory=list)
     port: int = 0
+    over: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _failed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
@@ -101,17 +104,11 @@ def scholarly(papers: list[Paper]) -> Iterator[Scholarly]:
     class Handler(_Handler):
         fake = state
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    state.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield state
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(Handler) as state.port:
+        try:
+            yield state
+        finally:
+            state.over.set()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -174,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
             elif fault == "500":
                 self._send(500, b"oops")
             elif fault == "stall":
-                time.sleep(1.5)
+                self.fake.over.wait()
                 self.close_connection = True
             elif fault == "truncated":
                 self._send(

@@ -41,7 +41,7 @@ class Terminal:
         (bin_folder / "litrag").chmod(0o755)
         env = _environment(root)
         self._start = lambda: pexpect.spawn(
-            program, arguments, cwd=str(folder), env=env, encoding="utf-8", timeout=20, dimensions=(50, 200)
+            program, arguments, cwd=str(folder), env=env, encoding="utf-8", timeout=120, dimensions=(50, 200)
         )
         self._child = self._start()
         self.installed = self._typed("litrag --install-completion\r", "completion installed in .*")
@@ -62,16 +62,21 @@ class Terminal:
         self._child.expect_exact(last)
         shown = self._child.before + last
         self._give_up()
-        self._typed("litrag ready\r", "GOT <ready> END")
         return shown
 
     def close(self) -> None:
         self._child.close(force=True)
 
     def _give_up(self) -> None:
-        self._child.sendcontrol("c")  # leaves a menu, or the line
-        time.sleep(0.3)
-        self._child.sendcontrol("u")
+        """Until a command is taken as it is typed: a busy shell loses keys while it leaves its menu."""
+        for _ in range(12):
+            self._child.sendcontrol("c")  # leaves a menu, or the line
+            time.sleep(0.3)
+            self._child.sendcontrol("u")
+            self._child.send("litrag ready\r")
+            if self._child.expect(["GOT <ready> END", pexpect.TIMEOUT], timeout=10) == 0:
+                return
+        raise AssertionError("the shell takes no command any more")
 
     def _typed(self, keys: str, pattern: str) -> str:
         self._child.send(keys)

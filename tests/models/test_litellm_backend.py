@@ -84,7 +84,7 @@ def server() -> Iterator[Server]:
 def request(server: Server, operation: str, **values: Any) -> ModelRequest:
     base = f"http://127.0.0.1:{server.server_port}/v1"
     return ModelRequest(
-        operation, "openai/m", "write", messages=(Message("user", "hello"),), api_base=base, timeout=5.0, **values
+        operation, "openai/m", "write", messages=(Message("user", "hello"),), api_base=base, timeout=60.0, **values
     )  # type: ignore[arg-type]
 
 

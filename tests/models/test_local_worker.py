@@ -27,7 +27,13 @@ class UpperCase:
     limits: BatchLimits = field(default_factory=BatchLimits)
     vocabulary: int = 10
     batches: list[list[str]] = field(default_factory=list)
+    entered: threading.Event = field(default_factory=threading.Event)
     gate: threading.Event = field(default_factory=threading.Event)
+
+    def load(self) -> UpperCase:
+        """Itself, once the gate is open."""
+        self.gate.wait(60)
+        return self
 
     def rows(self, request: ModelRequest) -> Sequence[TextRow]:
         if "bad" in request.texts:
@@ -35,7 +41,8 @@ class UpperCase:
         return [TextRow(request.kind, len(text), kept=1, text=text) for text in request.texts]
 
     def run(self, rows: Sequence[TextRow], finished: Callable[[TextRow], None]) -> None:
-        self.gate.wait(5)
+        self.entered.set()
+        self.gate.wait(60)
         self.batches.append([row.text for row in rows])
         if any(row.text == "boom" for row in rows):
             raise RuntimeError("boom")
@@ -52,16 +59,16 @@ def request(*texts: str, kind: str = "document") -> ModelRequest:
 
 
 async def sent(worker: Worker, runner: UpperCase, *requests: ModelRequest) -> list[ModelReply | BaseException]:
-    """Sends all while the first batch is held up, so that the rest wait together."""
+    """Sends all while the model is being loaded, so that they wait together."""
     tasks = [asyncio.ensure_future(worker.send(r)) for r in requests]
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)
     runner.gate.set()
     return await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_requests_sent_together_share_a_batch_and_keep_their_order() -> None:
     runner = UpperCase()
-    replies = await sent(Worker("test", lambda: runner), runner, request("a", "b"), request("c"))
+    replies = await sent(Worker("test", runner.load), runner, request("a", "b"), request("c"))
     assert [reply.texts for reply in replies if isinstance(reply, ModelReply)] == [("A", "B"), ("C",)]
     assert runner.batches == [["a", "b", "c"]]
 
@@ -69,26 +76,26 @@ async def test_requests_sent_together_share_a_batch_and_keep_their_order() -> No
 async def test_a_batch_holds_rows_of_one_key_nearest_in_length_to_the_oldest() -> None:
     runner = UpperCase(BatchLimits(rows=2))
     texts = request("aaa", "a" * 9, "bb", "b" * 8)
-    await sent(Worker("test", lambda: runner), runner, texts, request("ccc", kind="query"))
+    await sent(Worker("test", runner.load), runner, texts, request("ccc", kind="query"))
     assert runner.batches == [["aaa", "bb"], ["a" * 9, "b" * 8], ["ccc"]]
 
 
 @pytest.mark.parametrize("limits", [BatchLimits(tokens=10), BatchLimits(logits=20), BatchLimits(rows=2)])
 async def test_a_batch_keeps_to_its_limits(limits: BatchLimits) -> None:
     runner = UpperCase(limits)
-    await sent(Worker("test", lambda: runner), runner, request("aaaaa", "bbbbb", "ccccc"))
+    await sent(Worker("test", runner.load), runner, request("aaaaa", "bbbbb", "ccccc"))
     assert runner.batches == [["aaaaa", "bbbbb"], ["ccccc"]]
 
 
 async def test_a_single_row_over_the_limit_runs_alone() -> None:
     runner = UpperCase(BatchLimits(tokens=3))
-    await sent(Worker("test", lambda: runner), runner, request("aaaaa", "b"))
+    await sent(Worker("test", runner.load), runner, request("aaaaa", "b"))
     assert runner.batches == [["aaaaa"], ["b"]]
 
 
 async def test_a_bad_request_fails_alone() -> None:
     runner = UpperCase()
-    bad, good = await sent(Worker("test", lambda: runner), runner, request("bad"), request("good"))
+    bad, good = await sent(Worker("test", runner.load), runner, request("bad"), request("good"))
     assert isinstance(bad, BadInput)
     assert isinstance(good, ModelReply)
     assert good.texts == ("GOOD",)
@@ -96,7 +103,7 @@ async def test_a_bad_request_fails_alone() -> None:
 
 async def test_a_batch_that_breaks_fails_its_own_requests_and_the_worker_lives() -> None:
     runner = UpperCase(BatchLimits(rows=1))
-    worker = Worker("test", lambda: runner)
+    worker = Worker("test", runner.load)
     broken, good = await sent(worker, runner, request("x", "boom", "y"), request("good"))
     assert isinstance(broken, RuntimeError)
     assert isinstance(good, ModelReply)
@@ -108,7 +115,7 @@ async def test_a_cancelled_request_is_not_computed() -> None:
     runner = UpperCase(BatchLimits(rows=1))
     worker = Worker("test", lambda: runner)
     first, second = (asyncio.ensure_future(worker.send(request(text))) for text in ("first", "second"))
-    await asyncio.sleep(0.05)
+    assert await asyncio.to_thread(runner.entered.wait, 60)
     second.cancel()
     runner.gate.set()
     assert (await first).texts == ("FIRST",)
@@ -120,7 +127,7 @@ async def test_a_request_cancelled_while_it_runs_leaves_the_worker_unharmed() ->
     runner = UpperCase()
     worker = Worker("test", lambda: runner)
     task = asyncio.ensure_future(worker.send(request("gone")))
-    await asyncio.sleep(0.05)
+    assert await asyncio.to_thread(runner.entered.wait, 60)
     task.cancel()
     runner.gate.set()
     assert (await worker.send(request("here"))).texts == ("HERE",)
@@ -152,7 +159,7 @@ async def test_a_stopped_worker_refuses_what_waits() -> None:
     runner = UpperCase(BatchLimits(rows=1))
     worker = Worker("test", lambda: runner)
     running = asyncio.ensure_future(worker.send(request("running")))
-    await asyncio.sleep(0.05)
+    assert await asyncio.to_thread(runner.entered.wait, 60)
     waiting = asyncio.ensure_future(worker.send(request("waiting")))
     await asyncio.sleep(0)
     worker.stop()
@@ -160,10 +167,10 @@ async def test_a_stopped_worker_refuses_what_waits() -> None:
     await asyncio.sleep(0)
     runner.gate.set()
     assert (await running).texts == ("RUNNING",)
-    worker.join(5)
+    worker.join(60)
     for task in (late, waiting, asyncio.ensure_future(worker.send(request("after")))):
         with pytest.raises(ModelUnavailable, match="closed"):
-            await asyncio.wait_for(task, 5)
+            await asyncio.wait_for(task, 60)
 
 
 def test_one_worker_serves_several_event_loops_at_once() -> None:
@@ -179,5 +186,5 @@ def test_one_worker_serves_several_event_loops_at_once() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
     assert found == {i: (f"TEXT {i}",) for i in range(8)}

@@ -35,7 +35,7 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         habits = self.server.habits
         if "slow" in habits:
-            time.sleep(2)
+            time.sleep(60)
         if "html" in habits:
             self.reply("<html>Bad gateway</html>", 502)
             return
@@ -97,7 +97,7 @@ async def test_each_power_is_asked_for(
     server: Server, habits: set[str], chat: str, schema: str, logprobs: str, context: int
 ) -> None:
     server.habits = frozenset(habits)
-    (found,) = await probe([("openai/m", base(server))])
+    (found,) = await probe([("openai/m", base(server))], seconds=120)
     assert (found.chat[:4].rstrip("\n"), found.context) == (chat[:4], context)
     assert found.schema.startswith(schema)
     assert found.logprobs.startswith(logprobs)
@@ -109,12 +109,12 @@ async def test_a_slow_server_costs_the_time_allowed_and_no_more(server: Server) 
     server.habits = frozenset({"slow"})
     start = time.monotonic()
     (found,) = await probe([("openai/m", base(server))], seconds=0.5)
-    assert time.monotonic() - start < 6, "four questions would take eight seconds"
+    assert time.monotonic() - start < 50, "each question would take a minute"
     assert "yes" not in (found.chat, found.schema, found.logprobs, found.embeddings)
 
 
 async def test_a_dead_server_is_told_and_the_others_are_asked(server: Server) -> None:
-    dead, alive = await probe([("openai/m", "http://127.0.0.1:9/v1"), ("openai/m", base(server))])
+    dead, alive = await probe([("openai/m", "http://127.0.0.1:9/v1"), ("openai/m", base(server))], seconds=120)
     assert dead.chat.startswith("no: openai/m at http://127.0.0.1:9/v1")
     assert dead.host == "127.0.0.1:9"
     assert alive.chat == "yes"

@@ -72,7 +72,7 @@ def server() -> Iterator[Server]:
 def ask(model: str, server: Server | None = None, texts: tuple[str, ...] = TEXTS) -> ModelRequest:
     base = f"http://127.0.0.1:{server.server_port}" if server else None
     return ModelRequest(
-        "relevance", model, "rerank", (Message("user", "length"),), texts=texts, api_base=base, timeout=5.0
+        "relevance", model, "rerank", (Message("user", "length"),), texts=texts, api_base=base, timeout=60.0
     )
 
 
@@ -202,6 +202,6 @@ def test_powers_of_api_models() -> None:
 
 async def test_doctor_sees_a_server_that_reranks(server: Server) -> None:
     reranker, chat = await probe(
-        [(name, f"http://127.0.0.1:{server.server_port}") for name in ("infinity/m", "openai/m")]
+        [(name, f"http://127.0.0.1:{server.server_port}") for name in ("infinity/m", "openai/m")], seconds=120
     )
     assert (reranker.reranking, chat.reranking) == ("yes", "no")

@@ -30,7 +30,7 @@ def works() -> list[Paper]:
 
 
 class Server:
-    """arXiv's PDFs: one that is whole, one that is none."""
+    """arXiv's PDFs: one that is whole; others by their paths."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -44,7 +44,7 @@ class Server:
                 Page(column(body)),
             ]
         )
-        files = {"/2001.00001": whole, "/2001.00002": b"<html>not found</html>"}
+        self.files = {"/2001.00001": whole}
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -53,7 +53,7 @@ class Server:
 
             def do_GET(self) -> None:
                 server.asked.append(self.path)
-                body = files.get(self.path, b"")
+                body = server.files.get(self.path, b"")
                 self.send_response(200 if body else 404)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -76,7 +76,7 @@ def server() -> Iterator[Server]:
 
 def made(server: Server, folder: Path, **options: Any) -> Review:
     library = write_library(folder / "forest.jsonl", works())
-    how = {"source_urls": {"arxiv-pdf": server.url}, "source_intervals": {"arxiv-pdf": 0.0}, "source_seconds": 1.0}
+    how = {"source_urls": {"arxiv-pdf": server.url}, "source_intervals": {"arxiv-pdf": 0.0}, "source_seconds": 20.0}
     return review(TEXT, library=library, out=folder / "out", **{**how, **options})
 
 
@@ -99,7 +99,8 @@ def test_the_passage_nearest_to_the_text_is_read_with_its_page(server: Server, t
 
 
 def test_what_is_no_pdf_is_a_warning(server: Server, tmp_path: Path, no_weights: None) -> None:
-    result = made(server, tmp_path, full_text=True)
+    server.files["/2001.00002"] = b"<html>not found</html>"
+    result = made(server, tmp_path, full_text=True, source_seconds=3.0)
     record = json.loads((result.folder / "run.json").read_text())
     (warning,) = [text for text in record["warnings"] if "full text" in text]
     assert "its full text was not read: arXiv's PDFs" in warning

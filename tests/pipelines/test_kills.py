@@ -68,8 +68,10 @@ def test_whenever_it_is_killed_the_review_is_the_same(tmp_path: Path, monkeypatc
                     if not list_runs():
                         continue  # it was killed before there was a run
                     (run,) = list_runs()
-                    assert run.state()[0] == "interrupted"
-                    resume(run.id)
+                    status, _ = run.state()
+                    assert status in ("interrupted", "done")
+                    if status == "interrupted":
+                        resume(run.id)
             again = Counter(model.prompts) - asked
             record = json.loads((out / "run.json").read_text())["ledger"]
             assert outputs(out) == whole

@@ -18,6 +18,7 @@ from fakes.texts import ABSTRACT, TITLE, papers, write_library
 
 from litrag import review
 from litrag.core.errors import NoEvidence
+from litrag.core.events import Event
 from litrag.core.types import Paper
 from litrag.pipelines.api import Review, review_async
 
@@ -43,7 +44,7 @@ def options(server: Scholarly, **more: Any) -> dict[str, Any]:
         "sources": APIS,
         "source_urls": server.urls(),
         "source_intervals": dict.fromkeys(APIS, 0.0),
-        "source_seconds": 1.0,
+        "source_seconds": 20.0,
         "papers": 12,
         **more,
     }
@@ -100,11 +101,10 @@ def test_each_source_fails_in_each_way_and_the_review_ends(
         setattr(server, fault, True)
     else:
         server.faults = {api: fault}
+    how = {"source_seconds": 2.0, "rewriter": "none"} if fault in FAULTS else {}
     start = time.monotonic()
-    result = review(
-        TEXT, library=(), out=tmp_path / "out", **options(server, source_seconds=0.6 if fault in FAULTS else 20.0)
-    )
-    assert time.monotonic() - start < 20
+    result = review(TEXT, library=(), out=tmp_path / "out", **options(server, **how))
+    assert time.monotonic() - start < 120
     assert result.stop_reason == "done"
     assert result.papers == 12
     named = [warning for warning in run_record(result)["warnings"] if warning.startswith(f"source {api}: ")]
@@ -115,14 +115,18 @@ def test_each_source_fails_in_each_way_and_the_review_ends(
 
 
 def test_a_source_that_stalls_ends_with_the_runs_time(server: Scholarly, tmp_path: Path, no_weights: None) -> None:
-    """The run's own limit cuts a search that is under way; what the library gave is kept."""
+    """The run's own limit cuts a search that is under way; what the library gave is kept. The limit is what this machine takes with
+    the library alone, and some more."""
     server.faults = dict.fromkeys(APIS, "stall")
     library = write_library(tmp_path / "forest.jsonl")
     start = time.monotonic()
+    review(TEXT, library=library, out=tmp_path / "before", **options(server, sources=()))
+    seconds = 3.0 + 2 * (time.monotonic() - start)
+    start = time.monotonic()
     result = review(
-        TEXT, library=library, out=tmp_path / "out", **options(server, source_seconds=60.0, max_seconds=6.0)
+        TEXT, library=library, out=tmp_path / "out", **options(server, source_seconds=600.0, max_seconds=seconds)
     )
-    assert time.monotonic() - start < 25, "a source would have stalled for a minute"
+    assert time.monotonic() - start < seconds + 50, "a source would have stalled for more than a minute"
     assert "seconds" in result.stop_reason
     assert result.papers == 12
 
@@ -132,7 +136,7 @@ def test_all_sources_failing_is_no_evidence_and_says_what_was_asked(
 ) -> None:
     server.faults = dict.fromkeys(APIS, "500")
     with pytest.raises(NoEvidence, match="no paper found in arxiv, semantic-scholar, openalex, crossref"):
-        review(TEXT, library=(), out=tmp_path / "out", **options(server))
+        review(TEXT, library=(), out=tmp_path / "out", **options(server, source_seconds=1.0))
 
 
 @pytest.mark.parametrize("deaf", [False, True])
@@ -199,24 +203,30 @@ def test_a_second_review_asks_nobody_and_replay_needs_nobody(
 async def test_fifty_reviews_at_once_keep_the_rate_of_each_source(
     server: Scholarly, tmp_path: Path, no_weights: None
 ) -> None:
-    """50 reviews with other texts, measured at the server: in no second more requests than the interval allows, but for
-    arrivals that bunch where the machine is busy."""
+    """50 reviews with other texts, measured at the server, which is one host for all: a busy machine holds requests up, and lets none
+    come before its turn."""
     interval = 0.05
     more = options(
-        server, source_intervals=dict.fromkeys(APIS, interval), source_seconds=60.0, papers=5, rewriter="none"
+        server, source_intervals=dict.fromkeys(APIS, interval), source_seconds=600.0, papers=5, rewriter="none"
     )
 
+    searching: list[float] = []
+
+    def listen(event: Event) -> None:
+        if event.stage == "search":
+            searching.append(time.monotonic())
+
     async def one(i: int) -> Review:
-        return await review_async(f"Trained dogs number {i}\n\n{ABSTRACT}", library=(), out=tmp_path / f"r{i}", **more)
+        text = f"Trained dogs number {i}\n\n{ABSTRACT}"
+        return await review_async(text, library=(), out=tmp_path / f"r{i}", listen=listen, **more)
 
     results = await asyncio.gather(*(one(i) for i in range(50)))
     assert {result.stop_reason for result in results} == {"done"}
+    times = sorted(asked.at for asked in server.asked)
+    assert all(at - searching[0] >= turn * interval * 0.97 for turn, at in enumerate(times))
     for api in APIS:
-        times = sorted(asked.at for asked in server.asked if asked.api == api)
         searches = [a for a in server.asked if a.api == api and not a.params.get("filter", "").startswith("doi:")]
         assert len(searches) == 50
-        worst = max(sum(start <= t < start + 1.0 for t in times) for start in times)
-        assert worst <= 1.3 / interval, f"{api}: {worst} requests in a second"
     assert all(
         not run_record(result)["warnings"] or "no embedding" in run_record(result)["warnings"][0] for result in results
     )

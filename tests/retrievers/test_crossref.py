@@ -38,10 +38,10 @@ def crossref(server: Scholarly, tmp_path: Path) -> Iterator[Crossref]:
     web.close()
 
 
-def made(server: Scholarly, web: Web) -> Crossref:
+def made(server: Scholarly, web: Web, seconds: float = 20.0) -> Crossref:
     (source,) = online_sources(
         ["crossref"],
-        Settings(source_urls=server.urls(), source_intervals={"crossref": 0.0}, source_seconds=1.0),
+        Settings(source_urls=server.urls(), source_intervals={"crossref": 0.0}, source_seconds=seconds),
         web,
     )
     assert isinstance(source, Crossref)
@@ -81,13 +81,14 @@ async def test_missing_is_what_no_agency_registers(server: Scholarly, crossref: 
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_failure_is_neither_missing_nor_in_good_standing(
-    fault: str, server: Scholarly, crossref: Crossref
-) -> None:
+async def test_a_failure_is_neither_missing_nor_in_good_standing(fault: str, server: Scholarly, tmp_path: Path) -> None:
     server.faults = {"crossref": fault}
+    web = Web(tmp_path / "web.sqlite")
+    crossref = made(server, web, seconds=1.0)
     for ask in (crossref.works, crossref.missing, crossref.retractions):
         with pytest.raises(SourceFault, match="Crossref"):
             await ask(["10.5555/0-0"])
+    web.close()
 
 
 async def test_a_server_that_knows_no_such_path_is_a_failure(server: Scholarly, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_killed_at_any_moment_the_next_build_is_what_a_fresh_one_is_and_reads_no
 ) -> None:
     shelf = shelf_of(tmp_path)
     killed = subprocess.run(
-        script(shelf, moment, "os.kill(os.getpid(), signal.SIGKILL)"), capture_output=True, text=True, timeout=60
+        script(shelf, moment, "os.kill(os.getpid(), signal.SIGKILL)"), capture_output=True, text=True, timeout=600
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     read_before = [line.split(": ")[0] for line in killed.stdout.splitlines() if ": reading" in line]
@@ -155,8 +155,8 @@ def test_of_two_updates_at_once_one_waits_and_both_end_well(tmp_path: Path, home
         with started(script(shelf, "never", "pass")) as second:
             assert second.stdout is not None
             assert second.stdout.readline().strip() == "mine: another process is writing it; waiting for it to end 0"
-            first.communicate("\n", timeout=60)
-            out, _ = second.communicate(timeout=60)
+            first.communicate("\n", timeout=600)
+            out, _ = second.communicate(timeout=600)
     assert (first.returncode, second.returncode) == (0, 0)
     assert "reading" not in out, "what the first had made is not made again"
     assert state(update_library("mine")) == fresh(shelf)

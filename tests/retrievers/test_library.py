@@ -126,8 +126,12 @@ async def test_a_library_without_vectors_says_so(tmp_path: Path) -> None:
     assert "no vectors yet, searched with BM25 only; `litrag library update forest --vectors`" in result.warnings[0]
 
 
-async def test_vectors_in_use_elsewhere_are_a_clear_error_to_writers_and_searched_in_a_copy(tmp_path: Path) -> None:
+async def test_vectors_in_use_elsewhere_are_a_clear_error_to_writers_and_searched_in_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A notebook that is open must not make the reviews beside it worse."""
+    (copies := tmp_path / "copies").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(copies))
     library = add_library([write_library(tmp_path / "forest.jsonl")])
     encode = embedder()
     await fill_vectors(library, encode)
@@ -144,7 +148,7 @@ async def test_vectors_in_use_elsewhere_are_a_clear_error_to_writers_and_searche
         source.close()
         with pytest.raises(VectorsInUse, match="are many to copy"):
             EdgeIndex.copy_of(folder, most=10)
-    assert list(Path(tempfile.gettempdir()).glob(f"litrag-vectors-*/{folder.name}")) == [], "the copy is gone"
+    assert list(copies.iterdir()) == [], "the copy is gone"
 
 
 async def test_a_copy_that_is_not_what_the_library_holds_is_not_searched(tmp_path: Path) -> None:

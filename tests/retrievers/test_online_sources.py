@@ -34,7 +34,7 @@ EXACT = Paper(
     "0503.12345",
     published=date(2005, 3, 9),
 )
-SPEED = {"source_intervals": dict.fromkeys(APIS, 0.0), "source_seconds": 3.0}
+SPEED = {"source_intervals": dict.fromkeys(APIS, 0.0), "source_seconds": 30.0}
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ async def test_every_failure_is_a_warning_that_names_the_source(
     name: str, fault: str, server: Scholarly, web: Web
 ) -> None:
     server.faults = {name: fault}
-    result = await asyncio.wait_for(source(name, server, web, source_seconds=1.0).search(Query("dogs"), 5), 4)
+    result = await asyncio.wait_for(source(name, server, web, source_seconds=1.0).search(Query("dogs"), 5), 120)
     assert result.papers == ()
     (warning,) = result.warnings
     assert warning.startswith(f"source {name}: ")
@@ -178,7 +178,7 @@ async def test_openalexs_citation_graph(server: Scholarly, web: Web) -> None:
 async def test_many_arxiv_searches_at_once_do_not_block_each_other(server: Scholarly, web: Web) -> None:
     """Each holds a thread while its page waits for one: with one pool for both all would wait for ever."""
     arxiv = source("arxiv", server, web)
-    results = await asyncio.wait_for(asyncio.gather(*(arxiv.search(Query(f"soil map {i}"), 3) for i in range(40))), 20)
+    results = await asyncio.wait_for(asyncio.gather(*(arxiv.search(Query(f"soil map {i}"), 3) for i in range(40))), 120)
     assert all(len(result.papers) == 3 for result in results)
     arxiv.close()
 

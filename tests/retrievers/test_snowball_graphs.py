@@ -42,17 +42,25 @@ def server() -> Iterator[Scholarly]:
 
 
 @pytest.fixture
-def grow(server: Scholarly, tmp_path: Path) -> Iterator[Grow]:
-    web = Web(tmp_path / "web.sqlite")
+def web(tmp_path: Path) -> Iterator[Web]:
+    made = Web(tmp_path / "web.sqlite")
+    yield made
+    made.close()
 
+
+def graph_of(name: str, server: Scholarly, web: Web, seconds: float = 20.0) -> Any:
+    settings = Settings(source_urls=server.urls(), source_intervals={name: 0.0}, source_seconds=seconds)
+    (graph,) = online_sources([name], settings, web)
+    return graph
+
+
+@pytest.fixture
+def grow(server: Scholarly, web: Web) -> Grow:
     async def grown(name: str, query: Query = QUERY, seeds: Sequence[Paper] = SEEDS, **more: Any) -> Grown:
-        settings = Settings(source_urls=server.urls(), source_intervals={name: 0.0}, source_seconds=1.0)
-        (graph,) = online_sources([name], settings, web)
-        snowball = Snowball(**{"graph": graph, "graph_name": name, "scorer": WordScorer(), "dry": 0.0, **more})
-        return await asyncio.wait_for(snowball.grow(query, seeds), 10)
+        how = {"graph": graph_of(name, server, web), "graph_name": name, "scorer": WordScorer(), "dry": 0.0}
+        return await asyncio.wait_for(Snowball(**{**how, **more}).grow(query, seeds), 120)
 
-    yield grown
-    web.close()
+    return grown
 
 
 def titles(grown: Grown) -> list[str]:
@@ -95,23 +103,29 @@ async def test_a_paper_that_the_graph_does_not_know_is_counted_and_no_failure(na
 
 @pytest.mark.parametrize("name", GRAPHS)
 async def test_that_a_paper_is_unknown_is_not_asked_twice_in_a_run(
-    name: str, server: Scholarly, tmp_path: Path
+    name: str, server: Scholarly, web: Web, tmp_path: Path
 ) -> None:
-    web, budget, store = Web(tmp_path / "w.sqlite"), Budget(), Store(tmp_path / "run.sqlite")
-    (graph,) = online_sources([name], Settings(source_urls=server.urls(), source_intervals={name: 0.0}), web)
+    graph, budget, store = graph_of(name, server, web), Budget(), Store(tmp_path / "run.sqlite")
     for _ in range(2):
         recorded = RecordedGraph(graph, name, RecordedSearch(budget, Ledger(), store))
         snowball = Snowball(graph=recorded, graph_name=name, scorer=WordScorer())
         assert (await snowball.grow(QUERY, [Paper("x", "Unknown", doi="10.9/none")])).skipped == 1
     assert (budget.spent.searches, server.count(name)) == (1, 1)
-    web.close()
 
 
 @pytest.mark.parametrize("name", GRAPHS)
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_each_failure_of_a_graph_is_a_warning_and_the_first_hop_is_kept(
-    name: str, fault: str, grow: Grow, server: Scholarly
+    name: str, fault: str, grow: Grow, server: Scholarly, web: Web
 ) -> None:
+    patient, hasty = (graph_of(name, server, web, seconds) for seconds in (20.0, 1.0))
+
+    class Graph:
+        """Has time while the server is well."""
+
+        async def references(self, ids: Sequence[str]) -> Any:
+            return await (hasty if server.faults else patient).references(ids)
+
     class Breaking(WordScorer):
         """The server breaks when the first hop has come back."""
 
@@ -120,7 +134,7 @@ async def test_each_failure_of_a_graph_is_a_warning_and_the_first_hop_is_kept(
                 server.faults = {name: fault}
             return await super().score(query, papers)
 
-    grown = await grow(name, hops=2, scorer=Breaking())
+    grown = await grow(name, hops=2, graph=Graph(), scorer=Breaking())
     assert titles(grown) == ["Drone Imaging 0", "Drone Imaging 1", "Drone Imaging 2"]
     assert grown.warnings
     assert all(warning.startswith("snowball: ") and "\n" not in warning for warning in grown.warnings)

@@ -22,7 +22,7 @@ from litrag.retrievers.sources.pacing import Pacing
 from litrag.retrievers.sources.semantic_scholar import SEMANTIC_SCHOLAR
 from litrag.retrievers.sources.web import Host, Web, WebRequest, retry_after
 
-HOST = Host("Toy", interval=0.0, attempts=3, stall=0.4, first_wait=0.01)
+HOST = Host("Toy", interval=0.0, attempts=3, stall=10.0, first_wait=0.01)
 
 
 @pytest.fixture
@@ -70,7 +70,8 @@ async def test_an_old_answer_is_asked_again_and_replayed_without_asking(server: 
 @pytest.mark.parametrize("fault", ["429", "500", "gone", "truncated", "html", "stall"])
 async def test_what_passes_is_tried_again(web: Web, server: Scholarly, fault: str) -> None:
     server.faults, server.times = {"semantic-scholar": fault}, 2
-    answer = await web.fetch(request(server), HOST, json.loads)
+    host = replace(HOST, stall=1.0) if fault == "stall" else HOST
+    answer = await web.fetch(request(server), host, json.loads)
     assert len(answer["data"]) == 3
     assert server.count("semantic-scholar") == 3
 
@@ -90,30 +91,31 @@ async def test_what_passes_is_tried_again(web: Web, server: Scholarly, fault: st
 )
 async def test_what_does_not_pass_is_named(web: Web, server: Scholarly, fault: str, asked: int, message: str) -> None:
     server.faults = {"semantic-scholar": fault}
+    host = replace(HOST, stall=0.4) if fault == "stall" else HOST
     start = time.monotonic()
     with pytest.raises((SourceOverloaded, SourceRefused), match=message) as caught:
-        await web.fetch(request(server), HOST, json.loads, seconds=10)
+        await web.fetch(request(server), host, json.loads, seconds=60)
     assert server.count("semantic-scholar") == asked
     assert "\n" not in str(caught.value)
     assert "s3cret" not in str(caught.value)
-    assert time.monotonic() - start < 9, "before all the time allowed is up"
+    assert time.monotonic() - start < 50, "before all the time allowed is up"
 
 
 async def test_all_waiting_ends_when_the_time_is_up_and_says_what_went_wrong(web: Web, server: Scholarly) -> None:
     server.faults = {"semantic-scholar": "500"}
     start = time.monotonic()
-    with pytest.raises(SourceOverloaded, match=r"no answer within 0\.5 s .Toy answered 500"):
-        await web.fetch(request(server), replace(HOST, attempts=50, first_wait=0.2), json.loads, seconds=0.5)
-    assert time.monotonic() - start < 5, "fifty attempts would take minutes"
+    with pytest.raises(SourceOverloaded, match=r"no answer within 3 s .Toy answered 500"):
+        await web.fetch(request(server), replace(HOST, attempts=50, first_wait=0.2), json.loads, seconds=3)
+    assert time.monotonic() - start < 30, "fifty attempts would take minutes"
 
 
 async def test_nobody_is_asked_in_an_hour_of_rest(web: Web, server: Scholarly) -> None:
     """A Retry-After holds for every caller, not for the request that met it."""
     server.faults, server.times = {"semantic-scholar": "429 for an hour"}, 1
     with pytest.raises(SourceOverloaded):
-        await web.fetch(request(server), HOST, json.loads, seconds=2)
-    with pytest.raises(SourceRefused, match="none is left within 2 s"):
-        await web.fetch(request(server, "drones"), HOST, json.loads, seconds=2)
+        await web.fetch(request(server), HOST, json.loads, seconds=60)
+    with pytest.raises(SourceRefused, match=r"none is left within (5\d|60) s"):
+        await web.fetch(request(server, "drones"), HOST, json.loads, seconds=60)
     assert server.count("semantic-scholar") == 1
 
 
@@ -126,7 +128,7 @@ async def test_after_five_failures_a_host_is_left_alone_and_a_success_opens_it(
     for i in range(5):
         with pytest.raises(SourceOverloaded, match="answered 500"):
             await web.fetch(request(server, f"dogs {i}"), once, json.loads)
-    with pytest.raises(SourceOverloaded, match="failed again and again; it is left alone for (59|60) s more"):
+    with pytest.raises(SourceOverloaded, match=r"failed again and again; it is left alone for \d+ s more"):
         await web.fetch(request(server, "dogs 6"), once, json.loads)
     assert server.count("semantic-scholar") == 5
     web.close()
@@ -164,19 +166,19 @@ def test_turns_are_an_interval_apart_and_none_is_taken_beyond_the_time() -> None
 
 
 async def test_fifty_callers_at_once_keep_the_rate(web: Web, server: Scholarly) -> None:
-    """Measured at the server."""
-    host = replace(HOST, interval=0.04)
+    """Measured at the server; a busy machine holds requests up, and lets none come before its turn."""
+    host = replace(HOST, interval=0.04, stall=20.0)
+    start = time.monotonic()
     await asyncio.gather(*(web.fetch(request(server, f"dogs {i}"), host, json.loads) for i in range(50)))
     times = sorted(asked.at for asked in server.asked)
     assert len(times) == 50
-    assert times[-1] - times[0] >= 49 * 0.04 * 0.8, "but for what a busy machine holds up on its way"
-    worst = max(sum(start <= t < start + 0.4 for t in times) for start in times)
-    assert worst <= 2.5 * 0.4 / 0.04, "a busy machine holds some up and lets them go at once, but not all fifty"
+    assert all(at - start >= turn * 0.04 * 0.97 for turn, at in enumerate(times))
 
 
 def test_two_processes_share_one_rate(server: Scholarly, tmp_path: Path) -> None:
     script = f"""
 import asyncio, json
+import anyio._backends._asyncio, httpx  # what else the first request would wait for
 from pathlib import Path
 from litrag.retrievers.sources.web import Host, Web, WebRequest
 async def main():
@@ -195,24 +197,25 @@ asyncio.run(main())
     for process in processes:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == "ready"
+    start = time.monotonic()
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.flush()
     for process in processes:
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
         assert process.returncode == 0
     times = sorted(asked.at for asked in server.asked)
     assert len(times) == 16
-    assert times[-1] - times[0] >= 15 * 0.2 * 0.7, (
-        "two rates of their own would be done in half the time; a busy machine answers the first late"
+    assert all(at - start >= turn * 0.2 * 0.97 for turn, at in enumerate(times)), (
+        "two rates of their own would be done in half the time"
     )
 
 
 def test_retry_after_is_a_number_or_a_date() -> None:
     assert retry_after("12") == 12.0
-    moment = datetime.now(UTC) + timedelta(seconds=30)
-    assert retry_after(format_datetime(moment, usegmt=True)) == pytest.approx(30, abs=2)
+    moment = datetime.now(UTC) + timedelta(hours=1)
+    assert retry_after(format_datetime(moment, usegmt=True)) == pytest.approx(3600, abs=60)
     assert retry_after(format_datetime(moment - timedelta(days=1), usegmt=True)) == 0.0
     assert retry_after("soon") is None
     assert retry_after("") is None

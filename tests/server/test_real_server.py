@@ -6,11 +6,12 @@ import asyncio
 import json
 import math
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.shell import Shell, failure
+from fakes.shell import Here, Shell, failure
 
 from litrag.core.errors import CapabilityMissing, ModelFault, ModelOverloaded, ModelUnavailable
 from litrag.core.protocols import ForcedScoring, Generates, NextTokenLogprobs
@@ -19,6 +20,7 @@ from litrag.core.store import RequestCache
 from litrag.core.types import Message
 from litrag.models.gateway import Gateway
 from litrag.models.local import LocalBackend
+from litrag.models.probing import probe
 from litrag.models.request import ModelRequest
 
 pytestmark = pytest.mark.models
@@ -29,7 +31,7 @@ ASK = (Message("user", "What is the capital of France? Answer in one word."),)
 
 def gateway(base: str, **more: Any) -> Gateway:
     values = {"profile": "server", "model": "openai/smol", "embed_model": "openai/smol", "api_base": base, "retries": 1}
-    return Gateway(Settings(**{**values, **more}), cache=RequestCache(":memory:"))
+    return Gateway(Settings(**{**values, "timeout": 1200.0, **more}), cache=RequestCache(":memory:"))
 
 
 async def test_chat_is_greedy_counted_and_kept(served: str) -> None:
@@ -145,6 +147,7 @@ async def test_a_prompt_beyond_the_context_is_refused(served: str) -> None:
 def test_a_review_is_written_with_it(served: str, tmp_path: Path, home: Path) -> None:
     """End to end by the command line. What so small a model writes is mostly replaced; every citation is real all the same."""
     litrag = Shell(tmp_path, home)
+    litrag.env["LITRAG_TIMEOUT"] = "1200"
     code, out, err = litrag(
         *(
             "--profile",
@@ -169,10 +172,14 @@ def test_a_review_is_written_with_it(served: str, tmp_path: Path, home: Path) ->
     assert all(f"#ref-{item['key']}" in text for item in evidence["evidence"])
 
 
-def test_doctor_asks_the_server(served: str, tmp_path: Path, home: Path) -> None:
-    litrag = Shell(tmp_path, home)
+def test_doctor_asks_the_server(
+    served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    litrag = Here(tmp_path, monkeypatch, capsys)
     options = ("--profile", "server", "--json", "doctor")
-    litrag.env |= {"LITRAG_MODEL": "openai/smol", "LITRAG_API_BASE": served}
+    monkeypatch.setenv("LITRAG_MODEL", "openai/smol")
+    monkeypatch.setenv("LITRAG_API_BASE", served)
+    monkeypatch.setattr("litrag.pipelines.diagnosis.probe", partial(probe, seconds=1200.0))  # a busy CPU takes its time
     code, out, err = litrag(*options)
     assert code == 0, err
     (server,) = json.loads(out)["servers"]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,17 +36,17 @@ HOSTILE = Paper(
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[Chat]:
-    with chat_server(lambda prompt: time.sleep(model_speed["seconds"]) or reply_to(prompt)) as server:
+    with chat_server(lambda prompt: answers.wait(300) and reply_to(prompt)) as server:
         yield server
 
 
-model_speed = {"seconds": 0.0}
+answers = threading.Event()  # whether the model gives any
 
 
 @pytest.fixture
 def environment(home: Path, model: Chat, tmp_path: Path) -> dict[str, str]:
     add_library([write_library(tmp_path / "forest.jsonl", [HOSTILE, *papers()[:20]])], name="forest").close()
-    model_speed["seconds"] = 0.0
+    answers.set()
     return {"LITRAG_MODEL": "openai/m", "LITRAG_API_BASE": model.url, "LITRAG_EMBED_MODEL": "none"}
 
 
@@ -174,7 +174,7 @@ def test_reload_and_restart_in_the_middle_two_runs_at_once_and_a_stop(
 ) -> None:
     """The review goes on when the page is loaded anew and when the server dies; the page finds it again by its last event. Another is stopped and
     resumed."""
-    model_speed["seconds"] = 2.0
+    answers.clear()
     with serve(home, **environment) as served:
         port = int(served.url.rpartition(":")[2])
         first = begun(page, served, pauses=False)
@@ -190,7 +190,7 @@ def test_reload_and_restart_in_the_middle_two_runs_at_once_and_a_stop(
         assert "interrupted" in other.get_by_role("alert").inner_text()
         page.reload()
         page.locator("[aria-current=step]").wait_for()
-    model_speed["seconds"] = 0.0
+    answers.set()
     with serve(home, port=port, **environment) as served:  # the tab was not told
         page.get_by_role("heading", name="References").wait_for()
         other.get_by_role("button", name="Go on").click()  # of a form from before: told so

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -83,13 +84,17 @@ def test_a_review_is_followed_to_its_pauses_and_to_its_end(request_of: Callable[
 
 
 def test_a_review_is_stopped_and_goes_on(request_of: Callable[..., ReviewRequest], model: Chat) -> None:
+    """In the middle: the third call is not answered before."""
+    stopped = threading.Event()
+    model.answer = lambda prompt: (len(model.prompts) < 3 or stopped.wait(300)) and reply_to(prompt)
     jobs = Jobs()
     run = jobs.start(request_of(concurrency=1))
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while len(model.prompts) < 3 and time.monotonic() < until:
         time.sleep(0.02)
     jobs.stop(run)
     followed(jobs, run)
+    stopped.set()
     assert jobs.state(run)[0] == "interrupted"
     with pytest.raises(BadInput, match=f"run {run.id} is not running"):
         jobs.stop(run)
@@ -126,9 +131,12 @@ def test_a_run_held_by_one_is_refused_to_another(request_of: Callable[..., Revie
 
 def test_what_ends_before_it_begins_says_why(request_of: Callable[..., ReviewRequest]) -> None:
     """A process that dies at its start leaves no status; its last line is the reason."""
+    from litrag.pipelines.runs import new_run
+
     jobs = Jobs()
-    run = jobs.start(request_of())
+    run = new_run(request_of())
     (run.folder / "request.json").write_text("{", encoding="utf-8")
+    jobs._spawn(run)
     followed(jobs, run)
     status, note = jobs.state(run)
     assert status == "failed"

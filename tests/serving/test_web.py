@@ -281,7 +281,8 @@ def test_the_token_in_an_address_never_leads_elsewhere() -> None:
     assert page.get("/", headers={"origin": "http://[", "authorization": f"Bearer {TOKEN}"}).status_code == 200
 
 
-def test_marks_of_two_tabs_are_both_kept(model: Chat, forest: str) -> None:
+def test_marks_of_two_tabs_are_both_kept(model: Chat, forest: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("litrag.pipelines.runs._PATIENCE", 60.0)
     page = client()
     run_id = page.post("/runs", data=form(page, library=forest)).headers["location"].rpartition("/")[2]
     finished(page, run_id)
