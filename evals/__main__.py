@@ -37,28 +37,6 @@ _UNTRAINED: Final = (
     "multi-query",
     "multi-query-sentences",
 )
-_ZERO_SHOT: Final = (
-    "bm25",
-    "query-likelihood",
-    "query-likelihood-fused",
-    "query-likelihood-instructed",
-    "query-likelihood-calibrated",
-    "yes-no",
-    "yes-no-fused",
-    "graded",
-    "graded-fused",
-    "first",
-    "first-fused",
-    "groupwise",
-    "listwise",
-    "listwise-window",
-    "insertrank",
-    "insertrank-permuted",
-    "insertrank-shuffled",
-    "listwise-consistent",
-    "setwise",
-    "pairwise",
-)
 _CITED: Final = ("popularity", "bm25-popularity", "fields-popularity", "citing", "trained-citing")
 _KINDS: Final = ("trained", "hard-negatives", "consistency", "margin", "pruned", "lexical", "sufficiency")
 _SCORE_FORMS: Final = (
@@ -125,11 +103,13 @@ TABLES: Final = {
     "rerank-trec-dl": ("rerank", EvalOptions("trec-dl", _UNLEARNED)),
     "rerank-trec-dl19": ("rerank", EvalOptions("trec-dl19", _UNLEARNED)),
     "rerank-trec-dl20": ("rerank", EvalOptions("trec-dl20", _UNLEARNED)),
-    "rerank-trec-dl19-zero-shot": ("rerank", EvalOptions("trec-dl19", _ZERO_SHOT, n=20)),
-    "rerank-trec-dl19-argued": ("rerank", EvalOptions("trec-dl19", ("bm25", "rubric", "debate"), n=10)),
     "rerank-trec-dl19-trained": (
         "rerank",
         EvalOptions("trec-dl19", (*_UNLEARNED, "trained-likelihood", "trained-likelihood-fused")),
+    ),
+    "rerank-trec-dl20-trained": (
+        "rerank",
+        EvalOptions("trec-dl20", (*_UNLEARNED, "trained-likelihood", "trained-likelihood-fused")),
     ),
     "rerank-trec-dl-trained": (
         "rerank",
