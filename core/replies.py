@@ -12,7 +12,7 @@ Json: TypeAlias = dict[str, "Json"] | list["Json"] | str | int | float | bool | 
 
 _REASONING = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
 _OPEN_REASONING = re.compile(r"^.*?</(?:think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
-_CUT_REASONING = re.compile(r"<(?:think|thinking|reasoning)>.*", re.DOTALL | re.IGNORECASE)
+_CUT_REASONING = re.compile(r"^\s*<(?:think|thinking|reasoning)>.*", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 
 TEXT: Final = {"type": "string"}
@@ -29,8 +29,8 @@ def list_of(item: object) -> dict[str, object]:
 
 
 def without_reasoning(text: str) -> str:
-    """The reply without its reasoning block, also where only the closing tag is there, or only the opening one: what was cut off while it reasoned has
-    no answer."""
+    """The reply without its reasoning block, also where only the closing tag is there, or, at its beginning, only the opening one: what was cut off while
+    it reasoned has no answer."""
     return _CUT_REASONING.sub("", _OPEN_REASONING.sub("", _REASONING.sub("", text))).strip()
 
 

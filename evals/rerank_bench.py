@@ -32,7 +32,7 @@ __all__ = ["Maker", "RerankBench", "Row"]
 # a reranker from the model that its row asks, counted; of a row that is `tasked` also from the task
 Maker: TypeAlias = Callable[..., Reranker]
 # data sets whose relevant documents are those that a paper cites; those of all others answer a query
-_CITING: Final = ("acl",)
+_CITING: Final = ("acl", "acl-keyphrases")
 # what a topic's year may be ranked by: what was trained on the other year
 _OTHER: Final = {"trec-dl19": "trec-dl20", "trec-dl20": "trec-dl19"}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from litrag.core.lengths import ROUGH, RoughMeasure, TextMeasure
 
-__all__ = ["measure_for"]
+__all__ = ["TokenizerMeasure", "measure_for"]
 
 
 def measure_for(model: str) -> TextMeasure:
@@ -36,17 +36,21 @@ def _of_tokenizer(model: str, fingerprint: str) -> TextMeasure:
     from litrag.models.weights import resolve_local
 
     tokenizer, context = load_tokenizer(model, resolve_local(model))
-    return _Exact(tokenizer, context)
+    return TokenizerMeasure(tokenizer, context)
 
 
-class _Exact:
+class TokenizerMeasure:
+    """Counts and cuts by a tokenizer, for a model of `context` tokens (None: nobody knows)."""
+
     def __init__(self, tokenizer: Any, context: int | None) -> None:
         self._tokenizer, self.context = tokenizer, context
 
     def count(self, text: str) -> int:
+        """Tokens of a text."""
         return len(self._ids(text)["input_ids"])
 
     def cut(self, text: str, tokens: int) -> str:
+        """The beginning of a text that is `tokens` tokens long at the most."""
         spans = self._ids(text, return_offsets_mapping=True)["offset_mapping"]
         return text if len(spans) <= tokens else text[: spans[tokens - 1][1]] if tokens > 0 else ""
 

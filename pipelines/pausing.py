@@ -35,6 +35,7 @@ __all__ = [
     "paused_at",
     "read_papers",
     "refuse_leftovers",
+    "wait_note",
     "with_boxes",
 ]
 
@@ -131,6 +132,11 @@ def paused_at(run: Run) -> str:
     """The pause ("papers", "plan") that a run waits at, or whose file it could not go on with; "" for none."""
     status, _ = run.state()
     return pause_of(run, open_stage(run)) if status in ("waiting", "failed") else ""
+
+
+def wait_note(file: str) -> str:
+    """What a run that waits for a file says while nothing is wrong with it."""
+    return f"edit {file}"
 
 
 def pause_of(run: Run, node: str) -> str:
@@ -248,7 +254,7 @@ async def _looked_up(shop: Workshop, names: Sequence[str]) -> list[Paper]:
         return []
     if shop.web is None or not shop.settings.sources:
         raise BadInput(
-            f"{names[0]} is not among the papers found, and this review asks nobody online; start it with --source crossref, or add the paper to a library"
+            f"{_path(shop, PAPERS_FILE)}: {names[0]} is not among the papers found, and this review asks nobody online; start it with --source crossref, or add the paper to a library"
         )
     from litrag.retrievers.sources.lookup import look_up
 
@@ -259,7 +265,9 @@ async def _looked_up(shop: Workshop, names: Sequence[str]) -> list[Paper]:
         raise BudgetSpent("seconds", shop.settings.max_seconds or 0, shop.settings.max_seconds or 0) from None
     missing = [name for name in names if name not in works]
     if missing:
-        raise BadInput(f"{', '.join(missing)}: no such work is known online; add the paper to a library instead")
+        raise BadInput(
+            f"{_path(shop, PAPERS_FILE)}: {', '.join(missing)}: no such work is known online; add the paper to a library instead"
+        )
     return [works[name] for name in names]
 
 

@@ -18,7 +18,7 @@ from litrag.pipelines.event_log import event_log
 from litrag.pipelines.finding import finding_nodes
 from litrag.pipelines.full_text import read
 from litrag.pipelines.output import prepare_folder
-from litrag.pipelines.pausing import choose, pause_of, refuse_leftovers
+from litrag.pipelines.pausing import choose, pause_of, refuse_leftovers, wait_note
 from litrag.pipelines.runs import Run, Status
 from litrag.pipelines.state import ReviewState
 from litrag.pipelines.workshop import Workshop, open_workshop
@@ -54,7 +54,7 @@ async def _reviewed(run: Run, listen: Listener, backend: Backend | None) -> Revi
         run.mark("interrupted", run.state()[1])
         raise
     except Waiting as pause:
-        run.mark("waiting", f"edit {pause.file}")
+        run.mark("waiting", wait_note(pause.file))
         raise
     except LitragError as error:
         run.mark(_status_after(error, run), str(error))

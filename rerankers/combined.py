@@ -33,7 +33,7 @@ class Cascade:
 @dataclass(frozen=True, slots=True)
 class Fused:
     """A reranker's scores and the first stage's, each brought to [0, 1], mixed by `first_stage_weight` in [0, 1] (score "fused"). Where the
-    reranker's last score is not one and the same for all hits (a cascade's, or replies that could not be read), n - rank in its order counts.
+    reranker's last scores do not make its order (a cascade's, or of replies that could not be read), n - rank counts in their place.
     Raises ValueError for a weight outside [0, 1]."""
 
     inner: Reranker
@@ -52,7 +52,7 @@ class Fused:
         first = replace(ranking, hits=head)
         second = await self.inner.rerank(ranking, depth=len(head))
         second = replace(second, hits=second.hits[: len(head)])
-        if len({hit.scores[-1].source if hit.scores else "" for hit in second.hits}) > 1:
+        if not _by_score(second):
             second = ordered(second, range(len(head)), "order", placed=second.placed)
         weights = (self.first_stage_weight, 1 - self.first_stage_weight)
         fused = NormalisedScoreFusion(weights=weights, name="fused").fuse([first, second])
@@ -62,7 +62,7 @@ class Fused:
 @dataclass(frozen=True, slots=True)
 class SelfConsistent:
     """Reranks the first `depth` hits in `shuffles` random orders (by `seed` and query) at once; the score "borda" in [0, n - 1] is the mean number of hits
-    ranked below. The reasons of all orders are kept."""
+    ranked below; orders of which nothing could be read do not count. The reasons of all orders are kept."""
 
     inner: Reranker
     shuffles: int = 5
@@ -80,11 +80,21 @@ class SelfConsistent:
             [self.inner.rerank(replace(ranking, hits=(*order, *tail)), depth=n) for order in orders]
         )
         why = {hit.document.id: hit for hit in head}
+        if not (found := [each for each in found if each.placed]):
+            return replace(ranking, placed=0.0)
         below = dict.fromkeys((hit.document.id for hit in head), 0)
         for each in found:
             for rank, hit in enumerate(each.hits[:n], start=1):
                 below[hit.document.id] += n - rank
                 why[hit.document.id] = why[hit.document.id].because(*hit.reasons)
-        values = [below[hit.document.id] / self.shuffles for hit in head]
+        values = [below[hit.document.id] / len(found) for hit in head]
         told = replace(ranking, hits=(*why.values(), *tail))
         return reordered(told, values, "borda", placed=sum(each.placed for each in found) / self.shuffles)
+
+
+def _by_score(ranking: Ranking) -> bool:
+    """Whether the last scores of the hits are of one name and fall from hit to hit."""
+    last = [hit.scores[-1] for hit in ranking.hits if hit.scores]
+    values = [score.value for score in last]
+    one = len({score.source for score in last}) == 1 and len(last) == len(ranking.hits)
+    return one and values == sorted(values, reverse=True)

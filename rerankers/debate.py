@@ -110,13 +110,15 @@ class Debate:
         values: list[float | None] = [None] * len(head)
         reasons: list[tuple[Reason, ...]] = [()] * len(head)
         left = list(range(len(head)))
-        most = min(self.batch, len(head))
-        frame = self._prompt(ranking.query, most, _again(self.retries), "")
-        refuse_unfit(self.model, head, most, self.tokens, frame=frame, reply=_reply(most))
+        if self.retries:  # who will be asked again with whom is not known yet
+            most = min(self.batch, len(head))
+            frame = self._frame(ranking.query, most, _again(self.retries), "")
+            refuse_unfit(self.model, head, most, self.tokens, frame=frame, reply=_reply(most))
         for attempt in range(1 + self.retries):
             batches = [left[start : start + self.batch] for start in range(0, len(left), self.batch)]
+            prompts = [self._prompt(ranking.query, [head[i] for i in batch], attempt) for batch in batches]
             replies = await all_or_first_error(
-                [self._asked(ranking.query, [head[i] for i in b], attempt) for b in batches]
+                [self._asked(prompt, len(batch)) for prompt, batch in zip(prompts, batches, strict=True)]
             )
             left = []
             for places, said in zip(batches, replies, strict=True):
@@ -132,15 +134,16 @@ class Debate:
         told = tuple(hit.because(*why) for hit, why in zip(head, reasons, strict=True))
         return reordered(replace(ranking, hits=(*told, *tail)), values, "debate")
 
-    async def _asked(self, query: Query, hits: Sequence[Hit], attempt: int) -> Mapping[int, Argued]:
+    def _prompt(self, query: Query, hits: Sequence[Hit], attempt: int) -> str:
         n, again = len(hits), _again(attempt)
-        frame = self._prompt(query, n, again, "")
-        shown = fitted(self.model, hits, self.tokens, frame=frame, reply=_reply(n))
-        prompt = self._prompt(query, n, again, listed(shown))
+        shown = fitted(self.model, hits, self.tokens, frame=self._frame(query, n, again, ""), reply=_reply(n))
+        return self._frame(query, n, again, listed(shown))
+
+    async def _asked(self, prompt: str, n: int) -> Mapping[int, Argued]:
         reply = await self.model.generate([Message("user", prompt)], schema=_SCHEMA, max_tokens=_reply(n))
         return parse_debate(reply.text, n)
 
-    def _prompt(self, query: Query, n: int, again: str, candidates: str) -> str:
+    def _frame(self, query: Query, n: int, again: str, candidates: str) -> str:
         task, event = _TASKS[self.task]
         return DEBATE.fill(
             task=task.fill(n=str(n)),

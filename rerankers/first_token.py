@@ -24,6 +24,7 @@ from litrag.rerankers.toolkit import (
     reordered,
     score_beside,
     score_texts,
+    settled,
     shuffled,
     windows,
 )
@@ -92,7 +93,7 @@ class First:
         frame = first_prompt(ranking.query, ())
         refuse_unfit(self.model, head, self.window, self.tokens, frame=frame, reply=1, beside=beside)
         order = list(range(n)) if self.order == "given" else shuffled(range(n), self.seed, ranking.query)
-        open_ = set[int]()
+        open_, never = set[int](), set(range(n))
         for start, end in windows(n, self.window, min(self.stride, self.window)):
             part = order[start:end]
             letters = _LETTERS[: len(part)]
@@ -102,8 +103,9 @@ class First:
             found = await self.model.next_token_logprobs([Message("user", prompt)], tuple(letters))
             values = [_known(found.get(letter, -math.inf)) for letter in letters]
             order[start:end] = [part[i] for i in sorted(range(len(part)), key=lambda i: -values[i])]
-            open_ = (open_ - set(part)) | {i for i, value in zip(part, values, strict=True) if value == -math.inf}
-        return ordered(ranking, order, "first", placed=1 - len(open_) / n)
+            mute = {i for i, value in zip(part, values, strict=True) if value == -math.inf}
+            open_, never = (open_ - set(part)) | mute, never - (set(part) - mute)
+        return ordered(ranking, settled(order, never), "first", placed=1 - len(open_) / n)
 
 
 def first_prompt(query: Query, texts: Sequence[str]) -> str:
@@ -115,8 +117,8 @@ def first_prompt(query: Query, texts: Sequence[str]) -> str:
 @dataclass(frozen=True, slots=True)
 class YesNo:
     """Ranks by the score "yes-no", log P(yes) - log P(no) in nats, one call a document, all at once. Of a word that a model does not list (APIs
-    list their first 20) the least log-probability counts that was listed for any of the documents; a document for which neither is listed gets no score and
-    stays at its place. `scores` and `scale` are `First`'s. Raises ValueError for numbers below 1."""
+    list their first 20) 1 less than the least log-probability counts that was listed for any of the documents; a document for which neither is listed gets
+    no score and stays at its place. `scores` and `scale` are `First`'s. Raises ValueError for numbers below 1."""
 
     needs: ClassVar = NextTokenLogprobs
     prompt: ClassVar = _YES_NO
@@ -165,7 +167,7 @@ class Graded:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""
         head, _ = parted(ranking, depth, self.default_depth)
         query = neutralised(ranking.query.text)
-        texts = _texts(self.model, head, self.tokens, _GRADED.fill(passage="", query=query), ())
+        texts = _texts(self.model, head, self.tokens, _GRADED.fill(passage="", query=query), [""] * len(head))
         prompts = [_GRADED.fill(passage=text, query=query) for text in texts]
         found = await _each(self.model, prompts, tuple(string.digits))
         return reordered(ranking, [_expected(each) for each in found], "graded")
@@ -173,10 +175,9 @@ class Graded:
 
 def _texts(model: NextTokenLogprobs, head: Sequence[Hit], tokens: int, frame: str, beside: Sequence[str]) -> list[str]:
     """The documents as prompts of one document each show them."""
-    notes = beside or [""] * len(head)
     return [
         text
-        for hit, note in zip(head, notes, strict=True)
+        for hit, note in zip(head, beside, strict=True)
         for text in fitted(model, [hit], tokens, frame=frame, reply=1, beside=[note])
     ]
 
@@ -195,7 +196,7 @@ def _known(value: float) -> float:
 
 def _differences(found: Sequence[tuple[float, float]]) -> list[float | None]:
     pairs = [(_known(yes), _known(no)) for yes, no in found]
-    least = min((value for pair in pairs for value in pair if value > -math.inf), default=0.0)
+    least = min((value for pair in pairs for value in pair if value > -math.inf), default=0.0) - 1
     return [None if yes == no == -math.inf else max(yes, least) - max(no, least) for yes, no in pairs]
 
 

@@ -13,7 +13,7 @@ from litrag.core.protocols import Generates
 from litrag.core.replies import bounded, read_json
 from litrag.core.sync import all_or_first_error
 from litrag.core.types import Hit, Message, Query, Ranking
-from litrag.rerankers.toolkit import fitted, listed, parted, positive, refuse_unfit, reordered, shuffled
+from litrag.rerankers.toolkit import fitted, listed, parted, positive, reordered, shuffled
 
 __all__ = ["GROUPWISE", "Groupwise", "parse_scores"]
 
@@ -71,11 +71,9 @@ class Groupwise:
         groups = [
             group for shuffle in range(self.shuffles) for group in self._groups(ranking.query, len(head), shuffle)
         ]
-        most = max(map(len, groups))
-        frame = _prompt(ranking.query, most, "")
-        refuse_unfit(self.model, head, most, self.tokens, frame=frame, reply=_reply(most))
+        prompts = [self._prompt(ranking.query, [head[place] for place in group]) for group in groups]
         replies = await all_or_first_error(
-            [self._scores(ranking.query, [head[place] for place in group]) for group in groups]
+            [self._scores(prompt, len(g)) for prompt, g in zip(prompts, groups, strict=True)]
         )
         found: list[list[float]] = [[] for _ in head]
         for group, scores in zip(groups, replies, strict=True):
@@ -88,16 +86,15 @@ class Groupwise:
         count = -(-n // self.group)
         return [places[i * n // count : (i + 1) * n // count] for i in range(count)]
 
-    async def _scores(self, query: Query, hits: Sequence[Hit]) -> Mapping[int, float]:
-        n = len(hits)
-        shown = fitted(self.model, hits, self.tokens, frame=_prompt(query, n, ""), reply=_reply(n))
-        prompt = _prompt(query, n, listed(shown))
+    def _prompt(self, query: Query, hits: Sequence[Hit]) -> str:
+        frame = {"n": str(len(hits)), "query": neutralised(query.text)}
+        empty = GROUPWISE.fill(**frame, candidates="")
+        shown = fitted(self.model, hits, self.tokens, frame=empty, reply=_reply(len(hits)))
+        return GROUPWISE.fill(**frame, candidates=listed(shown))
+
+    async def _scores(self, prompt: str, n: int) -> Mapping[int, float]:
         reply = await self.model.generate([Message("user", prompt)], max_tokens=_reply(n))
         return parse_scores(reply.text, n)
-
-
-def _prompt(query: Query, n: int, candidates: str) -> str:
-    return GROUPWISE.fill(n=str(n), query=neutralised(query.text), candidates=candidates)
 
 
 def _reply(n: int) -> int:

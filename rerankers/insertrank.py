@@ -27,6 +27,7 @@ from litrag.rerankers.toolkit import (
     refuse_unfit,
     score_beside,
     score_texts,
+    settled,
     shuffled,
     windows,
 )
@@ -65,7 +66,7 @@ class InsertRank:
     `tokens` bounds each text; `source` names the injected score, "" the first one that the hits carry, shown by `scale`. Controls:
     `scores` that are not the documents' own, `order` "shuffled" before the model sees it, both by `seed` and query. Documents that the model
     placed in the window that it saw last get the score "insertrank" (n - rank). In each window the others follow the placed ones in their
-    order, without a score; a window whose reply cannot be read stays as it was.
+    order, without a score; a window whose reply cannot be read stays as it was, and what no reply named is in first-stage order.
 
     Deviates: the paper ranks 100; 60 are what contexts of 32,768 tokens hold with texts of 300. Raises ValueError for numbers below 1 (window: 0)."""
 
@@ -98,18 +99,20 @@ class InsertRank:
         texts = score_texts(ranking, n, self.source, scale=self.scale, control=self.scores, seed=self.seed)
         beside = [score_beside(text) for text in texts]
         source = first_source(ranking, self.source) if any(texts) else ""
-        size = self.window or n
+        size = min(self.window or n, n)
         frame = self._prompt(ranking.query, size, source, "")
         refuse_unfit(self.model, head, size, self.tokens, frame=frame, reply=_reply(size), beside=beside)
         order = list(range(n)) if self.order == "given" else shuffled(range(n), self.seed, ranking.query)
         unplaced: set[int] = set()
+        never = set(range(n))
         for start, end in windows(n, size, min(self.stride, size)):
             part = order[start:end]
             found = await self._asked(ranking.query, [head[i] for i in part], [beside[i] for i in part], source)
             order[start:end] = [part[i] for i in found.indices]
             placed = len(part) - found.appended
             unplaced = (unplaced - set(part)) | set(order[start + placed : end])
-        return ordered(ranking, order, "insertrank", placed=1 - len(unplaced) / n, but=unplaced)
+            never -= set(order[start : start + placed])
+        return ordered(ranking, settled(order, never), "insertrank", placed=1 - len(unplaced) / n, but=unplaced)
 
     async def _asked(self, query: Query, hits: Sequence[Hit], beside: Sequence[str], source: str) -> Order:
         n = len(hits)

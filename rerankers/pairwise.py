@@ -31,7 +31,9 @@ Passage B: $b
 Answer with A or B alone.""")
 _REPLY: Final = 8  # tokens
 _LETTER: Final = re.compile(r"\b([AB])\b")
-_FIRST: Final = re.compile(r"\W*(?:(?:Passage|Answer)\b\W*)*([AB])\b(?!\s*(?:and|or|/|&)\b)", re.IGNORECASE)
+_FIRST: Final = re.compile(
+    r"\W*(?:(?:Passage|Answer)\b\W*)*([AB])\b(?=\W*(?:$|(?:is|answers|because|since)\b)|[.:;!]|\*\*)", re.IGNORECASE
+)
 
 
 def parse_better(reply: str) -> Literal["A", "B"] | None:

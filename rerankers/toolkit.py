@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal, TypeAlias, TypeVar
 
@@ -28,6 +28,7 @@ __all__ = [
     "reordered",
     "score_beside",
     "score_texts",
+    "settled",
     "shuffled",
     "windows",
 ]
@@ -36,7 +37,7 @@ Scale: TypeAlias = Literal["raw", "minmax", "z", "rank"]
 T = TypeVar("T")
 _LEAST = 32  # tokens of a text below which a prompt says too little of it
 _TEMPLATE = 48  # what a chat template puts around a prompt
-_NUMBERING = 12  # a text's number, its score, its line break
+_NUMBERING = 12  # a text's number, its ellipsis, its line break
 Control: TypeAlias = Literal["own", "none", "permuted", "constant"]
 Task: TypeAlias = Literal["cite", "answer"]
 
@@ -98,8 +99,8 @@ def refuse_unfit(
 def _even(lengths: Sequence[int], most: int, room: int) -> int:
     """The greatest bound, at most `most`, under which the lengths sum to at most `room`; what short texts leave goes to the long ones."""
     left = room
-    for place, length in enumerate(ordered := sorted(lengths)):
-        share = left // (len(ordered) - place)
+    for place, length in enumerate(by_length := sorted(lengths)):
+        share = left // (len(by_length) - place)
         if length > share:
             return min(most, share)
         left -= min(length, most)
@@ -142,6 +143,13 @@ def ordered(ranking: Ranking, order: Sequence[int], source: str, *, placed: floa
     return replace(ranking, hits=(*hits, *ranking.hits[n:]), placed=placed)
 
 
+def settled(order: Sequence[int], never: Collection[int]) -> list[int]:
+    """The order, in which the places that no reply ever named stand in first-stage order among themselves: a shuffled list that cannot be read is no
+    ranking."""
+    left = iter(sorted(never))
+    return [next(left) if place in never else place for place in order]
+
+
 def windows(n: int, size: int, stride: int) -> Iterator[tuple[int, int]]:
     """Slices of range(n) from its end to its start, `size` long, each `stride` before the last (RankGPT, arXiv 2304.09542): 9 for 100,
     20, 10. Raises ValueError unless 0 < stride <= size."""
@@ -157,27 +165,30 @@ def windows(n: int, size: int, stride: int) -> Iterator[tuple[int, int]]:
 
 
 def first_source(ranking: Ranking, source: str = "") -> str:
-    """The name of the first-stage score to show: `source`, else the first that a hit carries; "" where none carries any. Raises BadInput
+    """The name of the first-stage score to show: `source`, else that which comes first on most hits; "" where none carries any. Raises BadInput
     where `source` is given and no hit has it."""
     names = list(dict.fromkeys(score.source for hit in ranking.hits for score in hit.scores))
     if source and names and source not in names:
         raise BadInput(f"no candidate has a score named {source!r}; source can be: {', '.join(names)}")
-    return source or next(iter(names), "")
+    first = [hit.scores[0].source for hit in ranking.hits if hit.scores]
+    return source or max(names, key=first.count, default="")
 
 
 def score_texts(
     ranking: Ranking, n: int, source: str = "", *, scale: Scale = "raw", control: Control = "own", seed: int = 0
 ) -> tuple[str, ...]:
     """For each of the first n hits its first-stage score as text, that of `first_source`; "" where it has none. Where several queries left
-    one, the ranking's own query's counts, since scores of different queries do not compare; if it left none to any hit, the best.
+    one, the ranking's own query's counts, since scores of different queries do not compare; if it left none to any of the n, the best.
 
     Scales, over the whole ranking, so that a document's text is the same at any depth and in any window: as it is, to two digits (four where all are below 1); an integer from
     0 to 100 between the least and the greatest; standard deviations from the mean; the rank. Controls: "none" shows none, "permuted" the scores of
     other documents of the n, "constant" their mean for all, as a scale of equal scores writes it. Raises BadInput as `first_source`."""
-    values = _first_stage(ranking, first_source(ranking, source))
+    if control == "none":
+        return ("",) * len(ranking.hits[:n])
+    values = _first_stage(ranking, n, first_source(ranking, source))
     known = [value for value in values if value is not None]
     shown = [value for value in values[:n] if value is not None]
-    if control == "none" or not shown:
+    if not shown:
         return ("",) * len(values[:n])
     if control == "constant":
         shown = known = [statistics.fmean(shown)] * len(shown)
@@ -192,10 +203,10 @@ def score_beside(score: str) -> str:
     return f" (search score {score})" if score else ""
 
 
-def _first_stage(ranking: Ranking, source: str) -> list[float | None]:
+def _first_stage(ranking: Ranking, n: int, source: str) -> list[float | None]:
     found = [[score for score in hit.scores if score.source == source] for hit in ranking.hits]
     text = ranking.query.text
-    own = any(score.query == text for scores in found for score in scores)
+    own = any(score.query == text for scores in found[:n] for score in scores)
     return [max((score.value for score in scores if not own or score.query == text), default=None) for scores in found]
 
 

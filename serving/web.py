@@ -27,7 +27,7 @@ from litrag.pipelines.estimate import estimate
 from litrag.pipelines.exporting import file_of, written_anew
 from litrag.pipelines.marking import mark
 from litrag.pipelines.output import write_files
-from litrag.pipelines.pausing import boxes, extra_lines, paused_at, with_boxes
+from litrag.pipelines.pausing import boxes, extra_lines, paused_at, wait_note, with_boxes
 from litrag.pipelines.runs import Run, find_run, list_runs
 from litrag.pipelines.state import PAUSES
 from litrag.retrievers.sources import SOURCES
@@ -233,7 +233,9 @@ class _Pages:
         text = _pause_file(run, pause) if pause else ""
         offered = boxes(text) if pause == "papers" else ()
         added = "\n".join(line.lstrip("-*+ ") for line in extra_lines(text)) if pause == "papers" else ""
-        shown: dict[str, Any] = {"pause": pause, "text": text, "offered": offered, "added": added}
+        asked = wait_note(str(Path(run.request.out) / PAUSES[pause])) if pause else ""
+        slip = "" if note == asked else note
+        shown: dict[str, Any] = {"pause": pause, "text": text, "offered": offered, "added": added, "slip": slip}
         return self._page(request, "run.html", row=row, stages=STAGES, **shown)
 
     async def _told(self, run: Run, after: int) -> AsyncIterator[dict[str, str]]:

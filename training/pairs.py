@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from litrag.core.errors import BadInput
 from litrag.models.local_loading import load_classifier, pair_context
-from litrag.models.measuring import measure_for
+from litrag.models.measuring import TokenizerMeasure
 from litrag.models.weights import resolve_local
 from litrag.rerankers.toolkit import fitted
 from litrag.training.config import TrainConfig
@@ -42,10 +42,11 @@ class PairEncoder:
             )
         if config.tuning != "full":
             raise BadInput("form pair trains all weights; add --tuning full, and a learning rate of 1e-5 to 1e-4")
-        self.measure = measure_for(base)
         self.model = base
         self.network, self._tokenizer = load_classifier(base, place)
         self._context = pair_context(self._tokenizer, self.network.config)
+        # the artefact's, not the base's: an encoder of single texts may take longer ones
+        self.measure = TokenizerMeasure(self._tokenizer, self._context)
         self._tokens = tokens
 
     @property

@@ -34,7 +34,7 @@ class Shell:
 
     def __call__(self, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
         process = self.start(*arguments)
-        out, err = process.communicate(stdin, timeout=3600)
+        out, err = process.communicate(stdin, timeout=1200)
         return process.returncode, out, err
 
 

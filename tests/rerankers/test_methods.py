@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from litrag.core.errors import BadInput, ModelUnavailable
 from litrag.core.lengths import ROUGH, RoughMeasure
 from litrag.core.registry import find
+from litrag.core.replies import read_json
 from litrag.core.settings import Settings
 from litrag.core.store import RequestCache
 from litrag.core.types import Document, Hit, Query, Ranking, Score
@@ -231,6 +232,16 @@ def test_parsers_are_total(reply: str, n: int) -> None:
         ("B is better than A", "B"),
         ("answer: a", "A"),
         ("The first does not answer; B does", "B"),
+        ("Passage A", "A"),
+        ("A better match is passage B.", None),
+        ("A.", "A"),
+        ("a", "A"),
+        ("A because it says so", "A"),
+        ("A & B", None),
+        ("A / B", None),
+        ("A, B", None),
+        ("A nor B", None),
+        ("A vs B", None),
         ("Neither. A and B are equal", None),
         ("A and B are equal", None),
         ("<think>A looks weak, so", None),
@@ -247,6 +258,38 @@ def test_what_was_cut_off_while_it_reasoned_has_no_answer() -> None:
     assert parse_order("<think>[3]</think> [2] > [1]", 3).indices == (1, 0, 2)
     assert parse_best("<think> surely <answer>[2]</answer>", 3) is None
     assert parse_score("<think><score>90</score>") is None
+    told = '{"a": "R1 emits <think> tokens before it answers", "b": 1}'
+    assert read_json(told) == json.loads(told), "what speaks of the tag does not reason"
+
+
+@pytest.mark.parametrize("made", [InsertRank, First])
+async def test_a_shuffled_list_that_cannot_be_read_is_the_first_stage_s_order(made: Any) -> None:
+    """Else the control of order would be one of chance."""
+
+    def answer(request: ModelRequest) -> str | dict[str, float]:
+        return dict.fromkeys(request.tokens, -math.inf) if request.tokens else "I cannot say"
+
+    given = shelf(12)
+    ranked = await built(made, ScriptedBackend(answer=answer), order="shuffled").rerank(given)
+    assert (ranked.ids, ranked.placed) == (given.ids, 0.0)
+    consistent = await SelfConsistent(built(made, ScriptedBackend(answer=answer)), shuffles=3).rerank(given)
+    assert (consistent.ids, consistent.placed) == (given.ids, 0.0)
+
+
+async def test_of_a_shuffled_list_that_is_read_in_part_the_rest_keeps_the_first_stage_s_order() -> None:
+    given = shelf(12)
+    backend = ScriptedBackend(answer=lambda request: "<ranking>[3]</ranking>")
+    ranked = await built(InsertRank, backend, order="shuffled").rerank(given)
+    assert ranked.ids[1:] == tuple(name for name in given.ids if name != ranked.ids[0])
+    assert ranked.placed == pytest.approx(1 / 12)
+
+
+async def test_a_window_wider_than_the_list_is_the_list() -> None:
+    backend = ScriptedBackend(answer=oracle)
+    model = gate(backend).resolve("rerank", needs=InsertRank.needs)
+    model.__dict__["measure"] = RoughMeasure(1600)
+    ranked = await InsertRank(model, window=1000).rerank(shelf(5))
+    assert (ranked.ids, backend.requests[0].max_tokens) == (best(5), 640)
 
 
 @pytest.mark.parametrize("mute", [1, 5, 9])
@@ -308,9 +351,18 @@ async def test_yes_and_no_that_are_not_listed() -> None:
     given = shelf(5)
     ranked = await built(YesNo, ScriptedBackend(answer=answer)).rerank(given)
     values = {hit.document.id: hit.scores[-1].value for hit in ranked.hits if hit.scores[-1].source == "yes-no"}
-    assert values == pytest.approx({"d0": 4.0, "d1": 8.9, "d2": -8.9, "d4": -8.0})
+    assert values == pytest.approx({"d0": 5.0, "d1": 8.9, "d2": -9.9, "d4": -9.0})
     assert ranked.ids.index("d3") == given.ids.index("d3")
     assert ranked.placed == 0.8
+
+
+async def test_yes_and_no_where_one_of_them_is_listed_each_time() -> None:
+    def answer(request: ModelRequest) -> dict[str, float]:
+        worth = int(WORTH.findall(request.messages[-1].content)[0])
+        return {"yes": -0.01, "no": -math.inf} if worth % 2 else {"yes": -math.inf, "no": -0.01}
+
+    ranked = await built(YesNo, ScriptedBackend(answer=answer)).rerank(shelf(6))
+    assert {int(name[1:]) % 2 for name in ranked.ids[:3]} == {1}
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -537,6 +589,15 @@ async def test_combined_rerankers() -> None:
     both = Cascade(((cheap, 60), (dear, 20)))
     assert (await Fused(both, first_stage_weight=0.0).rerank(given)).ids == ranked.ids, (
         "what the dear one never saw keeps the cheap one's order"
+    )
+    worst = ScriptedBackend(
+        answer=lambda request: {"yes": -float(WORTH.findall(request.messages[-1].content)[0]), "no": -50.0}
+    )
+    twice = Cascade(((built(YesNo, backend), 60), (built(YesNo, worst), 5)))
+    order = (await twice.rerank(given)).ids
+    assert order[:5] == tuple(reversed(best(60)[:5]))
+    assert (await Fused(twice, first_stage_weight=0.0).rerank(given)).ids == order, (
+        "also where both call their score the same"
     )
     with pytest.raises(ValueError, match="must be in"):
         Fused(cheap, first_stage_weight=1.5)
