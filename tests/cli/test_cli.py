@@ -33,8 +33,10 @@ def held_up(litrag: Shell, *arguments: str) -> Iterator[tuple[subprocess.Popen[s
         process = litrag.start(
             "review", "abstract.txt", "--library", "forest.jsonl", "--source", "openalex", *arguments
         )
+        end = time.monotonic() + 300
         while not web.asked:
             assert process.poll() is None
+            assert time.monotonic() < end
             time.sleep(0.01)
         yield process, web
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from fakes.beir import write_beir, write_learnable
-from fakes.shell import Shell, failure
 
 from litrag.core.errors import BadInput
 from litrag.core.protocols import ForcedScoring, NextTokenLogprobs, PairScoring
@@ -220,17 +219,27 @@ def test_targets_of_a_teacher_are_its_scores(tiny_llama: Path, tmp_path: Path, h
         taught([shelf()], "none", f"local/{tiny_llama}", lambda event: None)
 
 
-def test_mistakes_are_one_line(tmp_path: Path, home: Path, tiny_llama: Path, tiny_embedder: Path) -> None:
+@pytest.mark.parametrize(
+    ("base", "more", "own", "told"),
+    [
+        ("tiny_llama", {}, {"form": "best"}, "setting form"),
+        ("tiny_llama", {}, {"depth": 3}, "setting depth"),
+        ("tiny_llama", {}, {"form": "likelihood", "scores": "own"}, "form likelihood shows no first-stage score"),
+        ("tiny_llama", {"tuning": "full"}, {"form": "pair"}, "is no plain encoder"),
+        ("tiny_embedder", {}, {"form": "pair"}, "add --tuning full"),
+    ],
+)
+def test_mistakes_are_one_line(
+    base: str,
+    more: dict[str, Any],
+    own: dict[str, Any],
+    told: str,
+    tmp_path: Path,
+    home: Path,
+    request: pytest.FixtureRequest,
+) -> None:
     write_beir(tmp_path / "forest")
-    shell = Shell(tmp_path, home)
-    train_ = ("train", "reranker", "--dataset", "forest", "--base", str(tiny_llama))
-    assert "setting form" in failure(shell(*train_, "-s", "form=best", "-o", "a"), 2)
-    pair = {"dataset": str(tmp_path / "forest"), "own": {"form": "pair"}}
-    with pytest.raises(BadInput, match="is no plain encoder"):
-        train(config(f"local/{tiny_llama}", tuning="full", **pair), tmp_path / "d")
-    with pytest.raises(BadInput, match="add --tuning full"):
-        train(config(f"local/{tiny_embedder}", **pair), tmp_path / "e")
-    own = {"form": "likelihood", "scores": "own"}
-    with pytest.raises(BadInput, match="form likelihood shows no first-stage score"):
-        train(config(f"local/{tiny_llama}", str(tmp_path / "forest"), own=own), tmp_path / "f")
-    assert "setting depth" in failure(shell(*train_, "-s", "depth=3", "-o", "b"), 2)
+    settings = config(f"local/{request.getfixturevalue(base)}", str(tmp_path / "forest"), own=own, **more)
+    with pytest.raises(BadInput, match=told) as error:
+        train(settings, tmp_path / "run")
+    assert "\n" not in str(error.value)
