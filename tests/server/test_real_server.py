@@ -157,10 +157,10 @@ def test_a_review_is_written_with_it(served: str, tmp_path: Path, home: Path) ->
             "--library",
             str(EXAMPLES / "recorded" / "library.jsonl"),
         ),
-        *("--model", "openai/smol", "--api-base", served, "--papers", "5", "-o", "out", "--max-calls", "40"),
+        *("--model", "openai/smol", "--api-base", served, "--papers", "3", "-o", "out", "--max-calls", "40"),
     )
     assert code == 0, err
-    assert "5 papers cited" in out
+    assert "3 papers cited" in out
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     models = {row["model"] for row in record["ledger"]["rows"] if row["operation"] == "generate"}
     assert models == {"openai/smol"}
