@@ -75,6 +75,17 @@ _HOPS_SHORT: Final = (
 )
 _ASKED: Final = ("hybrid-6", "narrow-4", "react")
 _UNLEARNED: Final = ("bm25", "query-likelihood", "query-likelihood-fused")
+_LOGITS: Final = (
+    *_UNLEARNED,
+    "query-likelihood-instructed",
+    "query-likelihood-calibrated",
+    "yes-no",
+    "yes-no-fused",
+    "graded",
+    "graded-fused",
+    "first",
+    "first-fused",
+)
 TABLES: Final = {
     "retrieval-scifact": (
         "retrieval",
@@ -103,6 +114,7 @@ TABLES: Final = {
     "rerank-trec-dl": ("rerank", EvalOptions("trec-dl", _UNLEARNED)),
     "rerank-trec-dl19": ("rerank", EvalOptions("trec-dl19", _UNLEARNED)),
     "rerank-trec-dl20": ("rerank", EvalOptions("trec-dl20", _UNLEARNED)),
+    "rerank-trec-dl19-logits": ("rerank", EvalOptions("trec-dl19", _LOGITS, n=20)),
     "rerank-trec-dl19-trained": (
         "rerank",
         EvalOptions("trec-dl19", (*_UNLEARNED, "trained-likelihood", "trained-likelihood-fused")),

@@ -18,7 +18,7 @@ _QUESTIONS: Final = (
     *(f"{way}-{end}" for way in _WAYS for end in _ENDS),
     *("react", "self-ask", "ircot", "narrow-stop-agreement"),
 )
-_TRAINED_FIRST: Final = (
+_TRAINED: Final = (
     "",
     "-fused-.3",
     "-fused-.5",
@@ -49,8 +49,9 @@ METHOD_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         *("groupwise", "listwise", "listwise-window", "insertrank", "insertrank-permuted", "insertrank-shuffled"),
         *("listwise-consistent", "setwise", "pairwise", "rubric", "debate"),
         *("trained-likelihood", "trained-likelihood-fused"),
-        *(f"trained-{name}{end}" for name in ("first", "yes-no") for end in _TRAINED_FIRST),
+        *(f"trained-first{end}" for end in _TRAINED),
         "trained-first-scores-shuffled",
+        *(f"trained-yes-no{end}" for end in _TRAINED),
     ),
     "rewrite": (
         *("original", "history", "context", "human", "untrained", "untrained-bare", "sft", "sft-bare"),

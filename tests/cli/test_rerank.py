@@ -243,9 +243,9 @@ def test_a_fault_half_way_keeps_what_is_done(litrag: Here, chat: Chat, monkeypat
             "--scores is nothing to the reranker setwise; those that take it: first, insertrank, yes-no",
         ),
         (
-            ("--method", "first", "--order", "shuffled"),
+            ("--method", "yes-no", "--order", "shuffled"),
             TWO,
-            "--order is nothing to the reranker first; those that take it: insertrank",
+            "--order is nothing to the reranker yes-no; those that take it: first, insertrank",
         ),
         (("--scores", "log"), TWO, "no --scores named 'log'; there is: minmax, none, rank, raw, z"),
         (("--order", "sorted"), TWO, "no --order named 'sorted'; there is: keep, shuffled"),
