@@ -20,9 +20,21 @@ from litrag.models.request import ModelReply, ModelRequest
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
-__all__ = ["CROSS_ENCODER_LIMITS", "CrossEncoderRunner", "PairRow"]
+__all__ = ["CROSS_ENCODER_LIMITS", "CrossEncoderRunner", "PairRow", "pair_features"]
 
 CROSS_ENCODER_LIMITS = BatchLimits(rows=32, tokens=32 * 512)
+
+
+_PLAIN: Mapping[str, Any] = {"split_special_tokens": True, "verbose": False}
+
+
+def pair_features(
+    tokenizer: Any, query: str, texts: Sequence[str], context: int | None
+) -> list[dict[str, Sequence[int]]]:
+    """Of the query with each text the model's inputs by name, a value a token; texts are cut to what the context leaves them."""
+    cut = {} if context is None else {"truncation": "only_second", "max_length": context}
+    found = tokenizer([query] * len(texts), list(texts), padding=False, **_PLAIN, **cut)
+    return [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
 
 
 @dataclass(slots=True)
@@ -64,18 +76,15 @@ class CrossEncoderRunner:
         if not request.texts:
             return []
         query = self._prompt + request.messages[0].content
-        options: dict[str, Any] = {"split_special_tokens": True, "verbose": False}
         if self._context is not None:
-            taken = len(self._tokenizer(query, add_special_tokens=False, **options)["input_ids"])
+            taken = len(self._tokenizer(query, add_special_tokens=False, **_PLAIN)["input_ids"])
             taken += self._tokenizer.num_special_tokens_to_add(pair=True)
             if taken >= self._context:
                 raise BadInput(
                     f"{self._name}: the query leaves no room for a document, it takes {taken} of {self._context} tokens;"
                     " shorten it, or use a model with a longer context"
                 )
-            options |= {"truncation": "only_second", "max_length": self._context}
-        found = self._tokenizer([query] * len(request.texts), list(request.texts), padding=False, **options)
-        features = [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
+        features = pair_features(self._tokenizer, query, request.texts, self._context)
         return [PairRow("relevance", len(own["input_ids"]), features=own) for own in features]
 
     def run(self, rows: Sequence[PairRow], finished: Callable[[PairRow], None]) -> None:

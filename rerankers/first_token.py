@@ -22,8 +22,7 @@ from litrag.rerankers.toolkit import (
     positive,
     refuse_unfit,
     reordered,
-    score_beside,
-    score_texts,
+    scores_beside,
     settled,
     shuffled,
     windows,
@@ -88,8 +87,7 @@ class First:
         n = len(head)
         if n < 2:
             return ranking
-        texts = score_texts(ranking, n, scale=self.scale, control=self.scores, seed=self.seed)
-        beside = [score_beside(text) for text in texts]
+        beside = scores_beside(ranking, n, scale=self.scale, control=self.scores, seed=self.seed)
         frame = first_prompt(ranking.query, ())
         refuse_unfit(self.model, head, self.window, self.tokens, frame=frame, reply=1, beside=beside)
         order = list(range(n)) if self.order == "given" else shuffled(range(n), self.seed, ranking.query)
@@ -136,9 +134,9 @@ class YesNo:
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """A permutation of the input. Raises ModelFault, BudgetSpent."""
         head, _ = parted(ranking, depth, self.default_depth)
-        scores = score_texts(ranking, len(head), scale=self.scale, control=self.scores, seed=self.seed)
+        beside = scores_beside(ranking, len(head), scale=self.scale, control=self.scores, seed=self.seed)
         frame = yes_no_prompt(ranking.query, "")
-        texts = _texts(self.model, head, self.tokens, frame, [score_beside(score) for score in scores])
+        texts = _texts(self.model, head, self.tokens, frame, beside)
         found = await _each(self.model, [yes_no_prompt(ranking.query, text) for text in texts], ("yes", "no"))
         return reordered(ranking, _differences([(each["yes"], each["no"]) for each in found]), "yes-no")
 

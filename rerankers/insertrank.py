@@ -25,8 +25,7 @@ from litrag.rerankers.toolkit import (
     parted,
     positive,
     refuse_unfit,
-    score_beside,
-    score_texts,
+    scores_beside,
     settled,
     shuffled,
     windows,
@@ -96,9 +95,8 @@ class InsertRank:
         n = len(head)
         if n < 2:
             return ranking
-        texts = score_texts(ranking, n, self.source, scale=self.scale, control=self.scores, seed=self.seed)
-        beside = [score_beside(text) for text in texts]
-        source = first_source(ranking, self.source) if any(texts) else ""
+        beside = scores_beside(ranking, n, self.source, scale=self.scale, control=self.scores, seed=self.seed)
+        source = first_source(ranking, self.source) if any(beside) else ""
         size = min(self.window or n, n)
         frame = self._prompt(ranking.query, size, source, "")
         refuse_unfit(self.model, head, size, self.tokens, frame=frame, reply=_reply(size), beside=beside)

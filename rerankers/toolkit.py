@@ -26,8 +26,8 @@ __all__ = [
     "positive",
     "refuse_unfit",
     "reordered",
-    "score_beside",
     "score_texts",
+    "scores_beside",
     "settled",
     "shuffled",
     "windows",
@@ -198,9 +198,12 @@ def score_texts(
     return tuple("" if value is None else next(texts) for value in values[:n])
 
 
-def score_beside(score: str) -> str:
-    """A first-stage score as it stands beside a text; nothing for ""."""
-    return f" (search score {score})" if score else ""
+def scores_beside(
+    ranking: Ranking, n: int, source: str = "", *, scale: Scale = "raw", control: Control = "own", seed: int = 0
+) -> list[str]:
+    """`score_texts` as they stand beside the texts of the first n hits; nothing where there is none."""
+    texts = score_texts(ranking, n, source, scale=scale, control=control, seed=seed)
+    return [f" (search score {text})" if text else "" for text in texts]
 
 
 def _first_stage(ranking: Ranking, n: int, source: str) -> list[float | None]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from litrag.core.errors import BadInput
+from litrag.models.local_cross_encoder import pair_features
 from litrag.models.local_loading import load_classifier, pair_context
 from litrag.models.measuring import TokenizerMeasure
 from litrag.models.weights import resolve_local
@@ -73,11 +74,7 @@ class PairEncoder:
             query = self.measure.cut(query, self._context // 2)
         hits = [topic.ranking.hits[place] for place in places]
         texts = [text for hit in hits for text in fitted(self, [hit], self._tokens, frame=query)]
-        options: dict[str, Any] = {"split_special_tokens": True, "verbose": False, "padding": False}
-        if self._context is not None:
-            options |= {"truncation": "only_second", "max_length": self._context}
-        found = self._tokenizer([query] * len(texts), texts, **options)
-        features = tuple(dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True))
+        features = tuple(pair_features(self._tokenizer, query, texts, self._context))
         return PairGroup(features, tuple(float(topic.grades[place]) for place in places))
 
 

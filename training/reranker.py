@@ -23,7 +23,7 @@ from litrag.exports.records import Record
 from litrag.models.local_prompts import PromptCoder
 from litrag.rerankers.first_token import first_prompt, yes_no_prompt
 from litrag.rerankers.query_likelihood import likelihood_prompt
-from litrag.rerankers.toolkit import Control, Scale, fitted, score_beside, score_texts
+from litrag.rerankers.toolkit import Control, Scale, fitted, scores_beside
 from litrag.training.config import TrainConfig
 from litrag.training.judged import Judged, judged
 from litrag.training.kit import Built, Job
@@ -158,9 +158,9 @@ class _Encoder:
         """A group of the topic's candidates: as many relevant ones as others where there are as many, in an order that the seed decides."""
         own, hits = self._own, topic.ranking.hits
         places = _chosen(topic, own.group, seed)
-        texts = score_texts(topic.ranking, len(hits), scale=own.scale, control=own.scores, seed=seed)
+        notes = scores_beside(topic.ranking, len(hits), scale=own.scale, control=own.scores, seed=seed)
         targets = tuple(float(topic.grades[i]) for i in places)
-        beside = [score_beside(texts[i]) for i in places]
+        beside = [notes[i] for i in places]
         query = topic.ranking.query
         if own.form == "first":
             frame = first_prompt(query, ())
