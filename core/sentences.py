@@ -1,4 +1,5 @@
-"""Sentences with their offsets, by pySBD (rule-based; knows "et al.", "e.g.", decimals; Sadvilkar and Neumann, NLP-OSS 2020).
+"""Sentences with their offsets: by pySBD (rule-based; knows "et al.", "e.g.", decimals; Sadvilkar and Neumann, NLP-OSS 2020), or, where a run
+says so, by a model of SaT (Frohmann et al., arXiv 2406.16678; 85 languages, no need of punctuation).
 
 Mends what pySBD does to abstracts: a list "(1) ... (2) ..." stays in its sentence, "ends.And begins" is two sentences, and what
 pySBD drops or changes is kept as it stands in the text. Long texts are cut into blocks, since pySBD is quadratic."""
@@ -6,32 +7,61 @@ pySBD drops or changes is kept as it stands in the text. Long texts are cut into
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
+from litrag.core.errors import BadInput, MissingExtra
 from litrag.core.types import Span
 
 if TYPE_CHECKING:
     import pysbd
 
-__all__ = ["sentences"]
+__all__ = ["RULES", "sentences", "splitting"]
+
+RULES: Final = "rules"
 
 _BLOCK: Final = 4000  # characters; an abstract is shorter
 _ENDED: Final = re.compile(r"[.!?…。！？][\"”’')\]]*$")
 _GLUED: Final = re.compile(r"(?<=[\w)\]]{2}[.!?])(?=[A-Z][a-z]*[ ,])")
 _ABBREVIATED: Final = re.compile(r"\b(?:al|cf|e\.g|i\.e|vs|resp|approx|Fig|Eq|Sec|Tab|Dr|Prof)\.$")
+_SAT_FILES: Final = ("model_optimized.onnx", "config.json", "tokenizer.json")
+_SAT_FETCH: Final = "`hf download segment-any-text/sat-3l-sm --local-dir {0}` and `hf download FacebookAI/xlm-roberta-base tokenizer.json --local-dir {0}` fetch them"
+_APART: Final = re.compile(r"\n[ \t\r]*\n")
+_SPLITTER: ContextVar[str] = ContextVar("litrag_sentences", default=RULES)
+
+
+@contextmanager
+def splitting(by: str) -> Iterator[None]:
+    """Inside, `sentences` splits by `by`: "rules", or the folder of a SaT model (model_optimized.onnx, config.json, tokenizer.json; nothing is fetched).
+    The model is loaded here, so that one that cannot be had is told first. Raises BadInput, MissingExtra."""
+    if by != RULES:
+        _sat(by)
+    before = _SPLITTER.set(by)
+    try:
+        yield
+    finally:
+        _SPLITTER.reset(before)
+
+
+def sentences(text: str) -> tuple[Span, ...]:
+    """The sentences in order, white space at their ends left out: `text[s.start:s.end] == s.text`, and nothing else is left out."""
+    return _split(text, _SPLITTER.get())
 
 
 @functools.lru_cache(maxsize=4096)
-def sentences(text: str) -> tuple[Span, ...]:
-    """The sentences in order, white space at their ends left out: `text[s.start:s.end] == s.text`, and nothing else is left out."""
-    bounds = [0, *(end for start, block in _blocks(text) for end in _ends(block, start)), len(text)]
+def _split(text: str, by: str) -> tuple[Span, ...]:
+    rules = by == RULES
+    ends = (end for start, block in _blocks(text) for end in _ends(block, start)) if rules else _sat_ends(text, by)
     found: list[Span] = []
     start = 0
-    for end in sorted(set(bounds))[1:]:
+    for end in sorted({0, *ends, len(text)})[1:]:
         piece = text[start:end]
-        if end < len(text) and not _complete(piece, text[end:]):
+        if rules and end < len(text) and not _complete(piece, text[end:]):
             continue
         if piece.strip():
             first = start + len(piece) - len(piece.lstrip())
@@ -81,3 +111,35 @@ def _segmenter() -> pysbd.Segmenter:
     import pysbd
 
     return pysbd.Segmenter(language="en", clean=False)
+
+
+def _sat_ends(text: str, folder: str) -> Iterator[int]:
+    """Where a SaT model ends sentences, and blank lines, which it reads as blanks."""
+    if not text.strip():
+        return
+    model, least = _sat(folder)
+    yield from (int(at) + 1 for at in (model.predict_proba(text, stride=64) > least).nonzero()[0])
+    yield from (match.start() for match in _APART.finditer(text))
+
+
+@functools.cache
+def _sat(folder: str) -> tuple[Any, float]:
+    """The model and the probability from which on a character ends a sentence: models named "...-sm" are trained on sentences, the others on lines."""
+    lacking = [name for name in _SAT_FILES if not (Path(folder) / name).is_file()]
+    if lacking:
+        raise BadInput(f"sentences: {folder} lacks {', '.join(lacking)}; {_SAT_FETCH.format(folder)}")
+    parallel = os.environ.get("TOKENIZERS_PARALLELISM")
+    try:
+        from wtpsplit_lite import SaT
+    except ImportError as error:
+        raise MissingExtra("wtpsplit_lite", "sentences") from error
+    finally:  # which the import sets
+        os.environ.pop("TOKENIZERS_PARALLELISM", None)
+        if parallel is not None:
+            os.environ["TOKENIZERS_PARALLELISM"] = parallel
+    try:
+        model = SaT(folder, tokenizer_name_or_path=folder, ort_providers=["CPUExecutionProvider"])
+    except Exception as error:  # of onnxruntime, tokenizers or JSON
+        told = " ".join(str(error).split())
+        raise BadInput(f"sentences: {folder} holds no SaT model ({told}); {_SAT_FETCH.format(folder)}") from error
+    return model, 0.25 if "-sm" in Path(folder).name else 0.025

@@ -144,6 +144,10 @@ class Settings(BaseSettings):
     support_least: float | None = Field(
         default=None, ge=0, le=1, description="Score below which a citation is unsupported; nothing: as measured."
     )
+    sentences: str = Field(
+        default="rules",
+        description="What splits texts into sentences: rules (pySBD), or the folder of a SaT model, for texts in other languages or without punctuation.",
+    )
     pause: tuple[Literal["papers", "plan"], ...] = Field(
         default=(), description="Where a review waits for you: at its papers, at its plan."
     )
@@ -167,6 +171,12 @@ class Settings(BaseSettings):
         description="OpenTelemetry spans may hold texts: input, queries, prompts, replies, messages of errors.",
     )
     seed: int = Field(default=0, ge=0, description="Seed of everything random.")
+
+    @field_validator("sentences")
+    @classmethod
+    def _whole_path(cls, name: str) -> str:
+        """By its whole path, so that a run can be resumed from elsewhere."""
+        return name if name == "rules" else str(Path(name).expanduser().absolute())
 
     @field_validator("qdrant_url")
     @classmethod

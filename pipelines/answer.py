@@ -21,6 +21,7 @@ from litrag.core.errors import BadInput, BudgetSpent, UnknownName
 from litrag.core.events import Event, Listener, silent
 from litrag.core.lengths import measure_of
 from litrag.core.protocols import Generates
+from litrag.core.sentences import splitting
 from litrag.core.settings import load_settings
 from litrag.core.shown import trajectory_table
 from litrag.core.telemetry import span, workflow
@@ -135,7 +136,8 @@ async def ask_async(
         run = new_run(request, parent=Path(folder))
         shop = await open_workshop(run, listen=listen, backend=backend)
         try:
-            with workflow("ask", run.id, text=shop.settings.telemetry_text) as whole:
+            own = shop.settings
+            with workflow("ask", run.id, text=own.telemetry_text) as whole, splitting(own.sentences):
                 whole.add_text(input=question)
                 return await _answered(shop, question, chosen)
         finally:

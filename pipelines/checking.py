@@ -18,7 +18,7 @@ from litrag.core.events import Event, Listener, silent
 from litrag.core.ledger import Ledger
 from litrag.core.paths import cache_file
 from litrag.core.quotes import find_quote
-from litrag.core.sentences import sentences
+from litrag.core.sentences import sentences, splitting
 from litrag.core.settings import Settings
 from litrag.core.store import RequestCache
 from litrag.core.types import Claim, Paper, Verdict, normalised_title
@@ -185,7 +185,8 @@ async def check_async(
     gateway = Gateway(settings, cache=cache, ledger=ledger, budget=Budget(settings.limits()), backend=backend)
     warnings: list[str] = []
     try:
-        rows = await _checked(text, papers, gateway, warnings)
+        with splitting(settings.sentences):
+            rows = await _checked(text, papers, gateway, warnings)
         totals = ledger.totals()
     finally:
         cache.close()

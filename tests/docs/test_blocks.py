@@ -35,6 +35,7 @@ NOT_RUN = {
     "takes hours and the evaluation data",
     "writes into the files of one's own shell",
     "installs packages, needs a collector",
+    "needs a model hub",
 }
 
 

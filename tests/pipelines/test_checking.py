@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from fakes.sat import write_sat
 from fakes.shell import Shell, failure
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -116,6 +117,21 @@ def test_a_quotation_that_stands_in_the_work_supports(litrag: Shell, tmp_path: P
         "Dogs find truffles by their scent",
     )
     assert second["label"] == "unchecked"
+
+
+def test_a_model_splits_where_rules_do_not(litrag: Shell, tmp_path: Path) -> None:
+    """The citation's sentence is what the model says, so that another number is not its own."""
+    write_sat(tmp_path / "sat", "dogs were trained for 12 months 99 days of tides")
+    (tmp_path / "plain.md").write_text("dogs were trained for 12 months [@doe99] ; tides of 99 days")
+    code, out, _ = litrag("verify", "plain.md", "--bib", "refs.bib")
+    assert code == 1  # rules see one sentence, with both numbers
+    assert "1 unsupported" in out
+    litrag.env["LITRAG_SENTENCES"] = "sat"
+    code, out, err = litrag("verify", "plain.md", "--bib", "refs.bib")
+    assert code == 0, err
+    assert "0 unsupported" in out
+    litrag.env["LITRAG_SENTENCES"] = "nowhere"
+    assert "nowhere lacks model_optimized.onnx" in failure(litrag("verify", "plain.md", "--bib", "refs.bib"), 2)
 
 
 def test_what_is_wrong_is_one_line(litrag: Shell, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from fakes.author import Author
 from fakes.replies import REPLIES
+from fakes.sat import write_sat
 from fakes.texts import ABSTRACT, TITLE, papers, write_library
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -42,6 +43,10 @@ def run(library: Path, out: Path, **options: Any) -> Review:
 def record(result: Review) -> dict[str, Any]:
     data: dict[str, Any] = json.loads((result.folder / "run.json").read_text())
     return data
+
+
+def read_evidence(folder: Path) -> list[Any]:
+    return list(EvidenceFile.model_validate_json((folder / "evidence.json").read_text()).evidence)
 
 
 def assert_every_citation_is_real(folder: Path, known: set[str]) -> None:
@@ -74,6 +79,20 @@ def test_without_a_model_a_review_has_paragraphs_citations_and_evidence(
     body = result.text.split("## References")[0]
     assert body.count("\n\n") >= 4
     assert "without a language model" in body
+
+
+def test_a_review_takes_its_sentences_from_the_model_that_a_setting_names(tmp_path: Path, no_weights: None) -> None:
+    parts = ("sap rises in spring in old trees", "we propose a gauge of sap flow in old forests", "owls sleep by day")
+    file = tmp_path / "sap.jsonl"
+    file.write_text(json.dumps({"id": "s", "title": "Sap", "abstract": " ; ".join(parts)}))
+    model = write_sat(tmp_path / "sat", " ".join(parts))
+    rules, by_model = (
+        [item.quote.rstrip(" ;") for item in read_evidence(run(file, tmp_path / out, sentences=name).folder)]
+        for out, name in (("rules", "rules"), ("model", model))
+    )
+    assert any(";" in quote for quote in rules)
+    assert by_model
+    assert not any(";" in quote for quote in by_model)
 
 
 def test_with_models_every_role_is_asked_and_every_citation_verified(library: Path, tmp_path: Path) -> None:
