@@ -102,7 +102,8 @@ class Budget:
             for what in ("searches", "calls", "tokens", "cost"):
                 limit = getattr(self.limits, what)
                 if limit is not None and getattr(estimate, what) > 0 and getattr(planned, what) > limit:
-                    raise BudgetSpent(what, getattr(self._spent, what), limit)
+                    used, held, asked = (getattr(part, what) for part in (self._spent, self._reserved, estimate))
+                    raise BudgetSpent(what, used, limit, held=held, asked=asked)
             self._reserved = self._reserved + estimate
         return Reservation(self, estimate)
 

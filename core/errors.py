@@ -164,14 +164,24 @@ class CapabilityMissing(ModelFault):
 
 
 class BudgetSpent(LitragError):
-    """The next call would pass the run's budget; what was gathered is kept. `remedy` is how to go on where it is not resuming the run."""
+    """The next call would pass the run's budget; what was gathered is kept. `remedy` is how to go on where it is not resuming the run; where less than the
+    limit is spent, `held` by calls under way and `asked` for the next one tell why that is too much."""
 
     exit_code = 4
 
-    def __init__(self, what: str, used: float, limit: float, *, remedy: str = "") -> None:
+    def __init__(
+        self, what: str, used: float, limit: float, *, held: float = 0.0, asked: float = 0.0, remedy: str = ""
+    ) -> None:
         remedy = remedy or f"raise --max-{what} and run it again (a review with --force): no call is paid twice"
-        super().__init__(f"budget: {what}: {used:g} of {limit:g} spent; {remedy}")
-        self.what, self.used, self.limit = what, used, limit
+        under_way = f", {_amount(held)} held by calls under way" if held else ""
+        following = f", the next may take {_amount(asked)}" if asked and used + held < limit else ""
+        super().__init__(f"budget: {what}: {_amount(used)} of {_amount(limit)} spent{under_way}{following}; {remedy}")
+        self.what, self.used, self.limit, self.held, self.asked = what, used, limit, held, asked
+
+
+def _amount(value: float) -> str:
+    """As people read it: 2,000,000 and not 2e+06."""
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.4g}" if value < 1000 else f"{value:,.1f}"
 
 
 class NoEvidence(LitragError):

@@ -147,7 +147,7 @@ class _Work:
             return self.error
         e = self.error
         remedy = f"{self.left} of {len(self._asked)} queries are left; raise --max-{e.what} and {_GO_ON}"
-        return BudgetSpent(e.what, e.used, e.limit, remedy=remedy)
+        return BudgetSpent(e.what, e.used, e.limit, held=e.held, asked=e.asked, remedy=remedy)
 
     def warnings(self) -> list[str]:
         """What to know of the rankings, and how to go on after a fault."""

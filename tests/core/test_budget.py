@@ -14,8 +14,17 @@ def test_a_reservation_that_would_pass_the_limit_is_refused_and_names_it() -> No
     budget = Budget(Limits(calls=2))
     budget.reserve(Spend(calls=1)).settle(Spend(calls=1))
     budget.reserve(Spend(calls=1))
-    with pytest.raises(BudgetSpent, match=r"calls: 1 of 2 spent; raise --max-calls"):
+    with pytest.raises(BudgetSpent, match=r"calls: 1 of 2 spent, 1 held by calls under way; raise --max-calls"):
         budget.reserve(Spend(calls=1))
+
+
+def test_a_call_that_is_too_large_is_told_with_its_size() -> None:
+    """ "0 of 1,500 spent" alone would be a riddle."""
+    budget = Budget(Limits(tokens=2_000_000, cost=0.25))
+    with pytest.raises(BudgetSpent, match=r"tokens: 0 of 2,000,000 spent, the next may take 2,000,001; raise"):
+        budget.reserve(Spend(tokens=2_000_001))
+    with pytest.raises(BudgetSpent, match=r"cost: 0 of 0\.25 spent, the next may take 0\.3333; raise"):
+        budget.reserve(Spend(cost=1 / 3))
 
 
 def test_a_released_reservation_is_free_again() -> None:
