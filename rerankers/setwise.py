@@ -29,13 +29,16 @@ _THINK: Final = "Reason step by step within <think> and </think>, then give the 
 _PLAIN: Final = "Give the number of the best one and nothing else, like this: "
 _ANSWER: Final = re.compile(r"<answer>\s*\[?\s*(\d{1,4})")
 _NUMBER: Final = re.compile(r"\[\s*(\d{1,4})\s*\]")
+_SAID: Final = re.compile(r"\banswer(?:\s+is)?\s*:?\s*(\d{1,4})\b(?![.,]\d)", re.IGNORECASE)
+_BARE: Final = re.compile(r"\W*(\d{1,4})\W*")
 
 
 def parse_best(reply: str, n: int) -> int | None:
-    """Index from 0 of the candidate that a reply calls the best of n: the last <answer>, else the last number in brackets; None where there is none, or
-    none from 1 to n."""
+    """Index from 0 of the candidate that a reply calls the best of n: the last <answer>, else the last number in brackets, else the last behind "answer
+    is", else the number that is the whole reply; None where there is none, or none from 1 to n."""
     answer = without_reasoning(reply)
-    found = _ANSWER.findall(answer) or _NUMBER.findall(answer)
+    bare = _BARE.fullmatch(answer)
+    found = _ANSWER.findall(answer) or _NUMBER.findall(answer) or _SAID.findall(answer) or ([bare[1]] if bare else [])
     number = int(found[-1]) if found else 0
     return number - 1 if 1 <= number <= n else None
 
@@ -43,8 +46,8 @@ def parse_best(reply: str, n: int) -> int | None:
 @dataclass(frozen=True, slots=True)
 class Setwise:
     """Finds the best `k` of the first `depth` documents in a heap whose nodes have `children` children (Rank-R1: 19 and 10); they get the
-    score "setwise" (n - rank), the others follow in their order. An unreadable reply leaves the parent where it is; `placed` is the share of those that could be
-    read. With `reasoning` the model thinks aloud before it answers (Rank-R1's form). Raises ValueError for numbers below 1."""
+    score "setwise" (n - rank), the others follow in their order. Where a reply cannot be read, the first stage says which is the best: with no readable
+    reply at all the order is the input's. `placed` is the share of those that could be read. With `reasoning` the model thinks aloud before it answers (Rank-R1's form). Raises ValueError for numbers below 1."""
 
     needs: ClassVar = Generates
     prompt: ClassVar = SETWISE
@@ -91,7 +94,7 @@ class Setwise:
             family = [parent, *range(first, min(first + self.children, len(heap)))]
             place = await self._best(query, [head[heap[node]] for node in family])
             read.append(place is not None)
-            best = family[place or 0]
+            best = family[place] if place is not None else min(family, key=heap.__getitem__)
             if best == parent:
                 break
             heap[parent], heap[best] = heap[best], heap[parent]

@@ -262,6 +262,62 @@ def test_what_was_cut_off_while_it_reasoned_has_no_answer() -> None:
     assert read_json(told) == json.loads(told), "what speaks of the tag does not reason"
 
 
+@pytest.mark.parametrize(
+    ("reply", "index"),
+    [
+        ("<answer>[2]</answer>", 1),
+        ("[1] is good, but the best is [3]", 2),
+        ("2", 1),
+        ("**3**.", 2),
+        ("2\n\nThe answer is: 2", 1),
+        ("The answer is 4", None),
+        ("The answer is: 1.5 times", None),
+        ("1. Dogs dig.\n2. Cats sleep.", None),
+        ("3 of them fit", None),
+        ("0", None),
+        ("", None),
+    ],
+)
+def test_the_best_that_a_reply_names(reply: str, index: int | None) -> None:
+    """Small models give the number alone, as they were told to give nothing else."""
+    assert parse_best(reply, 3) == index
+
+
+@pytest.mark.parametrize(
+    ("made", "options"),
+    [
+        (InsertRank, {"window": 6, "stride": 3}),
+        (Groupwise, {"shuffles": 2}),
+        (Setwise, {"children": 19}),
+        (Setwise, {"children": 3, "k": 12}),
+        (Pairwise, {"form": "sliding", "passes": 3}),
+        (Pairwise, {"form": "all"}),
+        (Rubric, {}),
+        (Debate, {"retries": 0}),
+    ],
+)
+async def test_a_model_that_says_nothing_readable_leaves_the_order_as_it_was(
+    made: Any, options: dict[str, Any]
+) -> None:
+    given = shelf(20)
+    ranked = await built(made, ScriptedBackend(answer=lambda request: "I cannot say"), **options).rerank(given)
+    assert (ranked.ids, ranked.placed) == (given.ids, 0.0)
+
+
+async def test_one_unreadable_comparison_of_a_heap_is_the_first_stage_s() -> None:
+    """The rest of the sort goes on from there, and finds what the model knows."""
+    given = shelf(20)
+    calls = itertools.count()
+
+    def answer(request: ModelRequest) -> Any:
+        return "I cannot say" if next(calls) == 0 else oracle(request)
+
+    ranked = await built(Setwise, ScriptedBackend(answer=answer), children=19).rerank(given)
+    assert ranked.ids[0] == given.ids[0]
+    assert ranked.ids[1:10] == tuple(name for name in best(20) if name != given.ids[0])[:9]
+    assert 0 < ranked.placed < 1
+
+
 @pytest.mark.parametrize("made", [InsertRank, First])
 async def test_a_shuffled_list_that_cannot_be_read_is_the_first_stage_s_order(made: Any) -> None:
     """Else the control of order would be one of chance."""
