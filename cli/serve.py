@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from litrag.cli.context import globals_, tell
+from litrag.cli.context import globals_
 
 __all__ = ["register"]
 
@@ -44,7 +44,6 @@ def serve(
     web = Web(allowed, globals_().config, globals_().profile, Jobs(most))
     web.settings  # noqa: B018 - a setting that is wrong is told of now
     socket = listening(host, port)
-    tell(
-        f"litrag: {address(host, socket, allow_host or ())}/{f'?token={token}' if token else ''}  (Ctrl-C ends it; reviews go on)"
-    )
+    where = f"{address(host, socket, allow_host or ())}/{f'?token={token}' if token else ''}"
+    typer.echo(f"litrag: {where}  (Ctrl-C ends it; reviews go on)", err=True)  # with -q, too: nobody could find it else
     uvicorn.Server(uvicorn.Config(web_app(web), log_level="warning", access_log=False)).run([socket])

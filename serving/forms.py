@@ -16,7 +16,7 @@ from litrag.pipelines.state import PAUSES, ReviewRequest
 from litrag.retrievers.sources import SOURCES
 from litrag.serving.asked import LONGEST, added_libraries, lowered
 
-__all__ = ["CHOICES", "Form", "request_of"]
+__all__ = ["CHOICES", "Form", "blank", "request_of"]
 
 _NUMBERS: Final[Mapping[str, type]] = {
     "papers": int,
@@ -52,19 +52,26 @@ class Form:
         return value in self.many.get(name, ())
 
 
+def blank(settings: Settings) -> Form:
+    """A form with its boxes checked as the settings in force have them; a review pauses where nothing else is set."""
+    full_text = ("yes",) if settings.full_text else ()
+    return Form({}, {"source": settings.sources, "pause": settings.pause or tuple(PAUSES), "full_text": full_text})
+
+
 def request_of(form: Form, settings: Settings) -> ReviewRequest:
-    """The request of a form under the settings in force. Raises BadInput, UnknownName, which name the field."""
+    """The request of a form under the settings in force; of boxes what is checked holds, and nothing else: a source that was unchecked is not asked.
+    Raises BadInput, UnknownName, which name the field."""
     text = form.value("abstract")
     if len(text) > LONGEST:
         raise BadInput(f"the abstract has {len(text):,} characters; at most {LONGEST:,} are taken")
     abstract = parse_abstract(text, name="abstract", title=" ".join(form.value("title").split()) or None)
     options: dict[str, Any] = {name: _number(form, name) for name in _NUMBERS}
     options |= {name: _choice(form, name) for name in CHOICES}
-    options["sources"] = _named("source", form.many.get("source", ()), SOURCES) or None
+    options["sources"] = _named("source", form.many.get("source", ()), SOURCES)
     options["formats"] = _named("format", form.many.get("format", ()), FORMATS) or None
-    options["pause"] = _named("pause", form.many.get("pause", ()), PAUSES) or None
+    options["pause"] = _named("pause", form.many.get("pause", ()), PAUSES)
     options["language"] = form.value("language").strip()[:40] or None
-    options["full_text"] = True if form.value("full_text") else None
+    options["full_text"] = bool(form.value("full_text"))
     return make_request(
         abstract,
         lowered(settings, options),

@@ -63,10 +63,12 @@ class Rules:
 def rules(host: str, token: str = "", names: Collection[str] = ()) -> Rules:
     """The rules of a server that listens on `host` and may be called by `names`, too.
 
-    Raises BadInput where others than this machine could ask and nothing stops them: a host other than loopback needs a token, an address that stands
-    for all needs a name."""
+    Raises BadInput where others than this machine could ask and nothing stops them: a host other than loopback, and a name, which a proxy here may
+    bring others by, need a token, an address that stands for all needs a name."""
     if host not in LOOPBACK and not token:
         raise BadInput(f"--host {host} lets other machines ask; give a --token, which they must know")
+    if (other := next((name for name in names if name.strip("[]") not in LOOPBACK), "")) and not token:
+        raise BadInput(f"--allow-host {other} lets other machines ask; give a --token, which they must know")
     if token and len(token) < 16:
         raise BadInput(f"a token of {len(token)} characters can be guessed; take at least 16 of them")
     if not re.fullmatch(r"[A-Za-z0-9._~-]*", token):

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import shutil
+import unicodedata
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ from litrag.core.errors import BadInput, LitragError, UnknownName
 from litrag.core.paths import home, made
 from litrag.core.settings import ROLES, Settings, load_settings
 from litrag.pipelines.estimate import estimate
-from litrag.pipelines.exporting import file_of, written_anew
+from litrag.pipelines.exporting import file_of, record_of, written_anew
 from litrag.pipelines.marking import mark
 from litrag.pipelines.output import write_files
 from litrag.pipelines.pausing import boxes, extra_lines, paused_at, wait_note, with_boxes
@@ -33,7 +34,7 @@ from litrag.pipelines.state import PAUSES
 from litrag.retrievers.sources import SOURCES
 from litrag.retrievers.sources.library import add_library, list_libraries
 from litrag.serving.asked import BOUNDS
-from litrag.serving.forms import CHOICES, Form, request_of
+from litrag.serving.forms import CHOICES, Form, blank, request_of
 from litrag.serving.guard import Guard, Rules
 from litrag.serving.jobs import Jobs
 from litrag.serving.views import FILES, STAGES, review_view, run_row
@@ -113,7 +114,7 @@ class _Pages:
 
     def start(self, request: Request) -> HTMLResponse:
         """The form, and the runs there are."""
-        return self._form(request, Form({}, {"pause": ("papers", "plan")}))
+        return self._form(request, blank(self.web.settings))
 
     def again(self, request: Request, form: Sent) -> HTMLResponse:
         """The form as it was filled, to change it after its estimate."""
@@ -207,10 +208,10 @@ class _Pages:
         """Adds a library of the files sent."""
         async with request.form() as data:
             self._own(Form({"csrf": str(data.get("csrf", ""))}, {}))
-            name = re.sub(r"[^a-z0-9]+", "-", str(data.get("name", "")).casefold()).strip("-")[:40]
+            name = _library_name(str(data.get("name", "")))
             files = [file for file in data.getlist("files") if isinstance(file, UploadFile) and file.filename]
-            if not name or not files:
-                raise BadInput("a library needs a name and at least one file")
+            if not files:
+                raise BadInput("a library needs at least one file")
             contents = [(_file_name(str(file.filename)), await file.read()) for file in files]
         await asyncio.to_thread(_add, name, contents)
         return RedirectResponse("/#libraries", 303)
@@ -228,7 +229,8 @@ class _Pages:
         status, note = self.jobs.state(run)
         row = run_row(run, status, note)
         if status == "done":
-            return self._page(request, "review.html", row=row, review=review_view(run), files=FILES)
+            files = [name for name in FILES if name != "run.json" or record_of(run)]  # its folder may be gone
+            return self._page(request, "review.html", row=row, review=review_view(run), files=files)
         pause = paused_at(run) if status != "running" else ""
         text = _pause_file(run, pause) if pause else ""
         offered = boxes(text) if pause == "papers" else ()
@@ -269,6 +271,15 @@ class _Pages:
             raise BadInput(
                 "this form is not of this page, or from before the server was started anew; load the page again and send it once more"
             )
+
+
+def _library_name(given: str) -> str:
+    """A name as libraries have it: accents off, other signs as hyphens. Raises BadInput."""
+    plain = unicodedata.normalize("NFKD", given.casefold()).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40]
+    if not name:
+        raise BadInput(f"library name {given[:40]!r}: take letters from a to z, or digits")
+    return name
 
 
 def _whole_runs() -> list[Run]:

@@ -113,6 +113,7 @@ def test_a_token_is_asked_for_and_kept_as_a_cookie() -> None:
         ("192.0.2.7", "", (), "give a --token"),
         ("192.0.2.7", "short", (), "can be guessed"),
         ("0.0.0.0", TOKEN, (), "say by --allow-host"),
+        ("127.0.0.1", "", ("papers.example",), "--allow-host papers.example lets other machines ask; give a --token"),
         ("0.0.0.0", TOKEN, ("http://box",), "is no name of a machine"),
         ("0.0.0.0", TOKEN, ("box:80",), "is no name of a machine"),
     ],
@@ -178,6 +179,26 @@ def test_bounds_can_be_lower_than_the_settings_not_higher(model: Chat, forest: s
     assert "Bounds in force: searches 24, calls 7, tokens 2000000, cost 1.0" in " ".join(estimate.split())
 
 
+@pytest.mark.parametrize("box", ["openalex", ""])
+def test_what_is_not_checked_is_not_done_whatever_is_set(
+    model: Chat, forest: str, monkeypatch: pytest.MonkeyPatch, box: str
+) -> None:
+    """The page says that queries go to the sources that are checked: one in litrag.toml is checked at first, and unchecked it is not asked."""
+    monkeypatch.setenv("LITRAG_SOURCES", '["openalex"]')
+    monkeypatch.setenv("LITRAG_PAUSE", '["plan"]')
+    monkeypatch.setenv("LITRAG_FULL_TEXT", "true")
+    page = client()
+    boxes = set(re.findall(r'name="(\w+)" value="([\w-]+)" checked', page.get("/").text))
+    assert boxes == {("source", "openalex"), ("pause", "plan"), ("full_text", "yes")}
+    fields = form(page, library=forest, **({"source": box} if box else {}))
+    estimate = page.post("/estimate", data=fields).text
+    assert ("openalex" in estimate) == bool(box)
+    page.post("/runs", data=fields)
+    (run,) = list_runs()
+    asked = run.request.settings
+    assert (asked["sources"], asked["pause"], asked["full_text"]) == ([box] if box else [], [], False)
+
+
 def test_five_megabytes_are_refused_before_they_are_read() -> None:
     page = client()
     answer = page.post("/estimate", data=form(page, abstract="a" * 5_000_000))
@@ -209,7 +230,10 @@ def test_a_library_is_made_of_the_files_sent(tmp_path: Path) -> None:
     assert "not of a kind" in program.text
     broken = page.post("/libraries", data={"csrf": csrf, "name": "b"}, files={"files": ("b.pdf", b"%PDF-nothing")})
     assert broken.status_code == 400
-    assert [info.name for info in list_libraries()] == ["my-refs"]
+    odd = page.post("/libraries", data={"csrf": csrf, "name": "文献"}, files={"files": ("refs.bib", bib)})
+    assert "take letters from a to z, or digits" in odd.text
+    page.post("/libraries", data={"csrf": csrf, "name": "Müller 1"}, files={"files": ("refs.bib", bib)})
+    assert [info.name for info in list_libraries()] == ["muller-1", "my-refs"]
 
 
 def test_the_review_is_the_command_lines_and_shows_hostile_words_as_words(
