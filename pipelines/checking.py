@@ -34,9 +34,9 @@ _CODE: Final = re.compile(r"```.*?```|~~~.*?~~~", re.DOTALL)
 _COMMENT: Final = re.compile(r"(?<!\\)%[^\n]*$", re.MULTILINE)
 _TEX: Final = re.compile(r"\\(?:documentclass|(?:sub)*section|[a-zA-Z]*cite[a-zA-Z]*)\b")
 _REFERENCES: Final = re.compile(
-    r"^(?:#+\s*|\\(?:sub)*section\*?\{)(?:references|bibliography|works cited)\b.*",
+    r"^(?:#+\s*(?:references|bibliography|works cited)[ \t:.#]*$|\\(?:sub)*section\*?\{\s*(?:references|bibliography|works cited)\s*\}).*",
     re.IGNORECASE | re.DOTALL | re.MULTILINE,
-)
+)  # the heading says no more: "References to earlier work" is text
 _HEADING: Final = re.compile(
     r"^(?:#.*|>.*)$|\\(?:sub)*section\*?\{[^}]*\}|\\(?:begin|end)\{[^}]*\}|\\(?:nocite|[a-z]*citestyle)\{[^}]*\}",
     re.MULTILINE,

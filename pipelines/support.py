@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 _MARKER: Final = re.compile(rf"\s*(?:\[@[^\]]*\]|@{KEY}|@\w+|\[\d+(?:\s*[,;–-]\s*\d+)*\])")
-_NUMBER: Final = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?:st|nd|rd|th)?(?![\w])")
+_NUMBER: Final = re.compile(r"(?<![\w.])(?:\d+(?:[.,]\d+)*|\.\d+)(?:st|nd|rd|th)?(?=x?(?!\w|[.,]\d))")  # 3.5x is 3.5
 _NEGATION: Final = re.compile(
     r"\b(?:not|cannot|no|never|neither|nor|without|fail(?:s|ed)? to|lacks?)\b|n't\b", re.IGNORECASE
 )
@@ -179,8 +179,13 @@ def plain(sentence: str) -> str:
 
 
 def numbers(text: str) -> list[str]:
-    """The numbers of a text, without separators of thousands and endings of ordinals."""
-    return [number.replace(",", "").rstrip("stndrh") for number in _NUMBER.findall(text)]
+    """The numbers of a text, without separators of thousands and endings of ordinals; .50, 0.5 and 0.50 are one."""
+    return [_written(number.replace(",", "").rstrip("stndrh")) for number in _NUMBER.findall(text)]
+
+
+def _written(number: str) -> str:
+    whole, point, part = number.partition(".")
+    return f"{whole or '0'}.{part.rstrip('0')}".rstrip(".") if point and "." not in part else number
 
 
 def lacking_numbers(sentence: str, source: str, *, english: bool = True) -> list[str]:

@@ -45,6 +45,16 @@ def test_forms_of_citations() -> None:
     assert [(item.sentence, item.keys) for item in cited_sentences(latex)] == [("Dogs run .", ("a-1",))]
 
 
+@pytest.mark.parametrize(
+    "heading", ["## References to earlier work", "\\section{References in law}", "# Bibliography of X"]
+)
+def test_a_heading_that_says_more_than_references_ends_nothing(heading: str) -> None:
+    cited = r"\cite{ghost}" if heading.startswith("\\") else "[@ghost]"
+    assert [item.keys for item in cited_sentences(f"{heading}\n\nDogs dig {cited}.")] == [("ghost",)]
+    for end in ("## References", "## references:", "# Works cited ##", r"\section*{Bibliography}"):
+        assert cited_sentences(f"{end}\n\nDogs dig {cited}.") == []
+
+
 def test_what_litrag_writes_itself_is_read() -> None:
     """Its own LaTeX and its own numbers in brackets are the first that people check."""
     tex = r"\section{A} {\textquotedblleft}Dogs run far{\textquotedblright} say M\"{u}ller and others \citep{a-1}."

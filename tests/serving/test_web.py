@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes.author import reply_to
 from fakes.chat import Chat, chat_server
+from fakes.shell import Shell
 from fakes.texts import ABSTRACT, TITLE, papers, write_library
 from starlette.testclient import TestClient
 
@@ -280,6 +282,33 @@ def test_the_review_is_the_command_lines_and_shows_hostile_words_as_words(
     assert docx.headers["content-disposition"].startswith("attachment")
     html = page.get(f"/runs/{run_id}/files/review.html")
     assert html.headers["content-disposition"].startswith("attachment")
+
+
+def test_begun_here_it_goes_on_there_with_the_same_words(model: Chat, forest: str, tmp_path: Path, home: Path) -> None:
+    """One review is begun on the page and goes on by the command line at each of its pauses, the other the other way round."""
+    page, litrag = client(), Shell(tmp_path, home)
+    fields = form(page, library=forest, seed="3", pause=["papers", "plan"])
+    first = page.post("/runs", data=fields).headers["location"].rpartition("/")[2]
+    assert "Go on with these papers" in finished(page, first)
+    for _ in range(2):
+        code, _, err = litrag("runs", "resume", first)
+        assert code == 0, err
+    assert find_run(first).state()[0] == "done"
+
+    (tmp_path / "mine.txt").write_text(f"{TITLE}\n\n{ABSTRACT}")
+    options = ("--library", forest, "--papers", "6", "--seed", "3", "-o", "mine")
+    code, _, err = litrag("review", "mine.txt", *options, "--interactive")
+    assert code == 0, err
+    (second,) = {run.id for run in list_runs()} - {first}
+    kept = re.findall(r'name="keep" value="([^"]+)" checked', page.get(f"/runs/{second}").text)
+    page.post(f"/runs/{second}/papers", data={"csrf": fields["csrf"], "keep": kept})
+    plan = re.search(r"<textarea[^>]*name=\"plan\"[^>]*>(.*?)</textarea>", finished(page, second), re.DOTALL)
+    assert plan
+    page.post(f"/runs/{second}/plan", data={"csrf": fields["csrf"], "plan": unescape(plan[1]).lstrip("\n")})
+    finished(page, second)
+    assert find_run(second).state()[0] == "done"
+    texts = [(Path(find_run(each).request.out) / "review.md").read_bytes() for each in (first, second)]
+    assert texts[0] == texts[1]
 
 
 def test_a_bad_line_among_the_papers_to_add_can_be_taken_back() -> None:
