@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from litrag.core.fusion import NormalisedScoreFusion
 from litrag.core.protocols import Reranker
 from litrag.core.sync import all_or_first_error
-from litrag.core.types import Ranking
+from litrag.core.types import Hit, Ranking
 from litrag.rerankers.toolkit import ordered, parted, reordered, shuffled
 
 __all__ = ["Cascade", "Fused", "SelfConsistent"]
@@ -62,7 +62,8 @@ class Fused:
 @dataclass(frozen=True, slots=True)
 class SelfConsistent:
     """Reranks the first `depth` hits in `shuffles` random orders (by `seed` and query) at once; the score "borda" in [0, n - 1] is the mean number of hits
-    ranked below; orders of which nothing could be read do not count. The reasons of all orders are kept."""
+    ranked below; orders of which nothing could be read do not count, and what an order leaves unscored stands in it as the first stage has it, not as it
+    was shuffled. The reasons of all orders are kept."""
 
     inner: Reranker
     shuffles: int = 5
@@ -84,12 +85,20 @@ class SelfConsistent:
             return replace(ranking, placed=0.0)
         below = dict.fromkeys((hit.document.id for hit in head), 0)
         for each in found:
-            for rank, hit in enumerate(each.hits[:n], start=1):
+            for rank, hit in enumerate(_unshuffled(each.hits[:n], head), start=1):
                 below[hit.document.id] += n - rank
                 why[hit.document.id] = why[hit.document.id].because(*hit.reasons)
         values = [below[hit.document.id] / len(found) for hit in head]
         told = replace(ranking, hits=(*why.values(), *tail))
         return reordered(told, values, "borda", placed=sum(each.placed for each in found) / self.shuffles)
+
+
+def _unshuffled(hits: Sequence[Hit], given: Sequence[Hit]) -> list[Hit]:
+    """The hits, of which those that got no new score stand in the order in which they were given, at the places that they hold together."""
+    before = {hit.document.id: len(hit.scores) for hit in given}
+    mute = {hit.document.id: hit for hit in hits if len(hit.scores) == before[hit.document.id]}
+    left = iter([mute[hit.document.id] for hit in given if hit.document.id in mute])
+    return [next(left) if hit.document.id in mute else hit for hit in hits]
 
 
 def _by_score(ranking: Ranking) -> bool:

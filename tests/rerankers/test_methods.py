@@ -332,6 +332,19 @@ async def test_a_shuffled_list_that_cannot_be_read_is_the_first_stage_s_order(ma
     assert (consistent.ids, consistent.placed) == (given.ids, 0.0)
 
 
+async def test_self_consistency_adds_no_noise_of_its_own() -> None:
+    """Of each of three shuffled lists a reply names one document; the others stand as the first stage has them, not in three random orders."""
+    given = shelf(12)
+
+    def answer(request: ModelRequest) -> str:
+        told = oracle(request)
+        assert isinstance(told, str)
+        return re.sub(r"(\[[0-9]+\]).*</ranking>", r"\1</ranking>", told, flags=re.DOTALL)
+
+    ranked = await SelfConsistent(built(InsertRank, ScriptedBackend(answer=answer)), shuffles=3).rerank(given)
+    assert ranked.ids == (best(12)[0], *(name for name in given.ids if name != best(12)[0]))
+
+
 async def test_of_a_shuffled_list_that_is_read_in_part_the_rest_keeps_the_first_stage_s_order() -> None:
     given = shelf(12)
     backend = ScriptedBackend(answer=lambda request: "<ranking>[3]</ranking>")
