@@ -38,7 +38,9 @@ __all__ = [
 ]
 
 _MARKER: Final = re.compile(rf"\s*(?:\[@[^\]]*\]|@{KEY}|@\w+|\[\d+(?:\s*[,;–-]\s*\d+)*\])")
-_NUMBER: Final = re.compile(r"(?<![\w.])(?:\d+(?:[.,]\d+)*|\.\d+)(?:st|nd|rd|th)?(?=x?(?!\w|[.,]\d))")  # 3.5x is 3.5
+_NUMBER: Final = re.compile(
+    r"(?<![\w.])(?:\d+(?:[.,]\d+)*|\.\d+)(?:st|nd|rd|th)?(?=[xkKMB]?(?!\w|[.,]\d))"
+)  # 3.5x, 70B
 _NEGATION: Final = re.compile(
     r"\b(?:not|cannot|no|never|neither|nor|without|fail(?:s|ed)? to|lacks?)\b|n't\b", re.IGNORECASE
 )
