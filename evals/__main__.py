@@ -86,6 +86,17 @@ _LOGITS: Final = (
     "first",
     "first-fused",
 )
+_WRITTEN: Final = (
+    "groupwise",
+    "listwise",
+    "listwise-window",
+    "insertrank",
+    "insertrank-permuted",
+    "insertrank-shuffled",
+    "listwise-consistent",
+    "setwise",
+    "pairwise",
+)
 TABLES: Final = {
     "retrieval-scifact": (
         "retrieval",
@@ -115,6 +126,8 @@ TABLES: Final = {
     "rerank-trec-dl19": ("rerank", EvalOptions("trec-dl19", _UNLEARNED)),
     "rerank-trec-dl20": ("rerank", EvalOptions("trec-dl20", _UNLEARNED)),
     "rerank-trec-dl19-logits": ("rerank", EvalOptions("trec-dl19", _LOGITS, n=20)),
+    "rerank-trec-dl19-written": ("rerank", EvalOptions("trec-dl19", ("bm25", *_WRITTEN), n=10)),
+    "rerank-trec-dl19-argued": ("rerank", EvalOptions("trec-dl19", ("bm25", "rubric", "debate"), n=10)),
     "rerank-trec-dl19-trained": (
         "rerank",
         EvalOptions("trec-dl19", (*_UNLEARNED, "trained-likelihood", "trained-likelihood-fused")),
