@@ -50,7 +50,8 @@ def picture() -> Page:
 
 
 def bomb() -> Page:
-    """A page of forms that draw forms that draw forms: small, valid, and done in about a thousand years."""
+    """A page of forms that draw forms that draw forms: small, valid, and done in about a thousand years; where a reader stops at some thousand forms, in
+    a minute or more, since each writes."""
     return Page([(72, 720, 10, "A page that never ends.")], extra="/B0 Do", xobjects="/B0 4 0 R")
 
 
@@ -63,7 +64,7 @@ def pdf(pages: Sequence[Page], *, info: Mapping[str, str] | None = None) -> byte
     depth = 16
     for level in range(depth):
         below = f"/B{level + 1}"
-        inside = f"{below} Do\n" * 10 if level < depth - 1 else "BT /F1 10 Tf (x) Tj ET"
+        inside = "BT /F1 10 Tf (x) Tj ET\n" * 200 + (f"{below} Do\n" * 10 if level < depth - 1 else "")
         kids = f"/XObject << {below} {len(objects) + 2} 0 R >>" if level < depth - 1 else ""
         fonts = f"/Font << /F1 {_FONTS['F1']} >>"
         head = f"<< /Type /XObject /Subtype /Form /BBox [0 0 612 792] /Resources << {fonts} {kids} >> /Length {len(inside)} >>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -171,8 +172,14 @@ def test_sections_without_a_model_group_what_is_alike_under_headings() -> None:
     assert len(plan.sections) == 4
     assert all(section.heading and section.heading[0].isupper() for section in plan.sections)
     assert sorted(plan.keys) == sorted(found)
-    fields = [{key[1] for paragraph in section.paragraphs for key in paragraph.keys} for section in plan.sections]
-    assert sum(len(field) == 1 for field in fields) >= 2
+    fields = [
+        Counter(key[1] for paragraph in section.paragraphs for key in paragraph.keys) for section in plan.sections
+    ]
+    most = [
+        field.most_common(1)[0] for field in fields
+    ]  # where clusters end exactly depends on the machine's last digits
+    assert sorted(field for field, _ in most) == ["0", "1", "2", "3"]
+    assert sum(count for _, count in most) >= 32
 
 
 @pytest.mark.parametrize("sections", [2, 6, 12])
