@@ -31,7 +31,7 @@ _GLUED: Final = re.compile(r"(?<=[\w)\]]{2}[.!?])(?=[A-Z][a-z]*[ ,])")
 _ABBREVIATED: Final = re.compile(r"\b(?:al|cf|e\.g|i\.e|vs|resp|approx|Fig|Eq|Sec|Tab|Dr|Prof)\.$")
 _SAT_FILES: Final = ("model_optimized.onnx", "config.json", "tokenizer.json")
 _SAT_FETCH: Final = "`hf download segment-any-text/sat-3l-sm --local-dir {0}` and `hf download FacebookAI/xlm-roberta-base tokenizer.json --local-dir {0}` fetch them"
-_APART: Final = re.compile(r"\n[ \t\r]*\n")
+_BLANK_LINE: Final = re.compile(r"\n[ \t\r]*\n")
 _SPLITTER: ContextVar[str] = ContextVar("litrag_sentences", default=RULES)
 
 
@@ -119,7 +119,7 @@ def _sat_ends(text: str, folder: str) -> Iterator[int]:
         return
     model, least = _sat(folder)
     yield from (int(at) + 1 for at in (model.predict_proba(text, stride=64) > least).nonzero()[0])
-    yield from (match.start() for match in _APART.finditer(text))
+    yield from (match.start() for match in _BLANK_LINE.finditer(text))
 
 
 @functools.cache

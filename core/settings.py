@@ -23,6 +23,7 @@ from pydantic_settings.sources import InitSettingsSource
 from litrag.core.budget import Limits
 from litrag.core.errors import BadInput
 from litrag.core.paths import home
+from litrag.core.sentences import RULES
 
 __all__ = ["EMBEDDING_MODEL", "ROLES", "Format", "Profile", "Role", "Settings", "load_settings", "stored_settings"]
 
@@ -145,7 +146,7 @@ class Settings(BaseSettings):
         default=None, ge=0, le=1, description="Score below which a citation is unsupported; nothing: as measured."
     )
     sentences: str = Field(
-        default="rules",
+        default=RULES,
         description="What splits texts into sentences: rules (pySBD), or the folder of a SaT model, for texts in other languages or without punctuation.",
     )
     pause: tuple[Literal["papers", "plan"], ...] = Field(
@@ -176,7 +177,7 @@ class Settings(BaseSettings):
     @classmethod
     def _whole_path(cls, name: str) -> str:
         """By its whole path, so that a run can be resumed from elsewhere."""
-        return name if name == "rules" else str(Path(name).expanduser().absolute())
+        return name if name == RULES else str(Path(name).expanduser().absolute())
 
     @field_validator("qdrant_url")
     @classmethod

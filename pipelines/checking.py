@@ -33,10 +33,11 @@ __all__ = ["Checked", "Citing", "bibliography_of", "check", "check_async", "cite
 _CODE: Final = re.compile(r"```.*?```|~~~.*?~~~", re.DOTALL)
 _COMMENT: Final = re.compile(r"(?<!\\)%[^\n]*$", re.MULTILINE)
 _TEX: Final = re.compile(r"\\(?:documentclass|(?:sub)*section|[a-zA-Z]*cite[a-zA-Z]*)\b")
+_LISTED: Final = r"(?:references|bibliography|works cited)"
 _REFERENCES: Final = re.compile(
-    r"^(?:#+\s*(?:references|bibliography|works cited)[ \t:.#]*$|\\(?:sub)*section\*?\{\s*(?:references|bibliography|works cited)\s*\}).*",
+    rf"^(?:#+\s*{_LISTED}[ \t:.#]*(?:\{{[^}}\n]*\}}[ \t]*)?$|\\(?:sub)*section\*?\{{\s*{_LISTED}\s*\}}).*",
     re.IGNORECASE | re.DOTALL | re.MULTILINE,
-)  # the heading says no more: "References to earlier work" is text
+)  # the heading says no more: "References to earlier work" is text, "References {-}" pandoc's heading without a number
 _HEADING: Final = re.compile(
     r"^(?:#.*|>.*)$|\\(?:sub)*section\*?\{[^}]*\}|\\(?:begin|end)\{[^}]*\}|\\(?:nocite|[a-z]*citestyle)\{[^}]*\}",
     re.MULTILINE,

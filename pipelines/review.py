@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from litrag.core.errors import BadInput, Interrupted, LitragError, Waiting
 from litrag.core.events import Event, Listener, both, silent
-from litrag.core.sentences import RULES, splitting
+from litrag.core.sentences import splitting
 from litrag.core.telemetry import span, workflow
 from litrag.models.request import Backend
 from litrag.pipelines.composing import composing_nodes
@@ -34,14 +34,8 @@ async def run_review(run: Run, *, listen: Listener = silent, backend: Backend | 
     """Runs a review to its end, from its last checkpoint where it has one, and from a pause with what its file then holds; returns the final state.
 
     Raises Waiting where it was asked to pause, LitragError; whatever ends it, the run stays resumable."""
-    settings = run.request.settings
-    text, by = bool(settings.get("telemetry_text")), str(settings.get("sentences", RULES))
-    with (
-        run.hold(),
-        event_log(run) as log,
-        workflow("review", run.id, text=text) as whole,
-        splitting(by),
-    ):
+    text = bool(run.request.settings.get("telemetry_text"))
+    with run.hold(), event_log(run) as log, workflow("review", run.id, text=text) as whole:
         whole.add_text(input=run.request.text)
         return await _reviewed(run, both(log, listen), backend)
 
@@ -54,7 +48,8 @@ async def _reviewed(run: Run, listen: Listener, backend: Backend | None) -> Revi
             refuse_leftovers(run.request)
         shop = await open_workshop(run, listen=listen, backend=backend)
         try:
-            state = await _walk(shop)
+            with splitting(shop.settings.sentences):
+                state = await _walk(shop)
         finally:
             shop.close()
     except asyncio.CancelledError:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from litrag.core.fusion import NormalisedScoreFusion
 from litrag.core.protocols import Reranker
 from litrag.core.sync import all_or_first_error
-from litrag.core.types import Hit, Ranking
-from litrag.rerankers.toolkit import ordered, parted, reordered, shuffled
+from litrag.core.types import Ranking
+from litrag.rerankers.toolkit import ordered, parted, reordered, settled, shuffled
 
 __all__ = ["Cascade", "Fused", "SelfConsistent"]
 
@@ -83,22 +83,18 @@ class SelfConsistent:
         why = {hit.document.id: hit for hit in head}
         if not (found := [each for each in found if each.placed]):
             return replace(ranking, placed=0.0)
-        below = dict.fromkeys((hit.document.id for hit in head), 0)
+        places = {hit.document.id: place for place, hit in enumerate(head)}
+        below = [0] * n
         for each in found:
-            for rank, hit in enumerate(_unshuffled(each.hits[:n], head), start=1):
-                below[hit.document.id] += n - rank
+            order = [places[hit.document.id] for hit in each.hits[:n]]
+            mute = {i for i, hit in zip(order, each.hits, strict=False) if len(hit.scores) == len(head[i].scores)}
+            for rank, place in enumerate(settled(order, mute), start=1):
+                below[place] += n - rank
+            for hit in each.hits[:n]:
                 why[hit.document.id] = why[hit.document.id].because(*hit.reasons)
-        values = [below[hit.document.id] / len(found) for hit in head]
+        values = [total / len(found) for total in below]
         told = replace(ranking, hits=(*why.values(), *tail))
         return reordered(told, values, "borda", placed=sum(each.placed for each in found) / self.shuffles)
-
-
-def _unshuffled(hits: Sequence[Hit], given: Sequence[Hit]) -> list[Hit]:
-    """The hits, of which those that got no new score stand in the order in which they were given, at the places that they hold together."""
-    before = {hit.document.id: len(hit.scores) for hit in given}
-    mute = {hit.document.id: hit for hit in hits if len(hit.scores) == before[hit.document.id]}
-    left = iter([mute[hit.document.id] for hit in given if hit.document.id in mute])
-    return [next(left) if hit.document.id in mute else hit for hit in hits]
 
 
 def _by_score(ranking: Ranking) -> bool:

@@ -30,15 +30,14 @@ _PLAIN: Final = "Give the number of the best one and nothing else, like this: "
 _ANSWER: Final = re.compile(r"<answer>\s*\[?\s*(\d{1,4})")
 _NUMBER: Final = re.compile(r"\[\s*(\d{1,4})\s*\]")
 _SAID: Final = re.compile(r"\banswer(?:\s+is)?\s*:?\s*(\d{1,4})\b(?![.,]\d)", re.IGNORECASE)
-_BARE: Final = re.compile(r"\W*(\d{1,4})\W*")
+_BARE: Final = re.compile(r"\A\W*(\d{1,4})\W*\Z")
 
 
 def parse_best(reply: str, n: int) -> int | None:
     """Index from 0 of the candidate that a reply calls the best of n: the last <answer>, else the last number in brackets, else the last behind "answer
     is", else the number that is the whole reply; None where there is none, or none from 1 to n."""
     answer = without_reasoning(reply)
-    bare = _BARE.fullmatch(answer)
-    found = _ANSWER.findall(answer) or _NUMBER.findall(answer) or _SAID.findall(answer) or ([bare[1]] if bare else [])
+    found = next((said for form in (_ANSWER, _NUMBER, _SAID, _BARE) if (said := form.findall(answer))), [])
     number = int(found[-1]) if found else 0
     return number - 1 if 1 <= number <= n else None
 

@@ -114,7 +114,7 @@ class _Pages:
 
     def start(self, request: Request) -> HTMLResponse:
         """The form, and the runs there are."""
-        return self._form(request, blank(self.web.settings))
+        return self._form(request)
 
     def again(self, request: Request, form: Sent) -> HTMLResponse:
         """The form as it was filled, to change it after its estimate."""
@@ -253,11 +253,12 @@ class _Pages:
         self.jobs.go_on(run, self.web.settings)
         return _to(run)
 
-    def _form(self, request: Request, form: Form, error: str = "", status: int = 200) -> HTMLResponse:
+    def _form(self, request: Request, form: Form | None = None, error: str = "", status: int = 200) -> HTMLResponse:
         rows = [run_row(run, *self.jobs.state(run)) for run in _whole_runs()]
         settings = self.web.settings
         roles = {role: settings.role_model(role) for role in ROLES}
         found = [info for info in list_libraries() if info.added]
+        form = form or blank(settings)
         context: dict[str, Any] = {"form": form, "error": error, "rows": rows, "settings": settings, "roles": roles}
         offered: dict[str, Any] = {"libraries": found, "sources": SOURCES, "bounds": BOUNDS, "choices": CHOICES}
         return self._page(request, "start.html", status, **context, **offered)

@@ -51,7 +51,7 @@ def test_forms_of_citations() -> None:
 def test_a_heading_that_says_more_than_references_ends_nothing(heading: str) -> None:
     cited = r"\cite{ghost}" if heading.startswith("\\") else "[@ghost]"
     assert [item.keys for item in cited_sentences(f"{heading}\n\nDogs dig {cited}.")] == [("ghost",)]
-    for end in ("## References", "## references:", "# Works cited ##", r"\section*{Bibliography}"):
+    for end in ("## References", "## references:", "# Works cited ##", "# References {-}", r"\section*{Bibliography}"):
         assert cited_sentences(f"{end}\n\nDogs dig {cited}.") == []
 
 

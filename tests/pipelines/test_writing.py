@@ -175,9 +175,8 @@ def test_sections_without_a_model_group_what_is_alike_under_headings() -> None:
     fields = [
         Counter(key[1] for paragraph in section.paragraphs for key in paragraph.keys) for section in plan.sections
     ]
-    most = [
-        field.most_common(1)[0] for field in fields
-    ]  # where clusters end exactly depends on the machine's last digits
+    # where clusters end exactly depends on the machine's last digits
+    most = [field.most_common(1)[0] for field in fields]
     assert sorted(field for field, _ in most) == ["0", "1", "2", "3"]
     assert sum(count for _, count in most) >= 32
 
