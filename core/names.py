@@ -17,6 +17,7 @@ __all__ = [
     "OTHERS",
     "Label",
     "NameParts",
+    "ascii_of",
     "citation_keys",
     "labels",
     "letters",
@@ -151,12 +152,13 @@ def _names(paper: Paper) -> str:
 
 
 def _key(paper: Paper) -> str:
-    first = _ascii(surname(paper.authors[0])) if paper.authors else "anon"
-    words = [word for word in _ascii(paper.title, split=True).split() if word not in _DULL]
+    first = ascii_of(surname(paper.authors[0])) if paper.authors else "anon"
+    words = [word for word in ascii_of(paper.title, split=True).split() if word not in _DULL]
     return f"{first or 'anon'}{paper.year or 'nd'}{words[0] if words else ''}"
 
 
-def _ascii(text: str, *, split: bool = False) -> str:
+def ascii_of(text: str, *, split: bool = False) -> str:
+    """Its letters from a to z and digits, accents off; what stands between them is left out, or, with `split`, one blank."""
     plain = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("ø", "o").replace("ł", "l")).casefold()
     plain = "".join(c for c in plain if not unicodedata.combining(c))
     return re.sub(r"[^a-z0-9]+", " " if split else "", plain).strip()

@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 import shutil
-import unicodedata
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from starlette.exceptions import HTTPException
 
 from litrag.core import sync
 from litrag.core.errors import BadInput, LitragError, UnknownName
+from litrag.core.names import ascii_of
 from litrag.core.paths import home, made
 from litrag.core.settings import ROLES, Settings, load_settings
 from litrag.pipelines.estimate import estimate
@@ -276,8 +276,7 @@ class _Pages:
 
 def _library_name(given: str) -> str:
     """A name as libraries have it: accents off, other signs as hyphens. Raises BadInput."""
-    plain = unicodedata.normalize("NFKD", given.casefold()).encode("ascii", "ignore").decode()
-    name = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40]
+    name = ascii_of(given, split=True).replace(" ", "-")[:40]
     if not name:
         raise BadInput(f"library name {given[:40]!r}: take letters from a to z, or digits")
     return name
