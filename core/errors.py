@@ -2,6 +2,7 @@
 
 LitragError                    1  a bug or an unforeseen state
 ├── BadInput                   2  the user's input, options or settings
+│   ├── PromptTooLong          2  a prompt that the model's context cannot hold
 │   └── UnknownName            2  a method, model, library or run that does not exist
 ├── EnvironmentFault           3  something outside is missing: weights, key, disk, permission, nothing to search
 │   ├── MissingExtra           3  an optional dependency is not installed
@@ -45,6 +46,7 @@ __all__ = [
     "ModelUnavailable",
     "NoEvidence",
     "NothingToSearch",
+    "PromptTooLong",
     "ScriptExhausted",
     "SourceFault",
     "SourceOverloaded",
@@ -67,6 +69,10 @@ class BadInput(LitragError):
     """The input, an option or a setting cannot be used; the message names it and the remedy."""
 
     exit_code = 2
+
+
+class PromptTooLong(BadInput):
+    """A prompt, with the reply that is asked for, is longer than the model's context; the message says what to shorten."""
 
 
 class UnknownName(BadInput):

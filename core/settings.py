@@ -108,6 +108,9 @@ class Settings(BaseSettings):
     rewriter: str = Field(
         default="auto", description="Rewriter id; auto: keywords, by the rewrite model where there is one."
     )
+    rewriter_options: dict[str, str | int | float] = Field(
+        default_factory=dict, description="Settings of the rewriter's own, as `litrag rewrite` takes them."
+    )
     reranker: str = Field(
         default="auto",
         description="Reranker id, as `litrag review --help` lists them; auto: by a rerank model insertrank, or cross-encoder where that is all it can; else similarity, else the fused order.",

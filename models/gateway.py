@@ -1,4 +1,4 @@
-"""The one gateway to every model: cache -> budget -> concurrency -> ledger -> retries -> backend, in this order.
+"""The one gateway to every model: leniency -> cache -> budget -> concurrency -> ledger -> retries -> backend, in this order.
 
 A cached answer costs nothing; a request is booked when it leaves, not while it waits; all attempts of a request are one row.
 `local/...` goes straight to the in-process backend, `scripted/...` to the script, `recorded/...` to a file, all else to LiteLLM."""
@@ -20,6 +20,7 @@ from litrag.models.budgeting import Budgeted
 from litrag.models.caching import Cached
 from litrag.models.chat import ChatModel
 from litrag.models.embedding import GatewayEmbedder
+from litrag.models.leniency import Lenient
 from litrag.models.limiting import Limited
 from litrag.models.powers import POWERS, powers_of, who_has
 from litrag.models.prices import Prices
@@ -62,7 +63,8 @@ class RoutedBackend:
 
 
 class Gateway:
-    """Models by role. Built for one run; `cache`, `ledger` and `budget` are the run's. What waits and what is in flight belongs to
+    """Models by role. Built for one run; `cache`, `ledger` and `budget` are the run's. Where it is `lenient`, a prompt for text that is longer than the
+    model's context is answered by nothing, and `too_long` says so, a line each. What waits and what is in flight belongs to
     one event loop, so each loop has its own wrappers."""
 
     def __init__(
@@ -73,11 +75,14 @@ class Gateway:
         ledger: Ledger | None = None,
         budget: Budget | None = None,
         backend: Backend | None = None,
+        lenient: bool = False,
     ) -> None:
         self.settings, self.cache = settings, cache
         self.ledger = ledger or Ledger()
         self.budget = budget or Budget()
         self.prices = Prices()
+        self.too_long: list[str] = []
+        self._lenient = lenient
         self._inner = backend or RoutedBackend()
         self._stacks: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, Backend]] = WeakKeyDictionary()
 
@@ -158,7 +163,8 @@ class Gateway:
             retried: Backend = self._inner if local else Retrying(self._inner, attempts=self.settings.retries)
             recorded = Recorded(retried, self.ledger, self.prices)
             limited = Limited(recorded, _LOCAL_CONCURRENCY if local else self.settings.concurrency)
-            stacks[local] = Cached(Budgeted(limited, self.budget, self.prices), self.cache, self.ledger)
+            cached = Cached(Budgeted(limited, self.budget, self.prices), self.cache, self.ledger)
+            stacks[local] = Lenient(cached, self.too_long) if self._lenient else cached
         return stacks[local]
 
 

@@ -11,7 +11,15 @@ import socket
 from types import ModuleType
 from typing import Any, Final
 
-from litrag.core.errors import CapabilityMissing, ModelAway, ModelFault, ModelOverloaded, ModelUnavailable
+from litrag.core.errors import (
+    CapabilityMissing,
+    LitragError,
+    ModelAway,
+    ModelFault,
+    ModelOverloaded,
+    ModelUnavailable,
+    PromptTooLong,
+)
 from litrag.core.protocols import Usage
 from litrag.models.prices import Prices
 from litrag.models.request import ModelReply, ModelRequest
@@ -71,7 +79,7 @@ class LiteLLMBackend:
             raise translated(error, request.model, request.api_base) from error
 
 
-def translated(error: Exception, model: str, api_base: str | None) -> ModelFault:
+def translated(error: Exception, model: str, api_base: str | None) -> LitragError:
     """The error of litrag's tree for whatever LiteLLM raised."""
     where = f"{model} at {api_base}" if api_base else model
     line = " ".join(str(error).partition("Traceback (most recent call last)")[0].split())
@@ -102,7 +110,7 @@ def translated(error: Exception, model: str, api_base: str | None) -> ModelFault
             retry_after=_retry_after(error),
         )
     if isinstance(error, kinds.ContextWindowExceededError):
-        return ModelUnavailable(
+        return PromptTooLong(
             f"{where}: the request is longer than the model's context; use fewer papers (--papers) or another model: {line}"
         )
     if isinstance(error, kinds.NotFoundError | kinds.BadRequestError):

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from litrag.core.errors import BadInput, BudgetSpent, CapabilityMissing, LitragError
+from litrag.core.errors import BadInput, BudgetSpent, CapabilityMissing, LitragError, PromptTooLong
 from litrag.core.types import Message
 from litrag.models.doors import SendsRequests, blank_request, send_blocking
 from litrag.models.litellm_backend import litellm
@@ -131,7 +131,9 @@ def _answered(request: ModelRequest, reply: ModelReply) -> ModelResponse:
 def _translated(error: LitragError, model: str) -> Exception:
     kinds = litellm().exceptions
     known: Exception
-    if isinstance(error, BadInput | BudgetSpent | CapabilityMissing):
+    if isinstance(error, PromptTooLong):
+        known = kinds.ContextWindowExceededError(message=str(error), model=model, llm_provider=_PROVIDER)
+    elif isinstance(error, BadInput | BudgetSpent | CapabilityMissing):
         known = kinds.BadRequestError(message=str(error), model=model, llm_provider=_PROVIDER)
     else:
         known = kinds.NotFoundError(message=str(error), model=model, llm_provider=_PROVIDER)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from litrag.core.errors import BadInput
+from litrag.core.errors import BadInput, PromptTooLong
 from litrag.core.protocols import TokenScores, Usage
 from litrag.models.local_prompts import PromptCoder
 from litrag.models.local_worker import BatchLimits, Row
@@ -149,7 +149,7 @@ class CausalRunner:
     def _fits(self, request: ModelRequest, tokens: int) -> None:
         context = self._loaded.context
         if context is not None and tokens > context:
-            raise BadInput(
+            raise PromptTooLong(
                 f"{request.model}: {tokens} tokens do not fit the model's context of {context};"
                 " shorten the input, or lower max_tokens"
             )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from litrag.core.errors import BadInput
+from litrag.core.errors import PromptTooLong
 from litrag.core.protocols import Usage
 from litrag.models.local_loading import pair_context
 from litrag.models.local_worker import BatchLimits, Row
@@ -72,7 +72,7 @@ class CrossEncoderRunner:
         return 0
 
     def rows(self, request: ModelRequest) -> Sequence[PairRow]:
-        """A row a text. Raises BadInput for a query that leaves no room for a document."""
+        """A row a text. Raises PromptTooLong for a query that leaves no room for a document."""
         if not request.texts:
             return []
         query = self._prompt + request.messages[0].content
@@ -80,7 +80,7 @@ class CrossEncoderRunner:
             taken = len(self._tokenizer(query, add_special_tokens=False, **_PLAIN)["input_ids"])
             taken += self._tokenizer.num_special_tokens_to_add(pair=True)
             if taken >= self._context:
-                raise BadInput(
+                raise PromptTooLong(
                     f"{self._name}: the query leaves no room for a document, it takes {taken} of {self._context} tokens;"
                     " shorten it, or use a model with a longer context"
                 )

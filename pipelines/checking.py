@@ -183,7 +183,8 @@ async def check_async(
 ) -> Checked:
     """Checks a text. Raises BadInput (nothing cited), ModelFault."""
     ledger, cache = Ledger(), RequestCache(cache_file())
-    gateway = Gateway(settings, cache=cache, ledger=ledger, budget=Budget(settings.limits()), backend=backend)
+    budget = Budget(settings.limits())
+    gateway = Gateway(settings, cache=cache, ledger=ledger, budget=budget, backend=backend, lenient=True)
     warnings: list[str] = []
     try:
         with splitting(settings.sentences):
@@ -194,7 +195,7 @@ async def check_async(
         ledger.close()
     tokens = totals.prompt_tokens + totals.completion_tokens
     spent = f"{totals.calls} model calls, {tokens:,} tokens, ${totals.usd:.4f}"
-    return Checked(tuple(rows), _left(papers, rows), tuple(dict.fromkeys(warnings)), spent)
+    return Checked(tuple(rows), _left(papers, rows), tuple(dict.fromkeys((*warnings, *gateway.too_long))), spent)
 
 
 def _left(papers: Collection[str], rows: Sequence[tuple[str, Verdict, str]]) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ from litrag.retrievers.normal_forms import doi
 if TYPE_CHECKING:
     from litrag.core.protocols import Vectors
 
-__all__ = ["composing_nodes", "evidence_table", "export", "generates", "plan", "verify", "write"]
+__all__ = ["composing_nodes", "evidence_table", "export", "generates", "plan", "plans_by_model", "verify", "write"]
 
 
 _SIZES: Final = (5, 4, 7, 3, 9)  # papers a paragraph, of one draft after the other
@@ -48,8 +48,13 @@ def generates(shop: Workshop) -> bool:
     return shop.settings.writer == "generate" or (shop.settings.writer == "auto" and shop.gateway.has("write"))
 
 
+def plans_by_model(shop: Workshop) -> bool:
+    """Whether a model is asked for the plan: where one writes, or one was named for it."""
+    return shop.gateway.has("plan") and (generates(shop) or bool(shop.settings.plan_model))
+
+
 async def plan(shop: Workshop, state: ReviewState) -> ReviewState:
-    """Groups and sentences: the user's plan, or as many as drafts are wanted, by the plan model where one writes, else (and where its reply holds no plan)
+    """Groups and sentences: the user's plan, or as many as drafts are wanted, by the plan model where one writes or was named, else (and where its reply holds no plan)
     by clustering. Words asked for bound the papers, but for those that the user chose."""
     selected = shop.store.get(state["selected"], tuple[Selected, ...])
     given, about = shop.request.plan, shop.request.about
@@ -79,6 +84,16 @@ async def plan(shop: Workshop, state: ReviewState) -> ReviewState:
         plans, stopped = await _planned(shop, fit, about, counters)
         if stopped:
             update["stop_reason"] = state.get("stop_reason") or stopped
+    if len(plans) < shop.settings.drafts:
+        why = (
+            "the plan is given"
+            if given
+            else "one plan can be edited"
+            if "plan" in shop.settings.pause
+            else "no more plans were made"
+        )
+        short = f"{len(plans)} of {shop.settings.drafts} drafts are written: {why}"
+        update["warnings"] = with_warnings(shop, {**state, **update}, short)
     if left := len(papers) - len(plans[0].keys):
         counters["not_planned"] = left
     shown = plans[0]
@@ -245,7 +260,7 @@ async def _planned(
     wanted = 1 if "plan" in shop.settings.pause else shop.settings.drafts  # one can be edited
     plans: list[Plan] = []
     stopped = ""
-    if generates(shop) and (model := shop.writes("plan")) is not None:
+    if plans_by_model(shop) and (model := shop.writes("plan")) is not None:
         asked = [_asked(GeneratingPlanner(model), papers, about, size, variant) for variant in range(wanted)]
         readings = await all_or_first_error(asked)
         stopped = next((reading for reading in readings if isinstance(reading, str)), "")

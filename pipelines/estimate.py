@@ -10,7 +10,7 @@ from typing import Final
 
 from litrag.core.settings import Role
 from litrag.models.prices import Prices
-from litrag.pipelines.composing import generates
+from litrag.pipelines.composing import generates, plans_by_model
 from litrag.pipelines.planning import Size
 from litrag.pipelines.runs import new_run
 from litrag.pipelines.state import ReviewRequest
@@ -42,7 +42,8 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a reranker asks, by its defaults: its depth, calls for n candidates, papers a call shows, tokens of a reply and for each of them."""
+    """How a reranker or a rewriter asks, by its defaults: its depth, calls for n candidates, papers a call shows, tokens of a reply and for each of
+    them."""
 
     depth: int
     calls: Callable[[int], int]
@@ -63,7 +64,15 @@ RERANKS: Final = {
     "rubric": Way(100, lambda n: n, 1, 300),
     "debate": Way(40, lambda n: -(-n // 10), 10, 200, 250),
 }
-_REWRITES: Final = {"keywords": 600, "hyde": 260, "step-back": 100, "decompose": 320, "conversational": 100}
+REWRITES: Final = {
+    "keywords": Way(1, lambda n: 1, 0, 600),
+    "hyde": Way(1, lambda n: 1, 0, 260),
+    "step-back": Way(1, lambda n: 1, 0, 100),
+    "decompose": Way(1, lambda n: 1, 0, 320),
+    "conversational": Way(1, lambda n: 1, 0, 100),
+    "best-of": Way(1, lambda n: 1, 0, 3 * 64),
+    "pseudo-relevant": Way(1, lambda n: 3, 1, 48),
+}
 
 
 async def estimate(request: ReviewRequest) -> tuple[Planned, ...]:
@@ -85,22 +94,23 @@ def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
     a_paper = _TOKENS_A_PAPER + _TOKENS_OF_TEXT * shop.settings.full_text
     calls: list[tuple[Role, int, int, int]] = []
     has = shop.gateway.has
-    if has("rewrite") and (reply := _REWRITES.get(shop.rewriter_id)):
-        calls.append(("rewrite", 1, about + 300, reply))
+    if has("rewrite") and (way := REWRITES.get(shop.rewriter_id)):
+        calls.append(("rewrite", way.calls(1), about + 300 + way.shown * _TOKENS_A_PAPER, way.reply))
     if shop.settings.agent == "react":  # each search may be asked for three times
         calls.append(("react", 3 * shop.settings.agent_searches, about + 3000, 300))
     searches = 0
     if has("rerank") and shop.reranker_id == "cross-encoder":
         calls.append(("rerank", 1, min(pool, 100) * (about + _TOKENS_A_PAPER), 0))
         searches = -(-min(pool, 100) * -(-(about + _TOKENS_A_PAPER) // 500) // 100)
-    if has("rerank") and (way := RERANKS.get(shop.reranker_id)) is not None:
-        n = min(pool, way.depth)
-        asked, shown = way.calls(n), min(n, way.shown)
-        calls.append(("rerank", asked, about + 300 + shown * _TOKENS_A_PAPER, way.reply + way.reply_a_paper * shown))
+    if has("rerank") and (asks := RERANKS.get(shop.reranker_id)) is not None:
+        n = min(pool, asks.depth)
+        asked, shown = asks.calls(n), min(n, asks.shown)
+        calls.append(("rerank", asked, about + 300 + shown * _TOKENS_A_PAPER, asks.reply + asks.reply_a_paper * shown))
+    drafts = 1 if shop.request.plan or "plan" in shop.settings.pause else shop.settings.drafts
+    if plans_by_model(shop) and not shop.request.plan:
+        calls.append(("plan", drafts, about + papers * _TOKENS_A_PAPER // 2, 300 + 60 * papers))
     if generates(shop):
-        drafts, claims = shop.settings.drafts, round(papers * _CLAIMS_A_PAPER)
-        if not shop.request.plan:
-            calls.append(("plan", drafts, about + papers * _TOKENS_A_PAPER // 2, 300 + 60 * papers))
+        claims = round(papers * _CLAIMS_A_PAPER)
         shown = about + -(-papers * a_paper // paragraphs) + _BEFORE + 600
         calls.append(("write", drafts * paragraphs, shown, 300 + 120 * _PAPERS_A_PARAGRAPH))
         calls.append(("write", claims, a_paper + 300, 400))  # every sentence once more, if none is supported

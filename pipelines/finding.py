@@ -7,16 +7,18 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from litrag.agents.one_pass import OnePass
-from litrag.core.errors import BudgetSpent, NoEvidence
+from litrag.core.errors import BadInput, BudgetSpent, NoEvidence
 from litrag.core.fusion import ReciprocalRankFusion
 from litrag.core.names import citation_keys
 from litrag.core.protocols import SourceResult
 from litrag.core.quotes import APART
 from litrag.core.telemetry import span
-from litrag.core.types import Hit, Paper, Passage, Query, Ranking, normalised_title
+from litrag.core.types import Hit, Paper, Passage, Query, Ranking, Score, normalised_title
 from litrag.pipelines.literature import gather
+from litrag.pipelines.reranked import doubts
 from litrag.pipelines.state import ReviewState
 from litrag.pipelines.workshop import Workshop
+from litrag.rerankers.similarity import FirstStageOrder, Similarity, cosines
 from litrag.retrievers.merging import merge, with_origin
 from litrag.retrievers.screening import Screened, screen
 from litrag.rewriters.statistical import StatisticalKeywords
@@ -39,6 +41,8 @@ __all__ = [
 _LEAST_COSINE: Final = (
     0.2  # MiniLM cosine of two unrelated abstracts of one field; below, a paper has nothing to do with the text
 )
+_HARDLY: Final = 0.5  # share of the papers placed by a reranker below which its order is not taken
+_LOOKED_AT: Final = 100  # papers among which the related ones are sought
 FAR: Final = "no paper found is near your text"
 _ORIGINAL_WEIGHT: Final = 4.0  # three short queries together never outweigh the whole text
 _DERIVED_WEIGHT: Final = 1.0
@@ -78,16 +82,28 @@ def with_warnings(shop: Workshop, state: ReviewState, *new: str) -> str:
 
 async def rewrite(shop: Workshop, state: ReviewState) -> ReviewState:
     """Queries from the abstract; the budget spent, those of the statistical rewriter."""
-    query = shop.request.query
-    update: ReviewState = {"warnings": with_warnings(shop, state, *shop.start_warnings)}
+    update: ReviewState = {}
+    warnings = [*shop.start_warnings]
     try:
-        queries = await shop.rewriter().rewrite(query)
+        queries = await _rewritten(shop)
     except BudgetSpent as error:
         update["stop_reason"] = str(error)
-        queries = await StatisticalKeywords().rewrite(query)
+        queries = await StatisticalKeywords().rewrite(shop.request.query)
+    if len(queries) == 1 and shop.rewriter_id != "none":
+        warnings.append(f"rewriter {shop.rewriter_id} made no query; your text alone is searched with")
+    update["warnings"] = with_warnings(shop, state, *warnings)
     update["queries"] = shop.store.put(queries, tuple[Query, ...])
     shop.say("rewrite", f"{len(queries)} queries: " + "; ".join(q.text for q in queries[1:]))
     return update
+
+
+async def _rewritten(shop: Workshop) -> tuple[Query, ...]:
+    """The text, then the rewriter's queries; one that reads a conversation gets the title as the question, and what it makes of it joins the text."""
+    rewriter, query = shop.rewriter(), shop.request.query
+    if not getattr(rewriter, "converses", False):
+        return await rewriter.rewrite(query)
+    _, *made = await rewriter.rewrite(shop.request.question)
+    return (query, *(replace(each, parent=query.text) for each in made))
 
 
 async def search(shop: Workshop, state: ReviewState) -> ReviewState:
@@ -168,21 +184,41 @@ async def rerank(shop: Workshop, state: ReviewState) -> ReviewState:
     """The pool reranked; the budget spent, in the fused order."""
     pool = shop.store.get(state["pool"], Ranking)
     update: ReviewState = {}
+    warnings: list[str] = []
     try:
         with span("rerank", {"litrag.method": shop.reranker_id, "litrag.documents": len(pool.hits)}):
-            ranking = await shop.reranker().rerank(pool)
+            ranking = await _reranked(shop, pool, warnings)
     except BudgetSpent as error:
         ranking, update["stop_reason"] = pool, state.get("stop_reason") or str(error)
-    if shop.tokens is not None:
-        update["warnings"] = with_warnings(shop, state, *shop.tokens.warnings)
+    warnings += shop.tokens.warnings if shop.tokens else ()
+    if warnings:
+        update["warnings"] = with_warnings(shop, state, *warnings)
     update["ranking"] = shop.store.put(ranking, Ranking)
     return update
+
+
+async def _reranked(shop: Workshop, pool: Ranking, warnings: list[str]) -> Ranking:
+    """By the reranker in force; where it cannot take these papers (a prompt longer than the model's context), or says of less than half of them where they
+    belong, by similarity. Raises ModelFault, BudgetSpent."""
+    try:
+        ranking = await shop.reranker().rerank(pool)
+        doubt = doubts({"the papers found": ranking})
+    except BadInput as error:
+        ranking, doubt = replace(pool, placed=0.0), str(error)
+    if ranking.placed < _HARDLY:
+        by = FirstStageOrder() if shop.embedder is None else Similarity(shop.embedder)
+        how = "as they were found" if shop.embedder is None else "by their similarity to your text"
+        doubt = f"{doubt}; they are ordered {how} instead"
+        ranking = await by.rerank(pool)
+    warnings += [f"reranker {shop.reranker_id}: {doubt}"] if doubt else []
+    return ranking
 
 
 async def select(shop: Workshop, state: ReviewState) -> ReviewState:
     """The best papers under their citation keys; what has nothing to do with the abstract stays out."""
     ranking = shop.store.get(state["ranking"], Ranking)
     papers = {paper.id: paper for paper in shop.store.get(state["papers"], tuple[Paper, ...])}
+    ranking = await _measured(shop, ranking)
     related = [hit for hit in ranking.hits if _related(hit)]
     hits = (related or list(ranking.hits))[: shop.settings.papers]
     keys = citation_keys([papers[hit.document.id] for hit in hits])
@@ -190,7 +226,7 @@ async def select(shop: Workshop, state: ReviewState) -> ReviewState:
     shop.say("select", f"{len(selected)} papers to cite")
     update: ReviewState = {}
     if hits and not related:
-        closest = max(score.value for hit in ranking.hits for score in hit.scores if score.source == "similarity")
+        closest = max(value for hit in ranking.hits for value in _cosines(hit))
         far = f"{FAR} (the closest has a cosine of {closest:.2f}); they are cited for want of others: add papers on its subject"
         update["warnings"] = with_warnings(shop, state, far)
     if "papers" in shop.settings.pause:
@@ -270,10 +306,34 @@ def _fused(
     return ReciprocalRankFusion(weights=tuple(weights)).fuse(rankings) if rankings else Ranking(query)
 
 
+async def _measured(shop: Workshop, ranking: Ranking) -> Ranking:
+    """The ranking with a cosine to the text on each hit that may be selected: no reranker but `similarity` leaves one there. Without an embedder, or
+    the budget for it, as it was."""
+    bare = [hit for hit in ranking.hits[: max(_LOOKED_AT, shop.settings.papers)] if not _cosines(hit)]
+    if shop.embedder is None or not bare:
+        return ranking
+    text = shop.request.text
+    try:
+        values = await cosines(shop.embedder, text, bare)
+    except BudgetSpent:
+        return ranking
+    ranks = {place: rank for rank, place in enumerate(sorted(range(len(bare)), key=lambda i: -values[i]), start=1)}
+    scores = {
+        hit.document.id: Score(value, "similarity", text, ranks[place])
+        for place, (hit, value) in enumerate(zip(bare, values, strict=True))
+    }
+    hits = (hit.scored(scores[hit.document.id]) if hit.document.id in scores else hit for hit in ranking.hits)
+    return replace(ranking, hits=tuple(hits))
+
+
+def _cosines(hit: Hit) -> list[float]:
+    return [score.value for score in hit.scores if score.source == "similarity"]
+
+
 def _related(hit: Hit) -> bool:
     """Whether the embedder, where it was asked about the whole abstract, sees any relation."""
-    cosines = [score.value for score in hit.scores if score.source == "similarity"]
-    return not cosines or max(cosines) >= _LEAST_COSINE
+    found = _cosines(hit)
+    return not found or max(found) >= _LEAST_COSINE
 
 
 def _nothing_found(shop: Workshop, ids: Sequence[str], newer: Sequence[Paper]) -> str:

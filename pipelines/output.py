@@ -175,9 +175,12 @@ def header(shop: Workshop, *, generated: bool, notes: Sequence[str] = ()) -> str
     )
     if generated:
         write, plan = shop.settings.role_model("write"), shop.settings.role_model("plan") or "clustering"
+        plan = "yours" if shop.request.plan else plan
         return f"Written by litrag with {write} (plan: {plan}).\n{found}\nUse another writer with `--model provider/name`; check each sentence."
+    by = "" if shop.request.plan else shop.settings.plan_model
+    without = "" if by else " without a language model"
     return (
-        f"Written by litrag without a language model: its sentences are taken from the cited {_read(shop)}, grouped by topic.\n"
+        f"Written by litrag{without}: its sentences are taken from the cited {_read(shop)}, grouped by {by or 'topic'}.\n"
         f"{found}\nFor a review in a writer's own words, name a model: `litrag review … --model provider/name`"
         " (any LiteLLM model, an own server, or local/…)."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeAlias
@@ -15,10 +16,24 @@ from litrag.core.types import Hit, Ranking, Reason
 from litrag.corpora.trec import run_lines
 from litrag.pipelines.first_stage import FirstStage
 
-__all__ = ["FORMATS", "Outcome", "Reranked", "Writer", "writer"]
+__all__ = ["FORMATS", "Outcome", "Reranked", "Writer", "doubts", "writer"]
 
 _WIDTH: Final = 80  # letters of a query, of a document in the table
 _SHOWN: Final = 10  # documents of a query in the table
+_DOUBTFUL: Final = 0.9  # share of the order below which a model has said too little of it
+_NAMED: Final = 3  # queries that a warning names
+
+
+def doubts(rankings: Mapping[str, Ranking]) -> str:
+    """What to know of rankings, by the name of each, of which the model decided too little; "" where it decided enough."""
+    low = {name: ranking.placed for name, ranking in rankings.items() if ranking.placed < _DOUBTFUL}
+    if not low:
+        return ""
+    more = f" and {len(low) - _NAMED} more" if len(low) > _NAMED else ""
+    return (
+        f"the model placed only {statistics.fmean(low.values()):.0%} of what it was shown for"
+        f" {', '.join(list(low)[:_NAMED])}{more}: a model that cannot rank looks like its input"
+    )
 
 
 @dataclass(frozen=True, slots=True)

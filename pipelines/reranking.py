@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -24,7 +23,7 @@ from litrag.models.gateway import Gateway
 from litrag.models.request import Backend
 from litrag.pipelines.first_stage import Candidates, FirstStage
 from litrag.pipelines.methods import built_reranker, reranker_id, reranker_settings, token_store
-from litrag.pipelines.reranked import Outcome, Reranked
+from litrag.pipelines.reranked import Outcome, Reranked, doubts
 from litrag.rerankers import RERANKERS
 
 if TYPE_CHECKING:
@@ -38,8 +37,6 @@ _SCORES: Final[Mapping[str, Mapping[str, Option]]] = {
     "none": {"scores": "none"},
 }
 _ORDERS: Final[Mapping[str, Mapping[str, Option]]] = {"keep": {"order": "given"}, "shuffled": {"order": "shuffled"}}
-_DOUBTFUL: Final = 0.9  # share of the order below which a model has said too little of it
-_NAMED: Final = 3  # queries that a warning names
 _GO_ON: Final = "give the same command again: what was answered comes from the cache"
 _NO_MODEL: Final = (
     "the order is the first stage's: no model was named (--rerank-model M), and the embedding model is not here"
@@ -151,16 +148,7 @@ class _Work:
 
     def warnings(self) -> list[str]:
         """What to know of the rankings, and how to go on after a fault."""
-        found = []
-        low = [each for each in self.queries() if each.ranking.placed < _DOUBTFUL]
-        if low:
-            share = statistics.fmean(each.ranking.placed for each in low)
-            names = ", ".join(each.id for each in low[:_NAMED])
-            more = f" and {len(low) - _NAMED} more" if len(low) > _NAMED else ""
-            found.append(
-                f"the model placed only {share:.0%} of what it was shown for {names}{more}: a model that cannot rank looks"
-                " like its input"
-            )
+        found = list(filter(None, [doubts({each.id: each.ranking for each in self.queries()})]))
         if self.error is not None and not isinstance(self.error, BudgetSpent):
             found.append(f"{self.left} of {len(self._asked)} queries are left; {_GO_ON}")
         return found

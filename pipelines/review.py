@@ -16,7 +16,7 @@ from litrag.core.telemetry import span, workflow
 from litrag.models.request import Backend
 from litrag.pipelines.composing import composing_nodes
 from litrag.pipelines.event_log import event_log
-from litrag.pipelines.finding import finding_nodes
+from litrag.pipelines.finding import finding_nodes, with_warnings
 from litrag.pipelines.full_text import read
 from litrag.pipelines.output import prepare_folder
 from litrag.pipelines.pausing import choose, pause_of, refuse_leftovers, wait_note
@@ -117,6 +117,8 @@ def _node(shop: Workshop, name: str) -> Callable[[ReviewState], Awaitable[Review
         shop.listen(Event(name, kind="start"))
         with span(name, {"litrag.node": name}):
             update = await NODES[name](shop, state)
+        if told := shop.gateway.too_long:
+            update["warnings"] = with_warnings(shop, {**state, **update}, *told)
         shop.listen(Event(name, kind="end"))
         return {**update, "stage": name}
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Final, TypedDict
 
+from litrag.core.sentences import sentences
 from litrag.core.types import Filter, Paper, Query
 
 __all__ = ["PAUSES", "ReviewRequest", "ReviewState"]
 
+_OPENING: Final = "What is the paper about?"
 PAUSES: Final = {"papers": "papers.md", "plan": "plan.md"}  # where a review waits -> the file that its user edits
 
 
@@ -37,6 +39,14 @@ class ReviewRequest:
     def query(self) -> Query:
         """What is searched, with the request's filters."""
         return Query(self.text, before=self.before, exclude=frozenset(self.exclude), only=self.only)
+
+    @property
+    def question(self) -> Query:
+        """The title as the last question of a conversation about the abstract, for rewriters that make a question stand by itself; without a title the
+        last sentence of the abstract is that question. No history where there is one sentence alone."""
+        parts = [span.text for span in sentences(self.abstract)]
+        asked = self.title or (parts.pop() if parts else "")
+        return replace(self.query, text=asked, history=(_OPENING, " ".join(parts)) if parts else ())
 
     @property
     def about(self) -> Paper:

@@ -84,7 +84,8 @@ class Workshop:
         """The rewriter in force; those that rewrite with what a first search finds search the run's sources."""
         from litrag.pipelines.finding import FirstSearch
 
-        return built_rewriter(self.settings.rewriter, self.gateway, retriever=FirstSearch(self))
+        options = self.settings.rewriter_options
+        return built_rewriter(self.settings.rewriter, self.gateway, options, retriever=FirstSearch(self))
 
     @property
     def reranker_id(self) -> str:
@@ -128,7 +129,9 @@ async def open_workshop(
     settings = stored_settings(request.settings)
     ledger = Ledger(run.database)
     budget = Budget(settings.limits(), spent=ledger.spend(), seconds_before=ledger.seconds())
-    gateway = Gateway(settings, cache=RequestCache(cache_file()), ledger=ledger, budget=budget, backend=backend)
+    gateway = Gateway(
+        settings, cache=RequestCache(cache_file()), ledger=ledger, budget=budget, backend=backend, lenient=True
+    )
     warnings: list[str] = []
     embedder = _embedder(gateway, warnings)
     for role in ROLES:

@@ -5,6 +5,7 @@ It brings the dense signal to libraries that have no vectors yet: only the candi
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from litrag.core.fusion import ReciprocalRankFusion
@@ -12,7 +13,7 @@ from litrag.core.protocols import Embedder
 from litrag.core.types import Hit, Ranking, Score
 from litrag.rerankers.toolkit import parted
 
-__all__ = ["FirstStageOrder", "Similarity"]
+__all__ = ["FirstStageOrder", "Similarity", "cosines"]
 
 
 class FirstStageOrder:
@@ -21,6 +22,14 @@ class FirstStageOrder:
     async def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """The input."""
         return ranking
+
+
+async def cosines(embedder: Embedder, text: str, hits: Sequence[Hit]) -> list[float]:
+    """Cosine of each hit's document to the text, in [-1, 1]. Raises ModelFault, BudgetSpent."""
+    query, documents = await asyncio.gather(
+        embedder.embed([text], kind="query"), embedder.embed([hit.document.text for hit in hits], kind="document")
+    )
+    return [float(value) for value in documents @ query[0]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +48,10 @@ class Similarity:
         n = len(head)
         if n < 2:
             return ranking
-        query, documents = await asyncio.gather(
-            self.embedder.embed([ranking.query.text], kind="query"),
-            self.embedder.embed([hit.document.text for hit in head], kind="document"),
-        )
-        cosines = [float(value) for value in documents @ query[0]]
-        order = sorted(range(n), key=lambda i: (-cosines[i], i))
+        values = await cosines(self.embedder, ranking.query.text, head)
+        order = sorted(range(n), key=lambda i: (-values[i], i))
         scored: list[Hit] = [
-            head[i].scored(Score(cosines[i], "similarity", ranking.query.text, rank))
+            head[i].scored(Score(values[i], "similarity", ranking.query.text, rank))
             for rank, i in enumerate(order, start=1)
         ]
         fusion = ReciprocalRankFusion(weights=(self.first_stage_weight, self.similarity_weight))

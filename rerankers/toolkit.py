@@ -9,7 +9,7 @@ from collections.abc import Collection, Container, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal, TypeAlias, TypeVar
 
-from litrag.core.errors import BadInput
+from litrag.core.errors import BadInput, PromptTooLong
 from litrag.core.lengths import measure_of
 from litrag.core.prompt import neutralised
 from litrag.core.types import Hit, Query, Ranking, Score
@@ -62,7 +62,7 @@ def fitted(
     `frame`) and a reply of `reply` tokens would pass the model's context, all under one lower bound; what is cut ends in "…". What stands
     `beside` each text follows it whole.
 
-    Raises BadInput where that bound would be below 32 tokens: a prompt is never cut silently."""
+    Raises PromptTooLong where that bound would be below 32 tokens: a prompt is never cut silently."""
     measure = measure_of(model)
     texts = [neutralised(" ".join(hit.document.text.split())) for hit in hits]
     notes = list(beside) or [""] * len(texts)
@@ -72,7 +72,7 @@ def fitted(
         room = measure.context - measure.count(frame) - reply - _TEMPLATE - _NUMBERING * len(texts)
         bound = _even(lengths, tokens, room - sum(measure.count(note) for note in notes if note))
         if bound < min(tokens, _LEAST, max(lengths, default=0)):
-            raise BadInput(
+            raise PromptTooLong(
                 f"{len(texts)} documents do not fit the context of {measure.context} tokens of"
                 f" {getattr(model, 'model', 'the model')}; rank fewer at a time (a window, a group), or use a model with more"
             )
@@ -83,7 +83,7 @@ def fitted(
 def refuse_unfit(
     model: object, hits: Sequence[Hit], size: int, tokens: int, *, frame: str, reply: int, beside: Sequence[str] = ()
 ) -> None:
-    """Raises BadInput, before anything was sent, where some `size` of the documents would not fit a prompt together."""
+    """Raises PromptTooLong, before anything was sent, where some `size` of the documents would not fit a prompt together."""
     measure = measure_of(model)
     if measure.context is None:
         return

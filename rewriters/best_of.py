@@ -100,6 +100,7 @@ class BestOf:
 
     needs: ClassVar = Generates
     prompt: ClassVar = CONVERSATION
+    converses: ClassVar = True
 
     model: Generates
     k: int = 3

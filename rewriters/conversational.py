@@ -27,7 +27,7 @@ _LONGEST: Final = 60  # words of a rewrite
 
 def asked(measure: TextMeasure, query: Query, *, tokens: int = 300) -> str:
     """The prompt for a question with its history (question, answer, question, answer, ...): of that the latest whole turns that fit into
-    `tokens` tokens of a model, at least the last one. Training and inference ask by it alike."""
+    `tokens` tokens of a model, at least the last one, of whose texts so much is shown. Training and inference ask by it alike."""
     start, room = len(query.history), tokens
     while start > 0:
         turn = max(0, start - 2)
@@ -35,7 +35,7 @@ def asked(measure: TextMeasure, query: Query, *, tokens: int = 300) -> str:
         if room < 0 and start < len(query.history):
             break
         start = turn
-    latest = query.history[start:]
+    latest = [measure.cut(text, tokens) for text in query.history[start:]]
     turns = [f"{'Answer' if i % 2 else 'Question'}: {neutralised(text)}" for i, text in enumerate(latest)]
     head = [neutralised(" - ".join(query.context.split("\n")))] if query.context else []
     return CONVERSATION.fill(conversation="\n".join((*head, *turns)), question=neutralised(query.text))
@@ -54,6 +54,7 @@ class SelfContained:
 
     needs: ClassVar = Generates
     prompt: ClassVar = CONVERSATION
+    converses: ClassVar = True
 
     model: Generates
     tokens: int = 300

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from litrag.agents.loop import Hops, Next, Notes, SearchAgent
 from litrag.agents.react import MALFORMED, ReAct
-from litrag.core.errors import BadInput
+from litrag.core.errors import BadInput, PromptTooLong
 from litrag.core.lengths import ROUGH
 from litrag.core.protocols import Retriever
 from litrag.core.settings import Settings
@@ -105,7 +105,7 @@ class _Recorder:
         assert self.hops is not None
         try:
             found = await self.hops.next(notes)
-        except BadInput as error:  # a prompt beyond the context is not cut: the trajectory ends here
+        except PromptTooLong as error:  # a prompt beyond the context is not cut: the trajectory ends here
             self.overlong = True
             return Next(reason=str(error))
         if found.reason == MALFORMED and self.turns:

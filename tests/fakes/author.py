@@ -55,6 +55,8 @@ def _words(text: str) -> np.ndarray:
 
 
 def _queries(prompt: str) -> str:
+    if "<abstract>" not in prompt:  # a rewriter that wants one line
+        return "Which fungi feed the roots of forest trees?"
     abstract = prompt.split("<abstract>")[1].split("</abstract>")[0].strip()
     words = [word.strip(".,") for word in abstract.split()]
     quote = " ".join(abstract.split()[:6])

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from litrag.core.errors import CapabilityMissing, ModelAway, ModelFault, ModelOverloaded, ModelUnavailable
+from litrag.core.errors import (
+    CapabilityMissing,
+    ModelAway,
+    ModelFault,
+    ModelOverloaded,
+    ModelUnavailable,
+    PromptTooLong,
+)
 from litrag.core.types import Message
 from litrag.models.litellm_backend import LiteLLMBackend, litellm, translated
 from litrag.models.request import ModelRequest
@@ -208,4 +215,5 @@ def test_every_exception_of_litellm_is_translated() -> None:
             str(error)
         except AttributeError:
             continue
-        assert isinstance(translated(error, "openai/m", None), ModelFault)
+        told = translated(error, "openai/m", None)
+        assert isinstance(told, PromptTooLong if kind.__name__ == "ContextWindowExceededError" else ModelFault)
