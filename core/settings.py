@@ -28,7 +28,7 @@ from litrag.core.sentences import RULES
 __all__ = ["EMBEDDING_MODEL", "ROLES", "Format", "Profile", "Role", "Settings", "load_settings", "stored_settings"]
 
 Profile: TypeAlias = Literal["local", "api", "server"]
-Role: TypeAlias = Literal["rewrite", "react", "rerank", "plan", "write", "verify", "answer", "embed"]
+Role: TypeAlias = Literal["rewrite", "react", "rerank", "plan", "write", "support", "verify", "answer", "embed"]
 ROLES: tuple[Role, ...] = get_args(Role)
 Format: TypeAlias = Literal["md", "tex", "docx", "html", "bib", "ris", "csl"]
 
@@ -53,6 +53,10 @@ class Settings(BaseSettings):
     rerank_model: str | None = Field(default=None, description="Model that reranks papers.")
     plan_model: str | None = Field(default=None, description="Model that plans the review.")
     write_model: str | None = Field(default=None, description="Model that writes the review.")
+    support_model: str | None = Field(
+        default=None,
+        description="Model that scores citations where `support` is likelihood or cross-encoder; nothing: the verify model, which then gives no verdicts.",
+    )
     verify_model: str | None = Field(default=None, description="Model that checks citations.")
     answer_model: str | None = Field(default=None, description="Model that answers questions.")
     embed_model: str | None = Field(
@@ -143,7 +147,7 @@ class Settings(BaseSettings):
     )
     support: Literal["auto", "likelihood", "cross-encoder", "none"] = Field(
         default="auto",
-        description="What judges a citation by its source before the verify model: auto: words and the embedder's cosine; likelihood: of the sentence, by the verify model (a local one); cross-encoder: the verify model is one; none.",
+        description="What judges a citation by its source before the verify model: auto: words and the embedder's cosine; likelihood: of the sentence, by a local support model; cross-encoder: the support model is one; none.",
     )
     support_least: float | None = Field(
         default=None, ge=0, le=1, description="Score below which a citation is unsupported; nothing: as measured."
@@ -218,6 +222,8 @@ class Settings(BaseSettings):
             return own
         if role == "embed":
             return EMBEDDING_MODEL
+        if role == "support":
+            return (self.verify_model or self.model) if self.support in ("likelihood", "cross-encoder") else None
         return self.model
 
     def role_base(self, role: Role) -> str | None:

@@ -171,7 +171,18 @@ TABLES: Final = {
         "verify",
         EvalOptions(
             "scholarqa-multi:test",
-            ("length", "numbers", "negation", "coverage", "likeness", "both", "against", "against-blind", "fewest"),
+            (
+                "length",
+                "numbers",
+                "negation",
+                "coverage",
+                "likeness",
+                "both",
+                "shipped",
+                "against",
+                "against-blind",
+                "fewest",
+            ),
         ),
     ),
     "review-acl": (

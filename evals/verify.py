@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from litrag.agents.entities import WordWeights
 from litrag.core.errors import BadInput, UnknownName
@@ -23,7 +23,7 @@ from litrag.core.sentences import sentences
 from litrag.core.settings import load_settings
 from litrag.core.store import RequestCache, digest, place_of
 from litrag.core.sync import run
-from litrag.core.types import Document
+from litrag.core.types import Document, Paper
 from litrag.corpora import load, split_of
 from litrag.corpora.types import Dataset, Topic
 from litrag.evals.journal import Answer
@@ -31,7 +31,18 @@ from litrag.evals.runner import Evaluation, System
 from litrag.evals.tasks import EvalOptions
 from litrag.evals.trainings import BASE
 from litrag.models.gateway import Gateway
-from litrag.pipelines.support import Both, Coverage, Likelihood, Likeness, Support, lacking_numbers, opposed
+from litrag.pipelines.support import (
+    ENUMERATED,
+    LEAST,
+    Both,
+    Coverage,
+    Likelihood,
+    Likeness,
+    Support,
+    lacking_numbers,
+    opposed,
+)
+from litrag.pipelines.verifying import by_rule
 
 __all__ = ["METHODS", "VERIFY", "Pair", "Verify", "altered", "claims", "least_of", "negated", "pairs_of", "told_claims"]
 
@@ -48,13 +59,15 @@ _ALARMS: Final = 0.1  # false alarms that the threshold costs on the training ha
 @dataclass(frozen=True, slots=True)
 class Pair:
     """A sentence, a passage, what became of them (true, or one of the four grades), the answer's passages that it does not cite then (`others`:
-    of a false pair the true source is one), and those that neither it nor the expert cites for it (`strangers`)."""
+    of a false pair the true source is one), those that neither it nor the expert cites for it (`strangers`), and those that it cites beside this one
+    (`fellows`)."""
 
     sentence: str
     source: str
     grade: str
     others: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
+    fellows: tuple[str, ...] = ()
 
 
 def claims(text: str) -> list[tuple[str, tuple[int, ...]]]:
@@ -88,8 +101,9 @@ def _cited(text: str) -> tuple[int, ...]:
 
 
 def altered(sentence: str) -> str:
-    """The sentence with its first number changed in one digit; "" where it has none."""
-    match = _NUMBER.search(sentence)
+    """The sentence with its first number changed in one digit, that which counts the sentence ("(3) ...") left aside; "" where it has none."""
+    counted = ENUMERATED.match(sentence)
+    match = _NUMBER.search(sentence, counted.end() if counted else 0)
     if match is None:
         return ""
     old = match[0]
@@ -115,14 +129,17 @@ def pairs_of(topic: Topic, passages: Sequence[Document], strangers: Sequence[Doc
         others = tuple(text for place, text in enumerate(texts) if place not in cited)
         for number in cited:
             source = texts[number]
-            found.append(Pair(sentence, source, "true", others, others))
+            fellows = tuple(texts[place] for place in cited if place != number)
+            found.append(Pair(sentence, source, "true", others, others, fellows))
             stranger = strangers[int(digest([sentence, number])[:12], 16) % len(strangers)]
-            found.append(Pair(sentence, stranger.text, "random", texts, others))
+            found.append(Pair(sentence, stranger.text, "random", texts, others, fellows))
             for grade, changed in (("number", altered(sentence)), ("negated", negated(sentence))):
-                found += [Pair(changed, source, grade, others, others)] if changed else []
+                found += [Pair(changed, source, grade, others, others, fellows)] if changed else []
         for other in others if cited else ():
             rest = tuple(text for text in others if text != other)
-            found.append(Pair(sentence, other, "hard", tuple(text for text in texts if text != other), rest))
+            unnamed = tuple(text for text in texts if text != other)
+            fellows = tuple(texts[place] for place in cited[1:])  # the first is what was swapped
+            found.append(Pair(sentence, other, "hard", unnamed, rest, fellows))
     return found
 
 
@@ -167,8 +184,9 @@ class _Bench:
     @cached_property
     def gateway(self) -> Gateway:
         settings = self.options.settings or load_settings()
-        if settings.role_model("verify") is None:
-            settings = settings.model_copy(update={"verify_model": BASE})
+        settings = settings.model_copy(update={"support": "likelihood"})
+        if settings.role_model("support") is None:
+            settings = settings.model_copy(update={"support_model": BASE})
         return Gateway(settings, cache=RequestCache(cache_file()))
 
     @cached_property
@@ -177,7 +195,7 @@ class _Bench:
 
     @cached_property
     def likelihood(self) -> Likelihood:
-        return Likelihood(self.gateway.resolve("verify", needs=ForcedScoring))
+        return Likelihood(self.gateway.resolve("support", needs=ForcedScoring))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +232,29 @@ class _Fewest:
 class _Ruled:
     """1 where a rule finds no fault; its threshold is between."""
 
+    least: ClassVar = 0.5
+
     fault: Callable[[str, str], bool]
 
     async def score(self, pairs: Sequence[Pair]) -> Sequence[float]:
         return [float(not self.fault(pair.sentence, pair.source)) for pair in pairs]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shipped:
+    """What a review does without a verify model: the rules, over all that the sentence cites, then `both` with the threshold that ships."""
+
+    both: Both
+    least: ClassVar = LEAST
+
+    async def score(self, pairs: Sequence[Pair]) -> Sequence[float]:
+        values = await _Alone(self.both).score(pairs)
+        return [-1.0 if self._faulty(pair) else value for pair, value in zip(pairs, values, strict=True)]
+
+    @staticmethod
+    def _faulty(pair: Pair) -> bool:
+        cited = [Paper("", "", text) for text in (pair.source, *pair.fellows)]
+        return by_rule(pair.sentence, "", "", cited[0], cited).label == "unsupported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +277,7 @@ METHODS: Final[Mapping[str, Callable[[_Bench], _Judge]]] = {
     "coverage": lambda bench: _Alone(Coverage(bench.weight)),
     "likeness": lambda bench: _Alone(bench.likeness),
     "both": lambda bench: _Alone(bench.both),
+    "shipped": lambda bench: _Shipped(bench.both),
     "against": lambda bench: _Against(bench.both),
     "against-blind": lambda bench: _Against(bench.both, blind=True),
     "fewest": lambda bench: _Fewest(),
@@ -251,8 +289,8 @@ class _Judging:
     def __init__(self, bench: _Bench, made: Callable[[_Bench], _Judge]) -> None:
         self._bench, self._judge = bench, made(bench)
         learned = [pair for pair in bench.learned if pair.grade == "true"]
-        scores = run(self._judge.score(learned))
-        self._threshold = 0.5 if isinstance(self._judge, _Ruled) else least_of(scores)
+        fixed = getattr(self._judge, "least", None)
+        self._threshold = least_of(run(self._judge.score(learned))) if fixed is None else fixed
 
     async def answer(self, topic: Topic) -> Answer:
         pairs = self._bench.pairs(self._bench.dataset)[topic.id]

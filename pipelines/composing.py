@@ -150,7 +150,8 @@ async def verify(shop: Workshop, state: ReviewState) -> ReviewState:
     """A verdict for every sentence-citation pair; unsupported sentences of a model are written once more, and what stays so is marked, dropped or kept."""
     papers = readable(shop.store.get(state["selected"], tuple[Selected, ...]))
     draft = shop.store.get(state["draft"], Draft)
-    verifier = verifier_of(shop.gateway, [paper.text for paper in papers.values()], ask=generates(shop))
+    texts = [paper.text for paper in papers.values()]
+    verifier = verifier_of(shop.gateway, texts, ask=generates(shop), own=shop.request.text)
     checked, warnings = await verifier.verify(draft.claims, papers)
     counters = dict(state.get("counters", {}))
     if generates(shop) and any(map(doubtful, checked)):

@@ -26,6 +26,7 @@ _SENT: Final[dict[Role, str]] = {
     "rerank": "the abstract and found abstracts",
     "plan": "the abstract and cited abstracts",
     "write": "the abstract and cited abstracts",
+    "support": "sentences of the review and cited abstracts",
     "verify": "sentences of the review and cited abstracts",
     "answer": "the question and found passages",
     "embed": "the abstract, queries and abstracts of the library",

@@ -18,20 +18,21 @@ __all__ = ["LEAST_LIKELY", "verifier_of"]
 LEAST_LIKELY: Final = 0.5  # of `Likelihood`: the source does not make the sentence likelier
 
 
-def verifier_of(gateway: Gateway, texts: Iterable[str], *, ask: bool = True) -> Verifier:
-    """The verifier that the settings ask for; `texts` are those of the works, `ask` says whether the verify model may be asked for verdicts.
-    Raises BadInput, ModelUnavailable, CapabilityMissing."""
+def verifier_of(gateway: Gateway, texts: Iterable[str], *, ask: bool = True, own: str = "") -> Verifier:
+    """The verifier that the settings ask for; `texts` are those of the works, `ask` says whether the verify model may be asked for verdicts, which one that
+    scores is not; `own` is the text of the authors' own work. Raises BadInput, ModelUnavailable, CapabilityMissing."""
     support, least = _support(gateway, texts)
-    model = gateway.resolve("verify", needs=Generates) if ask and gateway.has("verify") and _writes(gateway) else None
-    return Verifier(model, support, least, _english(gateway.settings))
+    model = gateway.resolve("verify", needs=Generates) if ask and _judges(gateway) else None
+    return Verifier(model, support, least, _english(gateway.settings), own)
 
 
 def _english(settings: Settings) -> bool:
     return settings.language.strip().casefold() in ("english", "en")
 
 
-def _writes(gateway: Gateway) -> bool:
-    return Generates in gateway.powers("verify")
+def _judges(gateway: Gateway) -> bool:
+    scores = gateway.has("support") and not gateway.settings.support_model
+    return gateway.has("verify") and not scores and Generates in gateway.powers("verify")
 
 
 def _support(gateway: Gateway, texts: Iterable[str]) -> tuple[Support | None, float]:
@@ -41,14 +42,14 @@ def _support(gateway: Gateway, texts: Iterable[str]) -> tuple[Support | None, fl
         case "none":
             return None, LEAST
         case "likelihood":
-            found = Likelihood(gateway.resolve("verify", needs=ForcedScoring))
+            found = Likelihood(gateway.resolve("support", needs=ForcedScoring))
             return found, LEAST_LIKELY if given is None else given
         case "cross-encoder":
             if given is None:
                 raise BadInput(
                     "the scale of a cross-encoder is its own: say with support_least below which score (of 0 to 1, by the logistic) a citation is unsupported"
                 )
-            return Relevance(gateway.resolve("verify", needs=PairScoring)), given
+            return Relevance(gateway.resolve("support", needs=PairScoring)), given
     if why_no_embedder(settings) or not _english(settings):  # words and cosine were measured in English
         return None, LEAST
     return Both.over(texts, gateway.embedder()), LEAST if given is None else given

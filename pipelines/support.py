@@ -24,6 +24,7 @@ from litrag.core.sync import all_or_first_error
 from litrag.core.types import Message
 
 __all__ = [
+    "ENUMERATED",
     "LEAST",
     "Both",
     "Coverage",
@@ -41,6 +42,8 @@ _MARKER: Final = re.compile(rf"\s*(?:\[@[^\]]*\]|@{KEY}|@\w+|\[\d+(?:\s*[,;–-]
 _NUMBER: Final = re.compile(
     r"(?<![\w.])(?:\d+(?:[.,]\d+)*|\.\d+)(?:st|nd|rd|th)?(?=[xkKMB]?(?!\w|[.,]\d))"
 )  # 3.5x, 70B
+ENUMERATED: Final = re.compile(r"^\s*(?:\(\d{1,2}\)|\d{1,2}[.)])\s+")
+_VERSION: Final = re.compile(r"(?<![\w.])([A-Za-z][\w-]*?)-(\d+(?:\.\d+)*)(?=[xkKMB]?(?!\w|\.\d))")  # GPT-4, LLaMA-65B
 _NEGATION: Final = re.compile(
     r"\b(?:not|cannot|no|never|neither|nor|without|fail(?:s|ed)? to|lacks?)\b|n't\b", re.IGNORECASE
 )
@@ -191,12 +194,23 @@ def _written(number: str) -> str:
 
 
 def lacking_numbers(sentence: str, source: str, *, english: bool = True) -> list[str]:
-    """The sentence's numbers that the source lacks. In another language than `english` a comma may stand where English has a point: digits alone count."""
-    known = set(numbers(source))
+    """The sentence's numbers that the source lacks, but for one that counts the sentence itself ("(3) ...") and those of a name ("GPT-4") of which the
+    source has no other. In another language than `english` a comma may stand where English has a point: digits alone count."""
+    said = ENUMERATED.sub("", _MARKER.sub("", sentence))
+    asked, held = numbers(_VERSION.sub(" ", said)), set(numbers(source))
     if not english:
-        known = {number.replace(".", "") for number in known}
-        return [n for n in numbers(_MARKER.sub("", sentence)) if n.replace(".", "") not in known]
-    return [number for number in numbers(_MARKER.sub("", sentence)) if number not in known]
+        held = {number.replace(".", "") for number in held}
+        asked = [number for number in asked if number.replace(".", "") not in held]
+    return [number for number in asked if number not in held] + _versions(said, source)
+
+
+def _versions(sentence: str, source: str) -> list[str]:
+    """Of names with a number (GPT-4) those numbers of which the source has another; where it does not speak of such a name, none is wrong."""
+    found = []
+    for name, number in _VERSION.findall(sentence):
+        told = re.findall(rf"(?<!\w){re.escape(name)}[-\s]?(\d+(?:\.\d+)*)", source, re.IGNORECASE)
+        found += numbers(number) if told and number not in told else []
+    return found
 
 
 def opposed(sentence: str, source: str, weight: WordWeights) -> bool:

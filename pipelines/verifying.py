@@ -40,6 +40,10 @@ Reply with JSON only: {"supported": "yes" or "no", "quote": "the words of the so
 
 _QUOTED: Final = re.compile(r"[“„\"«]([^“”„\"»]+)[”“\"»]")
 _QUOTATION: Final = 4  # words from which a quotation says where it is from
+_OWN: Final = re.compile(
+    r"\b(?:we|us|ours?|(?:this|the present|the current) (?:paper|work|study|article|thesis|survey|approach))\b",
+    re.IGNORECASE,
+)  # a sentence about the authors' own work
 _CITED: Final = re.compile(r"\[@[^\]]*\]")
 _KEYS: Final = re.compile(f"@({KEY})")
 _SCHEMA: Final[JsonSchema] = record(supported={"type": "string", "enum": ["yes", "no"]}, quote=TEXT)
@@ -47,20 +51,21 @@ _SCHEMA: Final[JsonSchema] = record(supported={"type": "string", "enum": ["yes",
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Checks claims; `support` judges where there is no quote, and calls unsupported what it scores below `least`; `model` is asked where nothing before
-    found a fault."""
+    """Checks claims; `support` judges where there is no quote, or a writing model chose it and no model judges after; it calls unsupported what it scores
+    below `least`. `model` is asked where nothing before found a fault. `own` is the text of the authors' own work, whose numbers a sentence about it may name."""
 
     model: Generates | None = None
     support: Support | None = None
     least: float = LEAST
     english: bool = True
+    own: str = ""
 
     async def verify(
         self, claims: tuple[Claim, ...], papers: Mapping[str, Paper]
     ) -> tuple[tuple[Claim, ...], tuple[str, ...]]:
         """The claims with one verdict a key, and warnings. A spent budget leaves the rules' verdict. Raises ModelFault."""
         warnings: list[str] = []
-        ruled = [_by_rules(claim, papers, self.english) for claim in claims]
+        ruled = [self._by_rules(claim, papers) for claim in claims]
         if self.support is not None:
             ruled = await self._likened(claims, ruled, papers, warnings)
         if self.model is not None:
@@ -83,7 +88,7 @@ class Verifier:
             (place, verdict.key)
             for place, verdicts in enumerate(ruled)
             for verdict in verdicts
-            if verdict.label == "unchecked"
+            if verdict.label == "unchecked" or (verdict.method == "quote" and self._doubts_quotes(claims[place]))
         ]
         pairs = [(claims[place].sentence, papers[key].text) for place, key in open_]
         try:
@@ -99,6 +104,21 @@ class Verifier:
                 for v in verdicts
             ]
             for place, verdicts in enumerate(ruled)
+        ]
+
+    def _doubts_quotes(self, claim: Claim) -> bool:
+        """Whether words of the source prove nothing: a model chose them, and none is asked whether they say what the sentence says."""
+        return claim.writer == "model" and self.model is None
+
+    def _by_rules(self, claim: Claim, papers: Mapping[str, Paper]) -> list[Verdict]:
+        """A verdict a key: a number that none of the cited works has, then the key's own quote."""
+        quotes = claim.quotes or ("",) * len(claim.keys)
+        cited = [papers[key] for key in claim.keys]
+        if self.own and (not self.english or _OWN.search(claim.sentence)):
+            cited.append(Paper("own", "", self.own))
+        return [
+            by_rule(claim.sentence, k, quote, papers[k], cited, english=self.english)
+            for k, quote in zip(claim.keys, quotes, strict=True)
         ]
 
     async def _asked(
@@ -126,16 +146,6 @@ def pointed(sentence: str, key: str) -> str:
     """The sentence with "[source]" where the work of the key is cited and "[other]" where another is."""
     marked = _CITED.sub(lambda m: "[source]" if key in _KEYS.findall(m[0]) else "[other]", sentence)
     return " ".join(_KEYS.sub(lambda m: "[source]" if m[1] == key else "[other]", marked).split())
-
-
-def _by_rules(claim: Claim, papers: Mapping[str, Paper], english: bool) -> list[Verdict]:
-    """A verdict a key: a number that none of the cited works has, then the key's own quote."""
-    quotes = claim.quotes or ("",) * len(claim.keys)
-    cited = [papers[key] for key in claim.keys]
-    return [
-        by_rule(claim.sentence, k, quote, papers[k], cited, english=english)
-        for k, quote in zip(claim.keys, quotes, strict=True)
-    ]
 
 
 def by_rule(

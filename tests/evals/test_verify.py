@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from fakes.scholar import answers
 
@@ -12,7 +15,8 @@ from litrag.core.types import Document, Query
 from litrag.corpora.types import Topic
 from litrag.evals.runner import evaluate
 from litrag.evals.tasks import EvalOptions
-from litrag.evals.verify import VERIFY, altered, claims, negated, pairs_of
+from litrag.evals.verify import METHODS, VERIFY, Pair, altered, claims, negated, pairs_of
+from litrag.pipelines.support import LEAST, Both, Coverage, Likeness
 
 TEXT = "Tides move sand along the shore [0]. Dogs find truffles for 12 hours. [1, 2] Nobody cites this. It is a long tale [1]."
 
@@ -30,6 +34,8 @@ def test_altered_and_negated() -> None:
     assert changed != "They took 12 hours and 3 days."
     assert changed.endswith("hours and 3 days.")
     assert altered("no number [12]") == ""
+    assert altered("(3) They walked.") == "", "it counts the sentence"
+    assert altered("(3) They took 12 hours.").startswith("(3) They took ")
     assert altered("In 0 cases") != "In 0 cases"
     assert negated("Tides are not strong.") == "Tides are strong."
     assert negated("Tides can move sand.") == "Tides can not move sand."
@@ -57,6 +63,26 @@ def test_pairs_of_each_grade() -> None:
     from_one = Topic("q", Query("?"), {}, ("Tides move sand along [1]. Dogs find truffles well [4].",))
     shifted = [pair.source for pair in pairs_of(from_one, passages, passages) if pair.grade == "true"]
     assert shifted == ["passage 0", "passage 3"], "numbered from 1"
+
+
+async def test_what_ships_asks_the_rules_of_all_that_is_cited_then_words_and_cosine() -> None:
+    class Embeds:
+        model = "test/one"
+
+        async def embed(self, texts: Sequence[str], *, kind: str) -> np.ndarray:
+            return np.ones((len(texts), 1), dtype=np.float32)
+
+    judge = METHODS["shipped"](SimpleNamespace(both=Both(Coverage(), Likeness(Embeds()))))  # type: ignore[arg-type]
+    said, told, other = (
+        "Tides moved sand for 12 years.",
+        "Tides moved sand for 12 years, all told.",
+        "Tides moved sand for long.",
+    )
+    true, fellow, lone = await judge.score(
+        [Pair(said, told, "true"), Pair(said, other, "true", fellows=(told,)), Pair(said, other, "hard")]
+    )
+    assert judge.least == LEAST  # type: ignore[attr-defined]
+    assert true > fellow > LEAST > lone, "a number that a fellow has is no fault"
 
 
 async def test_words_tell_swapped_passages(tmp_path: Path) -> None:

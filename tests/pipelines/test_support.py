@@ -65,6 +65,25 @@ async def test_another_source_that_says_more_counts_against() -> None:
     assert (await both.score([(sentence, DOGS)]))[0] > 0.5 > (await both.score([(sentence, TIDES)]))[0]
 
 
+@pytest.mark.parametrize(
+    ("sentence", "source", "lacking"),
+    [
+        ("(3) Tides move sand.", TIDES, []),
+        ("2. Tides move sand for 13 years.", TIDES, ["13"]),
+        ("Of GPT-4 nothing is said here.", TIDES, []),
+        ("They ask GPT-4 and LLaMA-65B.", "We ask GPT-4 and LLaMA 65B.", []),
+        ("They ask GPT-4.", "We ask GPT-4.", []),
+        ("They ask GPT-4.", "We ask GPT-3.5 and GPT 3.", ["4"]),
+        ("They ask LLaMA-65B.", "We ask LLaMA-7B.", ["65"]),
+        ("They use text-embedding-3-large.", "We embed texts.", []),
+        ("They use text-embedding-3-large.", "We use text-embedding-2-large.", ["3"]),
+        ("It took 10-12 years.", TIDES, ["10"]),
+    ],
+)
+def test_numbers_that_count_sentences_or_belong_to_names(sentence: str, source: str, lacking: list[str]) -> None:
+    assert lacking_numbers(sentence, source) == lacking
+
+
 def test_numbers_and_markers() -> None:
     assert plain("As shown [@a; @b], tides [1, 2] rise by 3 [4].") == "As shown, tides rise by 3."
     assert numbers("the 1st of 1,200 and 3.5") == ["1", "1200", "3.5"]
@@ -103,6 +122,28 @@ async def test_a_swapped_citation_without_a_quote_is_unsupported(key: str, quote
     (claim,), warnings = await verifier.verify((Claim("Dogs find truffles by scent.", (key,), quotes),), PAPERS)
     assert claim.verdicts[0].label == label
     assert warnings == ()
+
+
+@pytest.mark.parametrize(("sentence", "label"), [("Dogs find truffles by scent.", "unsupported"), (TIDES, "supported")])
+async def test_a_true_quote_beside_another_sentence_supports_nothing(sentence: str, label: str) -> None:
+    claim = Claim(sentence, ("t",), ("Tides move the sand",), writer="model")
+    support = Both(Coverage(), Likeness(Words()))
+    (checked,), _ = await Verifier(support=support).verify((claim,), PAPERS)
+    assert checked.verdicts[0].label == label
+
+
+@pytest.mark.parametrize(
+    ("sentence", "label"),
+    [
+        ("Tides move the sand, in contrast to our 3 stages [@t].", "supported"),
+        ("Tides move the sand in 3 stages [@t].", "unsupported"),
+        ("Tides move the sand, in contrast to our 4 stages [@t].", "unsupported"),
+    ],
+)
+async def test_numbers_of_the_own_work_count_in_a_sentence_about_it(sentence: str, label: str) -> None:
+    claim = Claim(sentence, ("t",), ("Tides move the sand",))
+    (checked,), _ = await Verifier(own="We propose 3 stages.").verify((claim,), PAPERS)
+    assert checked.verdicts[0].label == label
 
 
 async def test_a_spent_budget_leaves_it_open() -> None:
