@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from litrag.cli import choices
 from litrag.cli.context import progress, settings, show, tell
 from litrag.cli.options import ApiBase, EmbedModel, MaxCost, Model, VerifyModel
 
@@ -25,9 +26,12 @@ def verify(
     source: Annotated[str, typer.Argument(metavar="TEXT", help="Markdown or LaTeX that cites, - for standard input.")],
     bib: Annotated[Path, typer.Option(help="Bibliography whose keys it cites.", metavar="FILE", rich_help_panel=_WHAT)],
     library: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
-            help="File of papers with the abstracts that the bibliography lacks; repeatable.", rich_help_panel=_WHAT
+            help="Library name, file or folder with the abstracts that the bibliography lacks; repeatable.",
+            show_default="all",
+            rich_help_panel=_WHAT,
+            autocompletion=choices.libraries,
         ),
     ] = None,
     model: Model = None,
@@ -37,7 +41,8 @@ def verify(
     max_cost: MaxCost = None,
 ) -> None:
     """Check whether the works that a text cites are in its bibliography and support it. Exits 1 where one is not, or does not."""
-    from litrag.pipelines.checking import bibliography_of, check
+    from litrag.pipelines.bibliography import bibliography_of
+    from litrag.pipelines.checking import check
     from litrag.pipelines.reading import read_text
 
     text = read_text(source, "the text", stdin=sys.stdin.buffer.read() if source == "-" else None)
@@ -45,7 +50,7 @@ def verify(
         model=model, verify_model=verify_model, embed_model=embed_model, api_base=api_base, max_cost=max_cost
     )
     with progress() as listen:
-        found = check(text, bibliography_of(bib, library or (), listen), values)
+        found = check(text, bibliography_of(bib, library or None, listen), values)
     for warning in found.warnings:
         tell(f"warning: {warning}")
     lines = [f"{label:<12} {verdict.key:<24} {sentence}" for sentence, verdict, label in found.rows]

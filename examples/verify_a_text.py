@@ -4,7 +4,8 @@ and (where the embedded model is) whether a sentence is on the subject of its so
 from pathlib import Path
 
 from litrag.core.settings import load_settings
-from litrag.pipelines.checking import bibliography_of, check
+from litrag.pipelines.bibliography import bibliography_of
+from litrag.pipelines.checking import check
 
 TEXT = """
 RARR finds "attribution for what language models write and edits what has no support" [@2023.acl-long.910].

@@ -7,28 +7,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Final
 
 from litrag.core import sync
 from litrag.core.budget import Budget
 from litrag.core.errors import BadInput
-from litrag.core.events import Event, Listener, silent
 from litrag.core.ledger import Ledger
 from litrag.core.paths import cache_file
 from litrag.core.quotes import find_quote
 from litrag.core.sentences import sentences, splitting
 from litrag.core.settings import Settings
 from litrag.core.store import RequestCache
-from litrag.core.types import Claim, Paper, Verdict, normalised_title
+from litrag.core.types import Claim, Paper, Verdict
 from litrag.models.gateway import Gateway
 from litrag.models.request import Backend
 from litrag.pipelines.judging import verifier_of
 from litrag.pipelines.methods import why_no_embedder
 from litrag.pipelines.verifying import quotations
 
-__all__ = ["Checked", "Citing", "bibliography_of", "check", "check_async", "cited_sentences"]
+__all__ = ["Checked", "Citing", "check", "check_async", "cited_sentences"]
 
 _CODE: Final = re.compile(r"```.*?```|~~~.*?~~~", re.DOTALL)
 _COMMENT: Final = re.compile(r"(?<!\\)%[^\n]*$", re.MULTILINE)
@@ -117,27 +115,6 @@ def _told(text: str) -> str:
     from pylatexenc.latex2text import LatexNodes2Text
 
     return str(LatexNodes2Text(math_mode="verbatim", strict_latex_spaces=True).latex_to_text(text))
-
-
-def bibliography_of(path: Path, libraries: Sequence[Path], listen: Listener = silent) -> dict[str, Paper]:
-    """Key -> paper. What has no abstract takes that of the same paper in a library file. Raises BadInput."""
-    from litrag.retrievers.sources.readers import PAPER_KINDS, read_papers
-
-    def read(file: Path) -> list[Paper]:
-        if not file.expanduser().is_file() or not file.name.lower().endswith(tuple(PAPER_KINDS)):
-            raise BadInput(f"{file}: no file of references; name a {', '.join(PAPER_KINDS)} file")
-        return list(read_papers(file.expanduser(), lambda text: listen(Event("verify", text, "warning"))))
-
-    known = {normalised_title(paper.title): paper for file in libraries for paper in read(file) if paper.abstract}
-    by_doi = {paper.doi: paper for paper in known.values() if paper.doi}
-    found: dict[str, Paper] = {}
-    for paper in read(path):
-        other = by_doi.get(paper.doi) if paper.doi else None
-        other = other or known.get(normalised_title(paper.title))
-        found[paper.key or paper.id] = (
-            replace(paper, abstract=other.abstract) if other and not paper.abstract else paper
-        )
-    return found
 
 
 async def _checked(

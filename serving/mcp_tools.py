@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -14,10 +13,11 @@ from pydantic import BaseModel
 
 from litrag.core.errors import BadInput, UnknownName
 from litrag.core.settings import Settings
-from litrag.core.types import Paper, Query, normalised_title
+from litrag.core.types import Paper
 from litrag.exports.formats import files_of
 from litrag.pipelines.api import make_request
-from litrag.pipelines.checking import bibliography_of, check_async
+from litrag.pipelines.bibliography import bibliography_of, completed
+from litrag.pipelines.checking import check_async
 from litrag.pipelines.exporting import document_of, exported
 from litrag.pipelines.reading import parse_abstract
 from litrag.pipelines.runs import find_run, list_runs
@@ -102,7 +102,7 @@ async def _verify(desk: Desk, asked: arguments.Verify, tell: Tell) -> Answer:
     limits = {"max_calls": asked.max_calls, "max_cost": asked.max_cost}
     settings = lowered(desk.settings, limits)
     papers = await asyncio.to_thread(_read_bibliography, asked.bibliography)
-    papers = await _completed(papers, added_libraries(asked.libraries))
+    papers = await completed(papers, added_libraries(asked.libraries) or None)
     return answers.checked(await check_async(asked.text, papers, settings))
 
 
@@ -163,29 +163,6 @@ def _read_bibliography(text: str) -> dict[str, Paper]:
             return bibliography_of(file, ())
         except BadInput as error:
             raise BadInput(str(error).replace(str(file), "the bibliography")) from error
-
-
-async def _completed(papers: Mapping[str, Paper], names: Sequence[str]) -> dict[str, Paper]:
-    """The papers, those without an abstract with that which a library has for the same DOI or title."""
-    from litrag.retrievers.sources.library import list_libraries, open_library
-    from litrag.retrievers.sources.library_search import LibrarySource
-
-    names = names or [info.name for info in list_libraries() if info.added and not info.problem]
-    done = dict(papers)
-    with ExitStack() as stack:
-        sources = [LibrarySource(stack.enter_context(closing(open_library(name))), None, name=name) for name in names]
-        for key, paper in papers.items():
-            for source in sources if not paper.abstract else ():
-                found = (await source.search(Query(paper.title), 3)).papers
-                same = next((other for other in found if other.abstract and _same(paper, other)), None)
-                if same is not None:
-                    done[key] = replace(paper, abstract=same.abstract)
-                    break
-    return done
-
-
-def _same(one: Paper, other: Paper) -> bool:
-    return bool(one.doi and one.doi == other.doi) or normalised_title(one.title) == normalised_title(other.title)
 
 
 TOOLS: Final[Mapping[str, Tool]] = {

@@ -11,7 +11,8 @@ from fakes.shell import Shell, failure
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from litrag.pipelines.checking import bibliography_of, cited_sentences
+from litrag.pipelines.bibliography import bibliography_of
+from litrag.pipelines.checking import cited_sentences
 
 TEXT = r"""# Related work
 
@@ -152,3 +153,30 @@ def test_what_is_wrong_is_one_line(litrag: Shell, tmp_path: Path) -> None:
     code, out, _ = litrag("verify", "good.md", "--bib", "refs.bib")
     assert code == 0
     assert "1 citation:" in out
+
+
+def test_a_review_is_checked_against_what_it_was_written_from(litrag: Shell, tmp_path: Path) -> None:
+    """references.bib holds no abstracts; evidence.json beside it does."""
+    (tmp_path / "dogs.txt").write_text("Dogs and sand\n\nWe let dogs find truffles in sand that tides move.")
+    code, _, err = litrag("review", "dogs.txt", "--library", "lib.jsonl", "--library", "refs.bib", "-o", "out")
+    assert code == 0, err
+    assert "abstract" not in (tmp_path / "out" / "references.bib").read_text()
+    code, out, err = litrag("--json", "verify", "out/review.md", "--bib", "out/references.bib")
+    assert code == 0, out
+    assert json.loads(out)["pairs"]
+    assert "no abstract of" not in err
+    (tmp_path / "out" / "evidence.json").write_text("{}")
+    _, _, err = litrag("--json", "verify", "out/review.md", "--bib", "out/references.bib")
+    assert "no abstract of" in err
+
+
+@pytest.mark.parametrize("named", [(), ("--library", "lib"), ("--library", "lib.jsonl")])
+def test_abstracts_come_from_libraries(litrag: Shell, tmp_path: Path, named: tuple[str, ...]) -> None:
+    assert litrag("library", "add", "lib.jsonl")[0] == 0
+    (tmp_path / "tides.md").write_text("Tides move sand for 4 days [@poe02].")
+    code, out, err = litrag("--json", "verify", "tides.md", "--bib", "refs.bib", *named)
+    assert [row["label"] for row in json.loads(out)["pairs"]] == ["unsupported"], err
+    assert code == 1
+    code, _, err = litrag("verify", "tides.md", "--bib", "refs.bib", "--library", "other")
+    assert code == 2
+    assert "no library named 'other'" in err
