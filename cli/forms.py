@@ -212,7 +212,9 @@ class Verify(Record):
     """Citations of a text."""
 
     pairs: list[CheckedPair]
-    faults: int = Field(description="Pairs that are unsupported or missing.")
+    faults: int = Field(
+        description="Pairs that are unsupported or missing, and cited works that were retracted or are registered nowhere."
+    )
     uncited: list[str]
     warnings: list[str]
 

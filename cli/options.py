@@ -15,6 +15,7 @@ __all__ = [
     "AnswerModel",
     "ApiBase",
     "Before",
+    "CheckRetractions",
     "EmbedModel",
     "Libraries",
     "MaxCalls",
@@ -95,6 +96,11 @@ AnswerModel = Annotated[str | None, _model("answer", "Model that answers questio
 ReactModel = Annotated[str | None, _model("react", "Model that thinks, searches and finishes.")]
 VerifyModel = Annotated[str | None, _model("verify", "Model that checks citations.")]
 EmbedModel = Annotated[str | None, _model("embed", "Embedding model.")]
+
+CheckRetractions = Annotated[
+    bool | None,
+    typer.Option("--check-retractions", help="Ask Crossref about cited DOIs.", rich_help_panel="Method"),
+]
 
 MaxSearches = Annotated[int | None, _most("searches", "Most searches.", "24")]
 MaxCalls = Annotated[int | None, _most("calls", "Most model calls.", "400")]

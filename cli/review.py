@@ -13,6 +13,7 @@ from litrag.cli.options import (
     INPUT,
     ApiBase,
     Before,
+    CheckRetractions,
     EmbedModel,
     Libraries,
     MaxCalls,
@@ -209,10 +210,7 @@ def review(
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite another review there.", rich_help_panel=_OUT)
     ] = False,
-    check_retractions: Annotated[
-        bool | None,
-        typer.Option("--check-retractions", help="Ask Crossref about cited DOIs.", rich_help_panel=_HOW),
-    ] = None,
+    check_retractions: CheckRetractions = None,
     full_text: Annotated[
         bool | None,
         typer.Option("--full-text", help="Read full texts of libraries and arXiv.", rich_help_panel=INPUT),

@@ -10,7 +10,7 @@ import typer
 
 from litrag.cli import choices
 from litrag.cli.context import progress, settings, show, tell
-from litrag.cli.options import ApiBase, EmbedModel, MaxCost, Model, VerifyModel
+from litrag.cli.options import ApiBase, CheckRetractions, EmbedModel, MaxCost, Model, Sources, VerifyModel
 
 __all__ = ["register"]
 
@@ -39,15 +39,24 @@ def verify(
     embed_model: EmbedModel = None,
     api_base: ApiBase = None,
     max_cost: MaxCost = None,
+    sources: Sources = None,
+    check_retractions: CheckRetractions = None,
 ) -> None:
-    """Check whether the works that a text cites are in its bibliography and support it. Exits 1 where one is not, or does not."""
+    """Check whether the works that a text cites are in its bibliography and support it. Exits 1 where one is not, or does not; with --check-retractions
+    or a source crossref or arxiv also where one was retracted or is registered nowhere."""
     from litrag.pipelines.bibliography import bibliography_of
     from litrag.pipelines.checking import check
     from litrag.pipelines.reading import read_text
 
     text = read_text(source, "the text", stdin=sys.stdin.buffer.read() if source == "-" else None)
     values = settings(
-        model=model, verify_model=verify_model, embed_model=embed_model, api_base=api_base, max_cost=max_cost
+        model=model,
+        verify_model=verify_model,
+        embed_model=embed_model,
+        api_base=api_base,
+        max_cost=max_cost,
+        sources=tuple(sources) if sources else None,
+        check_retractions=check_retractions,
     )
     with progress() as listen:
         found = check(text, bibliography_of(bib, library or None, listen), values)

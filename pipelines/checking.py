@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from litrag.core import sync
 from litrag.core.budget import Budget
 from litrag.core.errors import BadInput
 from litrag.core.ledger import Ledger
-from litrag.core.paths import cache_file
+from litrag.core.paths import cache_file, web_file
 from litrag.core.quotes import find_quote
 from litrag.core.sentences import sentences, splitting
 from litrag.core.settings import Settings
@@ -24,7 +24,11 @@ from litrag.models.gateway import Gateway
 from litrag.models.request import Backend
 from litrag.pipelines.judging import verifier_of
 from litrag.pipelines.methods import why_no_embedder
+from litrag.pipelines.retractions import Retracted, check_existence
 from litrag.pipelines.verifying import quotations
+
+if TYPE_CHECKING:
+    from litrag.retrievers.sources.web import Web
 
 __all__ = ["Checked", "Citing", "check", "check_async", "cited_sentences"]
 
@@ -62,11 +66,12 @@ class Checked:
     uncited: tuple[str, ...]
     warnings: tuple[str, ...]
     spent: str
+    fallen: tuple[str, ...] = ()
 
     @property
     def faults(self) -> int:
-        """Pairs that are unsupported or missing."""
-        return sum(label in ("unsupported", "missing") for _, _, label in self.rows)
+        """Pairs that are unsupported or missing, and works that are registered nowhere or retracted (`fallen`)."""
+        return sum(label in ("unsupported", "missing") for _, _, label in self.rows) + len(self.fallen)
 
     def record(self) -> dict[str, Any]:
         """One JSON object."""
@@ -166,13 +171,39 @@ async def check_async(
     try:
         with splitting(settings.sentences):
             rows = await _checked(text, papers, gateway, warnings)
+        named = {verdict.key for _, verdict, _ in rows}
+        online = await _looked_up({key: paper for key, paper in papers.items() if key in named}, settings, budget)
         totals = ledger.totals()
     finally:
         cache.close()
         ledger.close()
     tokens = totals.prompt_tokens + totals.completion_tokens
     spent = f"{totals.calls} model calls, {tokens:,} tokens, ${totals.usd:.4f}"
-    return Checked(tuple(rows), _left(papers, rows), tuple(dict.fromkeys((*warnings, *gateway.too_long))), spent)
+    told = tuple(dict.fromkeys((*warnings, *gateway.too_long, *online.warnings)))
+    return Checked(tuple(rows), _left(papers, rows), told, spent, (*online.papers, *online.unknown))
+
+
+@dataclass(frozen=True, slots=True)
+class _Online:
+    settings: Settings
+    web: Web
+    budget: Budget
+
+    def say(self, stage: str, message: str) -> None:
+        """A check is short."""
+
+
+async def _looked_up(papers: Mapping[str, Paper], settings: Settings, budget: Budget) -> Retracted:
+    """What Crossref and arXiv know of the cited works, where the settings let them be asked."""
+    if not (settings.checks_retractions or "arxiv" in settings.sources):
+        return Retracted()
+    from litrag.retrievers.sources.web import Web
+
+    web = Web(web_file(), contact=settings.contact, ttl=settings.source_days * 86400, replay=settings.replay)
+    try:
+        return await check_existence(_Online(settings, web, budget), papers)
+    finally:
+        web.close()
 
 
 def _left(papers: Collection[str], rows: Sequence[tuple[str, Verdict, str]]) -> tuple[str, ...]:

@@ -5,42 +5,68 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
+from litrag.core.budget import Budget
 from litrag.core.errors import SourceFault
+from litrag.core.settings import Settings
 from litrag.core.types import Paper
-from litrag.pipelines.workshop import Workshop
 from litrag.retrievers.normal_forms import arxiv_id, arxiv_id_in, doi
 from litrag.retrievers.sources import online_sources
 
 if TYPE_CHECKING:
     from litrag.retrievers.sources.arxiv import ArxivSource
     from litrag.retrievers.sources.crossref import Crossref
+    from litrag.retrievers.sources.web import Web
 
-__all__ = ["Retracted", "check_existence", "check_retractions"]
+__all__ = ["Online", "Retracted", "check_existence", "check_retractions"]
 
 
 @dataclass(frozen=True, slots=True)
 class Retracted:
-    """`papers`: citation key -> what became of the paper. `counters` tell how many could be looked up; nothing where nobody was asked."""
+    """`papers`: citation key -> what became of the paper; `unknown`: keys whose number nobody registered. `counters` tell how many could be looked up;
+    nothing where nobody was asked."""
 
     papers: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     counters: Mapping[str, int] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
 
     def __add__(self, other: Retracted) -> Retracted:
         return Retracted(
-            {**self.papers, **other.papers}, self.warnings + other.warnings, {**self.counters, **other.counters}
+            {**self.papers, **other.papers},
+            self.warnings + other.warnings,
+            {**self.counters, **other.counters},
+            self.unknown + other.unknown,
         )
 
 
-async def check_existence(shop: Workshop, papers: Mapping[str, Paper]) -> Retracted:
+class Online(Protocol):
+    """What the look-ups need of whoever asks for them: a run, a check."""
+
+    @property
+    def settings(self) -> Settings:
+        """Those in force."""
+
+    @property
+    def web(self) -> Web | None:
+        """Where answers are fetched and kept; None where nobody may be asked."""
+
+    @property
+    def budget(self) -> Budget:
+        """How much time is left."""
+
+    def say(self, stage: str, message: str) -> None:
+        """Reports progress."""
+
+
+async def check_existence(shop: Online, papers: Mapping[str, Paper]) -> Retracted:
     """What Crossref and arXiv know of the papers (by citation key): DOIs as `check_retractions` says; arXiv ids that arXiv itself did not give, where arXiv is among the
     sources of the review. A look-up that fails is a warning."""
     return await check_retractions(shop, papers) + await _unknown_to_arxiv(shop, papers)
 
 
-async def _unknown_to_arxiv(shop: Workshop, papers: Mapping[str, Paper]) -> Retracted:
+async def _unknown_to_arxiv(shop: Online, papers: Mapping[str, Paper]) -> Retracted:
     ids = {
         key: number
         for key, p in papers.items()
@@ -61,10 +87,11 @@ async def _unknown_to_arxiv(shop: Workshop, papers: Mapping[str, Paper]) -> Retr
         arxiv.close()
     unknown = [key for key, number in ids.items() if number not in known]
     warnings = tuple(f'{key} ("{papers[key].title}"): arXiv has no {ids[key]}; check the reference' for key in unknown)
-    return Retracted(warnings=warnings, counters={"arxiv_looked_up": len(ids), "arxiv_unknown": len(unknown)})
+    counters = {"arxiv_looked_up": len(ids), "arxiv_unknown": len(unknown)}
+    return Retracted(warnings=warnings, counters=counters, unknown=tuple(unknown))
 
 
-async def check_retractions(shop: Workshop, papers: Mapping[str, Paper]) -> Retracted:
+async def check_retractions(shop: Online, papers: Mapping[str, Paper]) -> Retracted:
     """Looks up the papers (by citation key) that have a publisher's DOI, if the settings ask for it, in the time that the run has left.
     A look-up that fails is a warning."""
     if shop.web is None or not shop.settings.checks_retractions:
@@ -93,4 +120,4 @@ async def check_retractions(shop: Workshop, papers: Mapping[str, Paper]) -> Retr
         for key in unknown
     )
     counters = {"dois_looked_up": len(numbers), "retracted": len(told), "dois_unknown": len(unknown)}
-    return Retracted(told, warnings, counters)
+    return Retracted(told, warnings, counters, tuple(unknown))

@@ -122,7 +122,7 @@ class Pair(_Result):
 
 
 class CheckResult(_Result):
-    """Of `verify`. `faults` are pairs that are unsupported or missing."""
+    """Of `verify`. `faults` are pairs that are unsupported or missing, and works that were retracted or are registered nowhere."""
 
     pairs: list[Pair]
     faults: int
@@ -236,7 +236,10 @@ def checked(result: Checked) -> Answer:
     labels = [row["label"] for row in rows]
     counted = ", ".join(f"{labels.count(name)} {name}" for name in ("supported", "unchecked", "unsupported", "missing"))
     lines = [f"{len(labels)} citations: {counted} ({result.spent})"]
-    lines += [f"{pair.verdict} {pair.key}: {_cut(pair.sentence, 200)}" for pair in pairs[: min(result.faults, _SHOWN)]]
+    lines += [
+        f"{pair.verdict} {pair.key}: {_cut(pair.sentence, 200)}"
+        for pair in pairs[: min(result.faults - len(result.fallen), _SHOWN)]
+    ]
     lines += [f"cited nowhere: {', '.join(result.uncited[:_SHOWN])}"] if result.uncited else []
     data = CheckResult(pairs=pairs, faults=result.faults, uncited=list(result.uncited), warnings=list(result.warnings))
     return Answer("\n".join([*lines, *_warned(data.warnings)]), data)

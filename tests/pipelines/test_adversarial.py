@@ -58,12 +58,35 @@ NASTY = [
         2007,
     ),
     Paper("n4", "Dogs", "", (), 0),
+    Paper(
+        "long",
+        "Dogs and mushrooms at length",
+        "We train dogs to find mushrooms in dense forests. " * 2_500,
+        ("L. Ong",),
+        2008,
+    ),
+    Paper(
+        "kurz",
+        "Hunde finden Pilze",
+        "Wir bilden Hunde aus, die Pilze am Geruch finden. Drohnen helfen ihnen.",
+        ("H. Und",),
+        2009,
+    ),
+    Paper(
+        "犬",
+        "犬による菌類の探索",
+        "本研究では犬を訓練し、匂いで菌類を見つける。 dogs find mushrooms",
+        ("山田太郎",),
+        2010,
+    ),
+    Paper("rtl", "الكلاب والفطر", "ندرب الكلاب على العثور على الفطر في الغابة. dogs mushrooms", ("محمد علي",), 2011),
+    Paper("one", "Mushrooms", "Mushrooms", ("O. Ne",), 2012),
 ]
 
 
 def made(folder: Path, text: str, **options: Any) -> Review:
     library = write_library(folder / "forest.jsonl", [*papers()[:12], *NASTY])
-    return review(text, title=TITLE, library=library, out=folder / "out", papers=16, formats=FORMATS, **options)
+    return review(text, title=TITLE, library=library, out=folder / "out", papers=21, formats=FORMATS, **options)
 
 
 def whole(result: Review) -> None:
@@ -115,7 +138,8 @@ def test_nor_does_it_with_a_model(tmp_path: Path) -> None:
 
 
 def test_twenty_thousand_words_are_read(tmp_path: Path, no_weights: None) -> None:
-    whole(made(tmp_path, f"{ABSTRACT} " * 340))
+    whole(result := made(tmp_path, f"{ABSTRACT} " * 340))
+    assert {"long", "kurz", "犬", "rtl", "one"} <= {paper.id for paper in result.cited.values()}
 
 
 @pytest.mark.parametrize("text", ["Mushrooms\n", "🍄\n\n", "\n"])

@@ -143,3 +143,28 @@ def test_an_id_that_arxiv_does_not_know_is_a_warning(server: Scholarly, tmp_path
     assert asked.counters["arxiv_unknown"] == 1
     silent = review(TEXT, library=path, out=tmp_path / "silent", **how)
     assert "arxiv_looked_up" not in silent.counters
+
+
+def test_a_text_is_checked_for_works_that_fell_or_never_were(server: Scholarly, tmp_path: Path, home: Path) -> None:
+    known = [
+        f"@article{{w{n}, title={{{work.title}}}, doi={{{work.doi}}}, year=2001}}" for n, work in enumerate(works()[:2])
+    ]
+    nowhere = "@article{lie, title={A work that was never written}, doi={10.1000/never}, year=2001}"
+    (tmp_path / "refs.bib").write_text("\n".join([*known, nowhere]))
+    (tmp_path / "text.md").write_text("One says so [@w0]. Another does [@w1]. A third, too [@lie].")
+    litrag = Shell(tmp_path, home)
+    litrag.env |= {
+        "LITRAG_SOURCE_URLS": json.dumps(server.urls()),
+        "LITRAG_SOURCE_INTERVALS": json.dumps({"crossref": 0.0}),
+        "LITRAG_SUPPORT": "none",
+    }
+    asked = ("--json", "verify", "text.md", "--bib", "refs.bib")
+    code, out, err = litrag(*asked)
+    assert (code, json.loads(out)["faults"]) == (0, 0), err
+    assert server.asked == []
+    code, out, err = litrag(*asked, "--check-retractions")
+    assert (code, json.loads(out)["faults"]) == (1, 2), err
+    told = "\n".join(json.loads(out)["warnings"])
+    assert "10.1000/never is registered nowhere" in told
+    assert f'w0 ("{works()[0].title}"' in told
+    assert "w1 (" not in told
