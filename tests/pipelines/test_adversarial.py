@@ -129,7 +129,8 @@ def whole(result: Review) -> None:
 
 @pytest.mark.parametrize("name", ABSTRACTS)
 def test_an_odd_abstract_breaks_nothing(name: str, tmp_path: Path, no_weights: None) -> None:
-    whole(made(tmp_path, ABSTRACTS[name]))
+    whole(result := made(tmp_path, ABSTRACTS[name]))
+    assert name != "another language" or "kurz" in {paper.id for paper in result.cited.values()}
 
 
 def test_nor_does_it_with_a_model(tmp_path: Path) -> None:
@@ -139,7 +140,7 @@ def test_nor_does_it_with_a_model(tmp_path: Path) -> None:
 
 def test_twenty_thousand_words_are_read(tmp_path: Path, no_weights: None) -> None:
     whole(result := made(tmp_path, f"{ABSTRACT} " * 340))
-    assert {"long", "kurz", "犬", "rtl", "one"} <= {paper.id for paper in result.cited.values()}
+    assert {"long", "犬", "rtl", "one"} <= {paper.id for paper in result.cited.values()}
 
 
 @pytest.mark.parametrize("text", ["Mushrooms\n", "🍄\n\n", "\n"])
