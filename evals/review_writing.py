@@ -3,7 +3,7 @@
 Every row cites as many works as the expert did, chosen from the pool of all answers by BM25 and cosine to the question, but for the rows "given", whose
 works are the expert's. A text taken from its sources is supported by construction, so what counts is whether its sentences are the expert's: `relevance`
 (how near ours come to the expert's) and `coverage` (how near the expert's are come to), by cosine; and the controls that need no skill: first sentences,
-sentences by lot, one paragraph of the same length, the plan with its works shuffled."""
+sentences by lot, one paragraph of the same length (further sentences of its works fill it up), the plan with its works shuffled."""
 
 from __future__ import annotations
 
@@ -289,23 +289,46 @@ async def _shuffled(bench: WritingBench, desk: _Desk) -> _Made:
 
 
 async def _unplanned(bench: WritingBench, desk: _Desk) -> _Made:
-    """One paragraph in the order of retrieval, of the same sentences but for those that name groups."""
-    keys = [PlannedSentence("say what this work contributes", (key,)) for key in desk.papers]
-    planned = Plan((PlannedSection("", (PlannedParagraph("", tuple(keys)),)),))
-    draft = (await _writer(bench, desk)).write(planned, desk.papers, desk.about)
-    return draft.kept(lambda claim: bool(claim.keys)), planned
+    """One paragraph in the order of retrieval, as long as the learned plan's text."""
+    return await _as_planned(bench, desk, [tuple(map(_contributes, desk.papers))])
 
 
 async def _oracle(bench: WritingBench, desk: _Desk) -> _Made:
     """The expert's own plan: the works by the paragraph that cites them first, in the expert's order."""
     paragraphs: dict[int, list[PlannedSentence]] = {}
     for key, place in desk.places.items():
-        paragraphs.setdefault(place, []).append(PlannedSentence("say what this work contributes", (key,)))
-    rest = [PlannedSentence("say what this work contributes", (key,)) for key in desk.papers if key not in desk.places]
-    listed = [*(tuple(sentences_) for sentences_ in paragraphs.values()), *([tuple(rest)] if rest else [])]
-    planned = Plan((PlannedSection("", tuple(PlannedParagraph("", sentences_) for sentences_ in listed)),))
-    draft = (await _writer(bench, desk)).write(planned, desk.papers, desk.about)
-    return draft.kept(lambda claim: bool(claim.keys)), planned
+        paragraphs.setdefault(place, []).append(_contributes(key))
+    rest = tuple(_contributes(key) for key in desk.papers if key not in desk.places)
+    return await _as_planned(bench, desk, [*map(tuple, paragraphs.values()), *([rest] if rest else [])])
+
+
+def _contributes(key: str) -> PlannedSentence:
+    return PlannedSentence("say what this work contributes", (key,))
+
+
+async def _as_planned(bench: WritingBench, desk: _Desk, paragraphs: Sequence[tuple[PlannedSentence, ...]]) -> _Made:
+    """The text of a plan without sentences that name groups; in their place further sentences of its works, the nearest to the question first, one a work in
+    turn at the end of its paragraph, until it is as long as that of the learned plan."""
+    planned = Plan((PlannedSection("", tuple(PlannedParagraph("", said) for said in paragraphs)),))
+    draft = (await _writer(bench, desk)).write(planned, desk.papers, desk.about).kept(lambda claim: bool(claim.keys))
+    learned, _ = await _extractive(bench, desk)
+    short = len(_text(learned).split()) - len(_text(draft).split())
+    told = await by_cosine(desk.papers, desk.about, bench.embedder)
+    quoted = [quote for claim in draft.claims for quote in claim.quotes if quote]
+    left = {key: [text for text in told[key] if not any(quote in text for quote in quoted)] for key in draft.keys}
+    more: dict[str, list[Claim]] = {key: [] for key in left}
+    for turn in range(max(map(len, left.values()), default=0)):
+        for key, texts in left.items():
+            size = len(texts[turn].split()) if turn < len(texts) else 0
+            if 0 < size <= 2 * short:  # nearer to the length with it than without
+                more[key].append(Claim(f"{texts[turn]} [@{key}]", (key,), writer="extractive"))
+                short -= size
+    filled = lambda p: DraftParagraph((*p.claims, *(each for key in more if key in _keys(p) for each in more[key])))  # noqa: E731
+    return draft.mapped(filled), planned
+
+
+def _keys(paragraph: DraftParagraph) -> set[str]:
+    return {key for claim in paragraph.claims for key in claim.keys}
 
 
 async def _quoted(bench: WritingBench, desk: _Desk, *, first: bool) -> _Made:
