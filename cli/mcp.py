@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from litrag.cli.context import settings, tell
+from litrag.cli.context import settings
 from litrag.cli.options import (
     ApiBase,
     EmbedModel,
@@ -69,10 +70,11 @@ def mcp(
         max_seconds=max_seconds,
     )
     if http:
+        echo = partial(typer.echo, err=True)  # with -q, too: nobody could find it else
         from litrag.serving.mcp_http import serve_http
         from litrag.serving.mcp_tools import Desk
 
-        serve_http(Desk.of(values), host=host, port=port, token=token, names=listed(allow_host) or (), tell=tell)
+        serve_http(Desk.of(values), host=host, port=port, token=token, names=listed(allow_host) or (), tell=echo)
     else:
         from litrag.serving.wire import protocol_output
 

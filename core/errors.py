@@ -30,6 +30,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from litrag.core.amounts import amount
+
 __all__ = [
     "AmbiguousScore",
     "BadInput",
@@ -179,15 +181,10 @@ class BudgetSpent(LitragError):
         self, what: str, used: float, limit: float, *, held: float = 0.0, asked: float = 0.0, remedy: str = ""
     ) -> None:
         remedy = remedy or f"raise --max-{what} and run it again (a review with --force): no call is paid twice"
-        under_way = f", {_amount(held)} held by calls under way" if held else ""
-        following = f", the next may take {_amount(asked)}" if asked and used + held < limit else ""
-        super().__init__(f"budget: {what}: {_amount(used)} of {_amount(limit)} spent{under_way}{following}; {remedy}")
+        under_way = f", {amount(held)} held by calls under way" if held else ""
+        following = f", the next may take {amount(asked)}" if asked and used + held < limit else ""
+        super().__init__(f"budget: {what}: {amount(used)} of {amount(limit)} spent{under_way}{following}; {remedy}")
         self.what, self.used, self.limit, self.held, self.asked = what, used, limit, held, asked
-
-
-def _amount(value: float) -> str:
-    """As people read it: 2,000,000 and not 2e+06."""
-    return f"{value:,.0f}" if value == round(value) else f"{value:,.4g}" if value < 1000 else f"{value:,.1f}"
 
 
 class NoEvidence(LitragError):

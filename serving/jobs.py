@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from litrag.core.amounts import amount
 from litrag.core.errors import BadInput, EnvironmentFault
 from litrag.core.events import Event
 from litrag.core.paths import home, made
@@ -117,7 +118,7 @@ def refuse_dearer(run: Run, allowed: Settings) -> None:
         asked, most = getattr(theirs, name), getattr(ours, name)
         if most is not None and (asked is None or asked > most):
             raise BadInput(
-                f"run {run.id} was begun with max_{name} {'unbounded' if asked is None else f'{asked:g}'}, more than the {most:g} that this"
+                f"run {run.id} was begun with max_{name} {'unbounded' if asked is None else amount(asked)}, more than the {amount(most)} that this"
                 f" server allows; go on with it by: litrag runs resume {run.id}"
             )
 

@@ -20,6 +20,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from litrag.core import sync
+from litrag.core.amounts import amount
 from litrag.core.errors import BadInput, LitragError, UnknownName
 from litrag.core.names import ascii_of
 from litrag.core.paths import home, made
@@ -111,6 +112,7 @@ class _Pages:
     def __init__(self, web: Web) -> None:
         self.web, self.jobs = web, web.jobs
         self.templates = Jinja2Templates(_HERE / "templates")
+        self.templates.env.filters["amount"] = amount
 
     def start(self, request: Request) -> HTMLResponse:
         """The form, and the runs there are."""

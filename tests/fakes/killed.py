@@ -57,24 +57,25 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def review_for(seconds: float | None, home: Path, options: dict[str, Any]) -> bool:
-    """Runs a review in a process of its own, which is killed after so many seconds of its work; whether it came to its end before."""
+def review_for(seconds: float | None, home: Path, options: dict[str, Any]) -> tuple[bool, float]:
+    """Runs a review in a process of its own, which is killed so many seconds after its first stage began; whether it came to its end before, and how long
+    after that beginning it ended."""
     process = _PROCESSES.Process(target=_review, args=(str(home), options))
     begun = home / "begun"
     begun.unlink(missing_ok=True)
     process.start()
     while not begun.exists() and process.is_alive():
         time.sleep(0.001)
+    start = time.monotonic()
     process.join(seconds)
     if process.is_alive():
         os.kill(process.pid or 0, signal.SIGKILL)
     process.join()
-    return process.exitcode == 0
+    return process.exitcode == 0, time.monotonic() - start
 
 
 def _review(home: str, options: dict[str, Any]) -> None:
     os.environ |= {"LITRAG_HOME": home, "OPENAI_API_KEY": "none"}
     from litrag import review
 
-    (Path(home) / "begun").touch()
-    review(**options)
+    review(**options, listen=lambda event: (Path(home) / "begun").touch())

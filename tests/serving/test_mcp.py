@@ -482,7 +482,7 @@ def _listening(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
     log = folder / "http.txt"
     with log.open("wb") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", "litrag.cli", "mcp", "--http", "--port", "0"],
+            [sys.executable, "-m", "litrag.cli", "-q", "mcp", "--http", "--port", "0"],
             env={**os.environ, "LITRAG_MCP_TOKEN": TOKEN},
             stdout=output,
             stderr=output,
