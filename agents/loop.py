@@ -87,10 +87,12 @@ class Stops(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """What an agent brings back: the notes, how many searches it made, and why it stopped ("budget: ...", "finish", a rule's reason)."""
+    """What an agent brings back: the notes, how many searches it made, and why it stopped ("budget: ...", "finish", a rule's reason); `spent`, whether the
+    run's budget did it, and not the agent's own bound."""
 
     notes: Notes
     stop_reason: str
+    spent: bool = False
 
     @property
     def searches(self) -> int:
@@ -101,7 +103,12 @@ class Searched:
     def trajectory(self) -> Trajectory:
         """As the run keeps it."""
         hops = (
-            Hop("search", step.query.text, step.thought, tuple(hit.document.id for hit in step.read))
+            Hop(
+                "snowball" if step.query.kind == "snowball" else "search",
+                step.query.text,
+                step.thought,
+                tuple(hit.document.id for hit in step.read),
+            )
             for step in self.notes.steps
         )
         return Trajectory(tuple(hops), self.stop_reason)
@@ -136,7 +143,7 @@ class SearchAgent:
                     return Searched(notes, reason)
                 decided = await self.hops.next(notes)
             except BudgetSpent as error:
-                return Searched(notes, str(error))
+                return Searched(notes, str(error), spent=True)
             if not decided.text.strip() or notes.repeats(decided):
                 return Searched(notes, decided.reason if not decided.text.strip() else "the same query again")
 

@@ -29,11 +29,12 @@ def _no_tick(done: int, total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What an agent brings back: the hops, and per search the id of its SourceResult in the run's store."""
+    """What an agent brings back: the hops, and per search the id of its SourceResult in the run's store; `spent` is the budget that ended it."""
 
     trajectory: Trajectory
     results: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    spent: BudgetSpent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ class OnePass:
         hops: list[Hop] = []
         seen: set[str] = set()
         warnings: list[str] = []
-        stop = "done"
+        spent: BudgetSpent | None = None
         for query in queries:
             found = await asyncio.gather(
                 *(self.recorded.search(source, query, self.k) for source in self.sources), return_exceptions=True
@@ -178,9 +179,11 @@ class OnePass:
             hops.append(Hop("search", query.text, new_ids=tuple(new)))
             self.tick(len(hops), len(queries))
             errors = [result for result in found if isinstance(result, BaseException)]
-            if any(not isinstance(error, BudgetSpent) for error in errors):
-                raise next(error for error in errors if not isinstance(error, BudgetSpent))
-            if errors:
-                stop = str(errors[0])
+            for error in errors:
+                if not isinstance(error, BudgetSpent):
+                    raise error
+                spent = spent or error
+            if spent:
                 break
-        return Found(Trajectory(tuple(hops), stop), tuple(results), tuple(dict.fromkeys(warnings)))
+        stop = str(spent) if spent else "done"
+        return Found(Trajectory(tuple(hops), stop), tuple(results), tuple(dict.fromkeys(warnings)), spent)

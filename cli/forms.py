@@ -212,8 +212,10 @@ class Verify(Record):
     """Citations of a text."""
 
     pairs: list[CheckedPair]
-    faults: int = Field(
-        description="Pairs that are unsupported or missing, and cited works that were retracted or are registered nowhere."
+    faults: int = Field(description="Pairs that are unsupported or missing, and works of `fallen`.")
+    fallen: dict[str, str] = Field(
+        default_factory=dict,
+        description="Keys of cited works that are registered nowhere, or retracted or doubted by their publisher.",
     )
     uncited: list[str]
     warnings: list[str]

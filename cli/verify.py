@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,15 @@ _WHAT = "Input"
 def register(app: typer.Typer) -> None:
     """Adds the command."""
     app.command()(verify)
+
+
+def _online(sources: Sequence[str]) -> tuple[str, ...]:
+    """The sources of the command alone: nobody is asked because reviews ask. Raises BadInput for one that looks no works up."""
+    from litrag.core.errors import BadInput
+
+    if others := [name for name in sources if name not in ("arxiv", "crossref")]:
+        raise BadInput(f"--source {others[0]}: it looks no works up; name arxiv or crossref")
+    return tuple(sources)
 
 
 def verify(
@@ -55,7 +65,7 @@ def verify(
         embed_model=embed_model,
         api_base=api_base,
         max_cost=max_cost,
-        sources=tuple(sources) if sources else None,
+        sources=_online(sources or ()),
         check_retractions=check_retractions,
     )
     with progress() as listen:
@@ -66,6 +76,7 @@ def verify(
     labels = [label for _, _, label in found.rows]
     counted = ", ".join(f"{labels.count(name)} {name}" for name in ("supported", "unchecked", "unsupported", "missing"))
     lines += ["", f"{len(labels)} citation{'s' * (len(labels) != 1)}: {counted}"]
+    lines += [f"{what}: {key}" for key, what in found.fallen.items()]
     lines += [f"cited nowhere: {', '.join(found.uncited)}"] if found.uncited else []
     tell(found.spent)
     show(found.record(), "\n".join(lines), "verify")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 from dotenv import load_dotenv
@@ -33,6 +33,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 Format: TypeAlias = Literal["md", "tex", "docx", "html", "bib", "ris", "csl"]
 
 EMBEDDING_MODEL = "local/all-MiniLM-L6-v2"
+_WITH_OPTIONS: Final = {"rewriter": "rewriter_options", "reranker": "reranker_options"}
 _FILES: ContextVar[Mapping[str, Any]] = ContextVar("litrag_settings_files", default=MappingProxyType({}))
 
 
@@ -217,13 +218,15 @@ class Settings(BaseSettings):
 
     def role_model(self, role: Role) -> str | None:
         """The model string of a role, or None where nothing was configured. Nothing ever falls back to a remote default."""
+        if role == "support" and self.support not in ("likelihood", "cross-encoder"):
+            return None
         own: str | None = getattr(self, f"{role}_model")
         if own:
             return own
         if role == "embed":
             return EMBEDDING_MODEL
         if role == "support":
-            return (self.verify_model or self.model) if self.support in ("likelihood", "cross-encoder") else None
+            return self.verify_model or self.model
         return self.model
 
     def role_base(self, role: Role) -> str | None:
@@ -266,6 +269,10 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
     token = _FILES.set(values)
     try:
         settings = Settings(**given)
+        own = Settings(**{name: value for name, value in given.items() if name not in _WITH_OPTIONS})
+        for name, of_it in _WITH_OPTIONS.items():  # options belong to the method beside which they stand
+            if getattr(settings, name) != getattr(own, name):
+                settings = settings.model_copy(update={of_it: given.get(of_it, {})})
     except (ValidationError, SettingsError) as error:
         raise BadInput(_first(error)) from error
     finally:

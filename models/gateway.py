@@ -64,7 +64,7 @@ class RoutedBackend:
 
 class Gateway:
     """Models by role. Built for one run; `cache`, `ledger` and `budget` are the run's. Where it is `lenient`, a prompt for text that is longer than the
-    model's context is answered by nothing, and `too_long` says so, a line each. What waits and what is in flight belongs to
+    model's context is answered by nothing, and `too_long` says so, a line a role. What waits and what is in flight belongs to
     one event loop, so each loop has its own wrappers."""
 
     def __init__(
@@ -81,7 +81,7 @@ class Gateway:
         self.ledger = ledger or Ledger()
         self.budget = budget or Budget()
         self.prices = Prices()
-        self.too_long: list[str] = []
+        self.too_long: dict[str, str] = {}
         self._lenient = lenient
         self._inner = backend or RoutedBackend()
         self._stacks: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, Backend]] = WeakKeyDictionary()
@@ -138,7 +138,8 @@ class Gateway:
         name = self.settings.role_model(role)
         if name is None:
             raise BadInput(
-                f"no model for the role {role}; set --model or --{role}-model (a LiteLLM string, or local/<id or folder>)"
+                f"no model for the role {role}; set --model or {'support_model' if role == 'support' else f'--{role}-model'}"
+                " (a LiteLLM string, or local/<id or folder>)"
             )
         if "/" not in name:
             raise BadInput(

@@ -9,10 +9,10 @@ __all__ = ["Lenient"]
 
 
 class Lenient:
-    """Answers such a prompt by nothing, which every component reads as a reply without an answer; `noted` keeps, once each, what to tell the user. What is no text
-    (a score, an embedding) has no such answer and fails as it would."""
+    """Answers such a prompt by nothing, which every component reads as a reply without an answer; `noted` keeps what to tell the user, the first of each role.
+    What is no text (a score, an embedding) has no such answer and fails as it would."""
 
-    def __init__(self, inner: Backend, noted: list[str]) -> None:
+    def __init__(self, inner: Backend, noted: dict[str, str]) -> None:
         self._inner, self._noted = inner, noted
 
     async def send(self, request: ModelRequest) -> ModelReply:
@@ -22,6 +22,5 @@ class Lenient:
         except PromptTooLong as error:
             if request.operation != "generate":
                 raise
-            if (note := f"{request.role}: {error}") not in self._noted:
-                self._noted.append(note)
+            self._noted.setdefault(request.role, f"{request.role}: {error}")
             return ModelReply(texts=("",) * request.n, finish=("length",) * request.n)

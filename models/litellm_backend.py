@@ -76,7 +76,10 @@ class LiteLLMBackend:
         except ModelFault:
             raise
         except Exception as error:
-            raise translated(error, request.model, request.api_base) from error
+            told = translated(error, request.model, request.api_base)
+            if request.operation != "generate" and isinstance(told, PromptTooLong):  # a text, and no prompt
+                told = ModelUnavailable(str(told))
+            raise told from error
 
 
 def translated(error: Exception, model: str, api_base: str | None) -> LitragError:

@@ -185,7 +185,12 @@ def _graph(shop: Workshop, chosen: AskOptions) -> Any:
     async def search(state: _State) -> _State:
         query = replace(state["query"], history=())
         first = FirstSearch(shop)
-        (pool,) = await first.retrieve([query], _POOL)  # the agent's own first search is this one: it is not made twice
+        try:
+            (pool,) = await first.retrieve(
+                [query], _POOL
+            )  # the agent's own first search is this one: it is not made twice
+        except BudgetSpent as error:
+            return {"searched": Searched(Notes(query), str(error))}
         weights = WordWeights.of(hit.document.text for hit in pool.hits)
         hops, stops = _decides(shop, chosen, weights)
         agent = SearchAgent(
@@ -197,7 +202,8 @@ def _graph(shop: Workshop, chosen: AskOptions) -> Any:
             chosen.further,
             tell=lambda step: shop.listen(_told(step)),
         )
-        return {"searched": await agent.run(query)}
+        searched = await agent.run(query)
+        return {"searched": searched, "warnings": [*state["warnings"], *dict.fromkeys(first.warnings)]}
 
     async def answer(state: _State) -> _State:
         searched = state["searched"]

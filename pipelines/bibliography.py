@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from litrag.core import sync
 from litrag.core.errors import BadInput
@@ -14,6 +15,8 @@ from litrag.core.types import Paper, Query, normalised_title
 from litrag.exports.evidence import EvidenceFile
 
 __all__ = ["bibliography_of", "completed"]
+
+_NEAREST: Final = 10  # papers of a library whose titles are nearest, among which the same one is sought
 
 
 def bibliography_of(
@@ -45,8 +48,8 @@ async def completed(papers: Mapping[str, Paper], names: Sequence[str] | None) ->
     with ExitStack() as stack:
         sources = [LibrarySource(stack.enter_context(closing(open_library(name))), None, name=name) for name in names]
         for key, paper in bare.items():
-            for source in sources:
-                found = (await source.search(Query(paper.title), 3)).papers
+            for source in sources if paper.title else ():
+                found = (await source.search(Query(paper.title), _NEAREST)).papers
                 same = next((other for other in found if other.abstract and _same(paper, other)), None)
                 if same is not None:
                     done[key] = replace(paper, abstract=same.abstract)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from litrag.core import sync
@@ -66,11 +66,11 @@ class Checked:
     uncited: tuple[str, ...]
     warnings: tuple[str, ...]
     spent: str
-    fallen: tuple[str, ...] = ()
+    fallen: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def faults(self) -> int:
-        """Pairs that are unsupported or missing, and works that are registered nowhere or retracted (`fallen`)."""
+        """Pairs that are unsupported or missing, and works that are registered nowhere, retracted or doubted by their publisher (`fallen`: key -> what)."""
         return sum(label in ("unsupported", "missing") for _, _, label in self.rows) + len(self.fallen)
 
     def record(self) -> dict[str, Any]:
@@ -85,7 +85,8 @@ class Checked:
             }
             for sentence, verdict, label in self.rows
         ]
-        return {"pairs": pairs, "faults": self.faults, "uncited": list(self.uncited), "warnings": list(self.warnings)}
+        told = {"fallen": dict(self.fallen), "uncited": list(self.uncited), "warnings": list(self.warnings)}
+        return {"pairs": pairs, "faults": self.faults, **told}
 
 
 def cited_sentences(text: str) -> list[Citing]:
@@ -179,8 +180,14 @@ async def check_async(
         ledger.close()
     tokens = totals.prompt_tokens + totals.completion_tokens
     spent = f"{totals.calls} model calls, {tokens:,} tokens, ${totals.usd:.4f}"
-    told = tuple(dict.fromkeys((*warnings, *gateway.too_long, *online.warnings)))
-    return Checked(tuple(rows), _left(papers, rows), told, spent, (*online.papers, *online.unknown))
+    told = tuple(dict.fromkeys((*warnings, *gateway.too_long.values(), *online.warnings)))
+    return Checked(
+        tuple(rows),
+        _left(papers, rows),
+        told,
+        spent,
+        dict.fromkeys(online.unknown, "registered nowhere") | dict(online.papers),
+    )
 
 
 @dataclass(frozen=True, slots=True)

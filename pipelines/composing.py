@@ -267,6 +267,7 @@ async def _planned(
         stopped = next((reading for reading in readings if isinstance(reading, str)), "")
         read = [reading for reading in readings if isinstance(reading, PlanReading)]
         plans = [reading.plan for reading in read]
+        counters["plans_by_model"] = len(plans)
         counters["plan_unreadable"] = sum(reading is None for reading in readings)
         counters["plan_unknown"] = sum(reading.unknown for reading in read)
         counters["plan_added"] = sum(len(reading.added) for reading in read)

@@ -11,6 +11,7 @@ from typing import Final
 from litrag.core.settings import Role
 from litrag.models.prices import Prices
 from litrag.pipelines.composing import generates, plans_by_model
+from litrag.pipelines.judging import judges
 from litrag.pipelines.planning import Size
 from litrag.pipelines.runs import new_run
 from litrag.pipelines.state import ReviewRequest
@@ -109,13 +110,16 @@ def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
     drafts = 1 if shop.request.plan or "plan" in shop.settings.pause else shop.settings.drafts
     if plans_by_model(shop) and not shop.request.plan:
         calls.append(("plan", drafts, about + papers * _TOKENS_A_PAPER // 2, 300 + 60 * papers))
+    claims = round(papers * _CLAIMS_A_PAPER) * (2 if generates(shop) else 1)  # what is written anew is checked anew
+    if has("support"):
+        of_each = 2 if shop.settings.support == "likelihood" else 1
+        calls.append(("support", of_each * claims, 2 * _TOKENS_A_PAPER, 0))
     if generates(shop):
-        claims = round(papers * _CLAIMS_A_PAPER)
         shown = about + -(-papers * a_paper // paragraphs) + _BEFORE + 600
         calls.append(("write", drafts * paragraphs, shown, 300 + 120 * _PAPERS_A_PARAGRAPH))
-        calls.append(("write", claims, a_paper + 300, 400))  # every sentence once more, if none is supported
-        if has("verify"):
-            calls.append(("verify", 2 * claims, a_paper + 400, 300))
+        calls.append(("write", claims // 2, a_paper + 300, 400))  # every sentence once more, if none is supported
+        if judges(shop.gateway):
+            calls.append(("verify", claims, a_paper + 400, 300))
     prices = Prices()
     found = _by_role([_planned(shop, prices, call, searches if call[0] == "rerank" else 0) for call in calls])
     if shop.embedder is not None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from litrag.agents.one_pass import OnePass
-from litrag.core.errors import BadInput, BudgetSpent, NoEvidence
+from litrag.core.errors import BudgetSpent, NoEvidence, PromptTooLong
 from litrag.core.fusion import ReciprocalRankFusion
 from litrag.core.names import citation_keys
 from litrag.core.protocols import SourceResult
@@ -42,7 +42,7 @@ _LEAST_COSINE: Final = (
     0.2  # MiniLM cosine of two unrelated abstracts of one field; below, a paper has nothing to do with the text
 )
 _HARDLY: Final = 0.5  # share of the papers placed by a reranker below which its order is not taken
-_LOOKED_AT: Final = 100  # papers among which the related ones are sought
+_LOOKED_AT: Final = 100  # papers that are measured at once
 FAR: Final = "no paper found is near your text"
 _ORIGINAL_WEIGHT: Final = 4.0  # three short queries together never outweigh the whole text
 _DERIVED_WEIGHT: Final = 1.0
@@ -139,16 +139,23 @@ async def search(shop: Workshop, state: ReviewState) -> ReviewState:
 
 @dataclass(frozen=True, slots=True)
 class FirstSearch:
-    """The run's sources as a retriever: a search that the review makes again is not made twice."""
+    """The run's sources as a retriever: a search that the review makes again is not made twice. `warnings` are those of the sources."""
 
     shop: Workshop
+    warnings: list[str] = field(default_factory=list)
 
     async def retrieve(self, queries: Sequence[Query], k: int) -> tuple[Ranking, ...]:
-        """One ranking of at most `k` hits a query; nothing where the budget of searches is spent."""
+        """One ranking of at most `k` hits a query. Raises BudgetSpent where none of its searches could be made."""
         agent = OnePass(self.shop.sources, self.shop.recorded_search)
-        found = [(query, await agent.run([query])) for query in queries]
-        rankings = [_pooled(self.shop, query, each.results)[1] for query, each in found]
-        return tuple(replace(ranking, hits=ranking.hits[:k]) for ranking in rankings)
+        rankings = []
+        for query in queries:
+            found = await agent.run([query])
+            self.warnings.extend(found.warnings)
+            if found.spent and not found.results:
+                raise found.spent
+            ranking = _pooled(self.shop, query, found.results)[1]
+            rankings.append(replace(ranking, hits=ranking.hits[:k]))
+        return tuple(rankings)
 
 
 def _best(shop: Workshop, query: Query, results: Sequence[str]) -> list[Paper]:
@@ -203,23 +210,22 @@ async def _reranked(shop: Workshop, pool: Ranking, warnings: list[str]) -> Ranki
     try:
         ranking = await shop.reranker().rerank(pool)
         doubt = doubts({"the papers found": ranking})
-    except BadInput as error:
+    except PromptTooLong as error:
         ranking, doubt = replace(pool, placed=0.0), str(error)
-    if ranking.placed < _HARDLY:
-        by = FirstStageOrder() if shop.embedder is None else Similarity(shop.embedder)
+    instead = ranking.placed < _HARDLY
+    if instead:
         how = "as they were found" if shop.embedder is None else "by their similarity to your text"
         doubt = f"{doubt}; they are ordered {how} instead"
-        ranking = await by.rerank(pool)
     warnings += [f"reranker {shop.reranker_id}: {doubt}"] if doubt else []
-    return ranking
+    by = FirstStageOrder() if shop.embedder is None else Similarity(shop.embedder)
+    return await by.rerank(pool) if instead else ranking
 
 
 async def select(shop: Workshop, state: ReviewState) -> ReviewState:
     """The best papers under their citation keys; what has nothing to do with the abstract stays out."""
     ranking = shop.store.get(state["ranking"], Ranking)
     papers = {paper.id: paper for paper in shop.store.get(state["papers"], tuple[Paper, ...])}
-    ranking = await _measured(shop, ranking)
-    related = [hit for hit in ranking.hits if _related(hit)]
+    ranking, related = await _near(shop, ranking)
     hits = (related or list(ranking.hits))[: shop.settings.papers]
     keys = citation_keys([papers[hit.document.id] for hit in hits])
     selected = tuple(Selected(keys[hit.document.id], papers[hit.document.id], hit) for hit in hits)
@@ -239,7 +245,7 @@ async def select(shop: Workshop, state: ReviewState) -> ReviewState:
         "selected": shop.store.put(selected, tuple[Selected, ...]),
         "counters": {
             **state.get("counters", {}),
-            "unrelated": len(ranking.hits) - len(related),
+            "unrelated": sum(not _related(hit) for hit in ranking.hits),
             "selected": len(selected),
         },
     }
@@ -303,27 +309,40 @@ def _fused(
                 hits[name] = Hit(kept[name].to_document(), scores)
         rankings.append(Ranking(query, tuple(hits.values())))
         weights.append(_ORIGINAL_WEIGHT if result.query.parent is None else _DERIVED_WEIGHT)
-    return ReciprocalRankFusion(weights=tuple(weights)).fuse(rankings) if rankings else Ranking(query)
+    if not rankings:
+        return Ranking(query)
+    # by the greatest: of one search alone the scores are the same whatever kind its query has
+    return ReciprocalRankFusion(weights=tuple(weight / max(weights) for weight in weights)).fuse(rankings)
 
 
-async def _measured(shop: Workshop, ranking: Ranking) -> Ranking:
-    """The ranking with a cosine to the text on each hit that may be selected: no reranker but `similarity` leaves one there. Without an embedder, or
-    the budget for it, as it was."""
-    bare = [hit for hit in ranking.hits[: max(_LOOKED_AT, shop.settings.papers)] if not _cosines(hit)]
+async def _near(shop: Workshop, ranking: Ranking) -> tuple[Ranking, list[Hit]]:
+    """The ranking with a cosine to the text on each hit that was looked at, which no reranker but `similarity` leaves there, and of those the related ones:
+    from the top, until there are as many as may be cited. Without an embedder, or the budget for it, all are."""
+    hits, near = list(ranking.hits), list[Hit]()
+    for start in range(0, len(hits), _LOOKED_AT):
+        part = slice(start, start + _LOOKED_AT)
+        hits[part] = await _measured(shop, hits[part])
+        near += filter(_related, hits[part])
+        if len(near) >= shop.settings.papers:
+            break
+    return replace(ranking, hits=tuple(hits)), near
+
+
+async def _measured(shop: Workshop, hits: Sequence[Hit]) -> list[Hit]:
+    bare = [hit for hit in hits if not _cosines(hit)]
     if shop.embedder is None or not bare:
-        return ranking
+        return list(hits)
     text = shop.request.text
     try:
         values = await cosines(shop.embedder, text, bare)
-    except BudgetSpent:
-        return ranking
-    ranks = {place: rank for rank, place in enumerate(sorted(range(len(bare)), key=lambda i: -values[i]), start=1)}
+    except (BudgetSpent, PromptTooLong):
+        return list(hits)
+    order = sorted(range(len(bare)), key=lambda place: -values[place])
     scores = {
-        hit.document.id: Score(value, "similarity", text, ranks[place])
-        for place, (hit, value) in enumerate(zip(bare, values, strict=True))
+        bare[place].document.id: Score(values[place], "similarity", text, rank)
+        for rank, place in enumerate(order, start=1)
     }
-    hits = (hit.scored(scores[hit.document.id]) if hit.document.id in scores else hit for hit in ranking.hits)
-    return replace(ranking, hits=tuple(hits))
+    return [hit.scored(scores[hit.document.id]) if hit.document.id in scores else hit for hit in hits]
 
 
 def _cosines(hit: Hit) -> list[float]:

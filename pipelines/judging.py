@@ -13,7 +13,7 @@ from litrag.pipelines.methods import why_no_embedder
 from litrag.pipelines.support import LEAST, Both, Likelihood, Relevance, Support
 from litrag.pipelines.verifying import Verifier
 
-__all__ = ["LEAST_LIKELY", "verifier_of"]
+__all__ = ["LEAST_LIKELY", "judges", "verifier_of"]
 
 LEAST_LIKELY: Final = 0.5  # of `Likelihood`: the source does not make the sentence likelier
 
@@ -22,7 +22,7 @@ def verifier_of(gateway: Gateway, texts: Iterable[str], *, ask: bool = True, own
     """The verifier that the settings ask for; `texts` are those of the works, `ask` says whether the verify model may be asked for verdicts, which one that
     scores is not; `own` is the text of the authors' own work. Raises BadInput, ModelUnavailable, CapabilityMissing."""
     support, least = _support(gateway, texts)
-    model = gateway.resolve("verify", needs=Generates) if ask and _judges(gateway) else None
+    model = gateway.resolve("verify", needs=Generates) if ask and judges(gateway) else None
     return Verifier(model, support, least, _english(gateway.settings), own)
 
 
@@ -30,7 +30,8 @@ def _english(settings: Settings) -> bool:
     return settings.language.strip().casefold() in ("english", "en")
 
 
-def _judges(gateway: Gateway) -> bool:
+def judges(gateway: Gateway) -> bool:
+    """Whether the verify model is asked for verdicts."""
     scores = gateway.has("support") and not gateway.settings.support_model
     return gateway.has("verify") and not scores and Generates in gateway.powers("verify")
 

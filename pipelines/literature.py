@@ -51,7 +51,9 @@ async def gather(
     )
     searched = await agent.run(query)
     shop.say("search", f"agent {shop.settings.agent}: {searched.stop_reason}")
-    return Gathered(searched, tuple(sources.new), tuple(dict.fromkeys(sources.warnings)), bool(sources.spent))
+    return Gathered(
+        searched, tuple(sources.new), tuple(dict.fromkeys(sources.warnings)), bool(sources.spent) or searched.spent
+    )
 
 
 def hops_of(shop: Workshop) -> Hops:

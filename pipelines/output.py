@@ -107,7 +107,7 @@ def write_outputs(
     document = Exported(
         draft=draft,
         papers={key: papers[key] for key in draft.keys},
-        header=header(shop, generated=generated, notes=_notes(shop, state)),
+        header=header(shop, generated=generated, grouped=_grouped(shop, state), notes=_notes(shop, state)),
         style=shop.settings.style,
         evidence=evidence_file(draft, papers, table, retracted),
         marks=shop.settings.unsupported != "keep",
@@ -167,20 +167,26 @@ def sha(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def header(shop: Workshop, *, generated: bool, notes: Sequence[str] = ()) -> str:
-    """What stands above the text: who wrote it, what found it, what a reader must know of it, how to get a stronger one."""
+def _grouped(shop: Workshop, state: ReviewState) -> str:
+    """Whose plan the text has: the user's ("yours"), a model's (its name), that of clusters ("")."""
+    if shop.request.plan:
+        return "yours"
+    return (shop.settings.role_model("plan") or "") if state.get("counters", {}).get("plans_by_model") else ""
+
+
+def header(shop: Workshop, *, generated: bool, grouped: str, notes: Sequence[str] = ()) -> str:
+    """What stands above the text: who wrote it, whose plan it has (`grouped`), what found it, what a reader must know of it, how to get a stronger one."""
     searched = "BM25" + (f" and {shop.embedder.model.rpartition('/')[2]}" if shop.embedder else "")
     found = "\n".join(
         [f"Papers were found with {searched}; every citation is in references.bib and evidence.json.", *notes]
     )
     if generated:
-        write, plan = shop.settings.role_model("write"), shop.settings.role_model("plan") or "clustering"
-        plan = "yours" if shop.request.plan else plan
-        return f"Written by litrag with {write} (plan: {plan}).\n{found}\nUse another writer with `--model provider/name`; check each sentence."
-    by = "" if shop.request.plan else shop.settings.plan_model
-    without = "" if by else " without a language model"
+        write = shop.settings.role_model("write")
+        return f"Written by litrag with {write} (plan: {grouped or 'clustering'}).\n{found}\nUse another writer with `--model provider/name`; check each sentence."
+    by = {"": "topic", "yours": "your plan"}.get(grouped, grouped)
+    without = " without a language model" if grouped in ("", "yours") else ""
     return (
-        f"Written by litrag{without}: its sentences are taken from the cited {_read(shop)}, grouped by {by or 'topic'}.\n"
+        f"Written by litrag{without}: its sentences are taken from the cited {_read(shop)}, grouped by {by}.\n"
         f"{found}\nFor a review in a writer's own words, name a model: `litrag review … --model provider/name`"
         " (any LiteLLM model, an own server, or local/…)."
     )

@@ -18,6 +18,7 @@ from litrag.pipelines.composing import composing_nodes
 from litrag.pipelines.event_log import event_log
 from litrag.pipelines.finding import finding_nodes, with_warnings
 from litrag.pipelines.full_text import read
+from litrag.pipelines.judging import verifier_of
 from litrag.pipelines.output import prepare_folder
 from litrag.pipelines.pausing import choose, pause_of, refuse_leftovers, wait_note
 from litrag.pipelines.runs import Run, Status
@@ -46,7 +47,8 @@ async def _reviewed(run: Run, listen: Listener, backend: Backend | None) -> Revi
         prepare_folder(run.request)
         if not run.checkpoints.exists():
             refuse_leftovers(run.request)
-        shop = await open_workshop(run, listen=listen, backend=backend)
+        shop = await open_workshop(run, listen=listen, backend=backend, lenient=True)
+        verifier_of(shop.gateway, ())  # what cannot verify is found before anything is spent
         try:
             with splitting(shop.settings.sentences):
                 state = await _walk(shop)
@@ -118,7 +120,7 @@ def _node(shop: Workshop, name: str) -> Callable[[ReviewState], Awaitable[Review
         with span(name, {"litrag.node": name}):
             update = await NODES[name](shop, state)
         if told := shop.gateway.too_long:
-            update["warnings"] = with_warnings(shop, {**state, **update}, *told)
+            update["warnings"] = with_warnings(shop, {**state, **update}, *told.values())
         shop.listen(Event(name, kind="end"))
         return {**update, "stage": name}
 

@@ -43,7 +43,9 @@ _NUMBER: Final = re.compile(
     r"(?<![\w.])(?:\d+(?:[.,]\d+)*|\.\d+)(?:st|nd|rd|th)?(?=[xkKMB]?(?!\w|[.,]\d))"
 )  # 3.5x, 70B
 ENUMERATED: Final = re.compile(r"^\s*(?:\(\d{1,2}\)|\d{1,2}[.)])\s+")
-_VERSION: Final = re.compile(r"(?<![\w.])([A-Za-z][\w-]*?)-(\d+(?:\.\d+)*)(?=[xkKMB]?(?!\w|\.\d))")  # GPT-4, LLaMA-65B
+_VERSION: Final = re.compile(
+    r"(?<![\w.])([A-Za-z][\w-]*?)-(\d+(?:[.,]\d+)*)(?=[xkKMB]?(?!\w|[.,]\d))"
+)  # GPT-4, LLaMA-65B
 _NEGATION: Final = re.compile(
     r"\b(?:not|cannot|no|never|neither|nor|without|fail(?:s|ed)? to|lacks?)\b|n't\b", re.IGNORECASE
 )
@@ -195,7 +197,7 @@ def _written(number: str) -> str:
 
 def lacking_numbers(sentence: str, source: str, *, english: bool = True) -> list[str]:
     """The sentence's numbers that the source lacks, but for one that counts the sentence itself ("(3) ...") and those of a name ("GPT-4") of which the
-    source has no other. In another language than `english` a comma may stand where English has a point: digits alone count."""
+    source has no other number. In another language than `english` a comma may stand where English has a point: digits alone count."""
     said = ENUMERATED.sub("", _MARKER.sub("", sentence))
     asked, held = numbers(_VERSION.sub(" ", said)), set(numbers(source))
     if not english:
@@ -205,12 +207,15 @@ def lacking_numbers(sentence: str, source: str, *, english: bool = True) -> list
 
 
 def _versions(sentence: str, source: str) -> list[str]:
-    """Of names with a number (GPT-4) those numbers of which the source has another; where it does not speak of such a name, none is wrong."""
-    found = []
-    for name, number in _VERSION.findall(sentence):
-        told = re.findall(rf"(?<!\w){re.escape(name)}[-\s]?(\d+(?:\.\d+)*)", source, re.IGNORECASE)
-        found += numbers(number) if told and number not in told else []
-    return found
+    """Of names with a number (GPT-4) the numbers that the source has nowhere, while it has another one of that name; where it does not speak of such a name,
+    none is wrong."""
+    held = set(numbers(source))
+    return [
+        number
+        for name, written in _VERSION.findall(sentence)
+        for number in numbers(written)
+        if number not in held and re.search(rf"(?<!\w){re.escape(name)}[-\s]?\d", source, re.IGNORECASE)
+    ]
 
 
 def opposed(sentence: str, source: str, weight: WordWeights) -> bool:

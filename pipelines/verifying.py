@@ -40,10 +40,7 @@ Reply with JSON only: {"supported": "yes" or "no", "quote": "the words of the so
 
 _QUOTED: Final = re.compile(r"[“„\"«]([^“”„\"»]+)[”“\"»]")
 _QUOTATION: Final = 4  # words from which a quotation says where it is from
-_OWN: Final = re.compile(
-    r"\b(?:we|us|ours?|(?:this|the present|the current) (?:paper|work|study|article|thesis|survey|approach))\b",
-    re.IGNORECASE,
-)  # a sentence about the authors' own work
+_OWN: Final = re.compile(r"\b(?:[Ww]e|[Oo]urs?)\b")  # a sentence about the authors' own work
 _CITED: Final = re.compile(r"\[@[^\]]*\]")
 _KEYS: Final = re.compile(f"@({KEY})")
 _SCHEMA: Final[JsonSchema] = record(supported={"type": "string", "enum": ["yes", "no"]}, quote=TEXT)
@@ -114,7 +111,7 @@ class Verifier:
         """A verdict a key: a number that none of the cited works has, then the key's own quote."""
         quotes = claim.quotes or ("",) * len(claim.keys)
         cited = [papers[key] for key in claim.keys]
-        if self.own and (not self.english or _OWN.search(claim.sentence)):
+        if self.own and self.english and _OWN.search(claim.sentence):
             cited.append(Paper("own", "", self.own))
         return [
             by_rule(claim.sentence, k, quote, papers[k], cited, english=self.english)

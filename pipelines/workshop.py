@@ -121,16 +121,16 @@ class Workshop:
 
 
 async def open_workshop(
-    run: Run, *, listen: Listener = silent, backend: Backend | None = None, fill: bool = True
+    run: Run, *, listen: Listener = silent, backend: Backend | None = None, fill: bool = True, lenient: bool = False
 ) -> Workshop:
-    """The workshop of a run, new or resumed; without `fill`, nothing is sent to anybody yet: libraries keep the vectors that they have. Raises BadInput (settings, libraries), ModelFault (a model that cannot be had),
+    """The workshop of a run, new or resumed; without `fill`, nothing is sent to anybody yet: libraries keep the vectors that they have; `lenient` as `Gateway`. Raises BadInput (settings, libraries), ModelFault (a model that cannot be had),
     NothingToSearch."""
     request = run.request
     settings = stored_settings(request.settings)
     ledger = Ledger(run.database)
     budget = Budget(settings.limits(), spent=ledger.spend(), seconds_before=ledger.seconds())
     gateway = Gateway(
-        settings, cache=RequestCache(cache_file()), ledger=ledger, budget=budget, backend=backend, lenient=True
+        settings, cache=RequestCache(cache_file()), ledger=ledger, budget=budget, backend=backend, lenient=lenient
     )
     warnings: list[str] = []
     embedder = _embedder(gateway, warnings)

@@ -122,10 +122,11 @@ class Pair(_Result):
 
 
 class CheckResult(_Result):
-    """Of `verify`. `faults` are pairs that are unsupported or missing, and works that were retracted or are registered nowhere."""
+    """Of `verify`. `faults` are pairs that are unsupported or missing, and works of `fallen`."""
 
     pairs: list[Pair]
     faults: int
+    fallen: dict[str, str] = {}
     uncited: list[str]
     warnings: list[str]
 
@@ -240,8 +241,15 @@ def checked(result: Checked) -> Answer:
         f"{pair.verdict} {pair.key}: {_cut(pair.sentence, 200)}"
         for pair in pairs[: min(result.faults - len(result.fallen), _SHOWN)]
     ]
+    lines += [f"{what}: {key}" for key, what in list(result.fallen.items())[:_SHOWN]]
     lines += [f"cited nowhere: {', '.join(result.uncited[:_SHOWN])}"] if result.uncited else []
-    data = CheckResult(pairs=pairs, faults=result.faults, uncited=list(result.uncited), warnings=list(result.warnings))
+    data = CheckResult(
+        pairs=pairs,
+        faults=result.faults,
+        fallen=dict(result.fallen),
+        uncited=list(result.uncited),
+        warnings=list(result.warnings),
+    )
     return Answer("\n".join([*lines, *_warned(data.warnings)]), data)
 
 

@@ -100,7 +100,7 @@ async def _get_run(desk: Desk, asked: arguments.GetRun, tell: Tell) -> Answer:
 
 async def _verify(desk: Desk, asked: arguments.Verify, tell: Tell) -> Answer:
     limits = {"max_calls": asked.max_calls, "max_cost": asked.max_cost}
-    settings = lowered(desk.settings, limits)
+    settings = lowered(desk.settings, limits).model_copy(update={"sources": ()})  # those of reviews
     papers = await asyncio.to_thread(_read_bibliography, asked.bibliography)
     papers = await completed(papers, added_libraries(asked.libraries) or None)
     return answers.checked(await check_async(asked.text, papers, settings))

@@ -165,3 +165,30 @@ def test_the_command(library: Path, tmp_path: Path, home: Path) -> None:
     assert set(data) >= {"question", "answer", "supports", "stop_reason", "searches", "documents"}
     wrong = litrag("ask", "x", "--library", "pages.jsonl", "--agent", "frugal", "--controller", "gone.json")
     assert "no such file" in failure(wrong, 2)
+
+
+def test_hops_are_on_one_scale_so_that_a_drop_is_one(library: Path) -> None:
+    """The question's search weighs more than later ones where they are fused; alone, none does."""
+    plain = ask(QUESTION, library=library, options=AskOptions(k=1, max_searches=3))
+    ruled = ask(QUESTION, library=library, options=AskOptions(k=1, max_searches=3, stops=("score-drop",)))
+    assert len(plain.trajectory.hops) > 1
+    assert ruled.trajectory == plain.trajectory
+
+
+@pytest.mark.parametrize(("most", "made"), [(0, 0), (1, 1)])
+def test_the_runs_budget_of_searches_ends_the_hops(library: Path, most: int, made: int) -> None:
+    found = ask(QUESTION, library=library, options=AskOptions(k=1, max_searches=4), max_searches=most)
+    assert found.trajectory.stop_reason.startswith(f"budget: searches: {made} of {most} spent")
+    assert len(found.trajectory.hops) == made
+    assert found.spent.startswith(f"{made} searches")
+
+
+def test_what_a_source_warns_of_is_told(library: Path, tmp_path: Path) -> None:
+    from fakes.scholarly import scholarly
+
+    with scholarly([]) as server:
+        server.faults = {"semantic-scholar": "500"}
+        how = {"source_urls": server.urls(), "source_intervals": {"semantic-scholar": 0.0}, "source_seconds": 2.0}
+        found = ask(QUESTION, library=library, sources=("semantic-scholar",), options=AskOptions(k=1), **how)
+    assert any("semantic-scholar" in warning.casefold() or "Semantic Scholar" in warning for warning in found.warnings)
+    assert found.answer.text

@@ -87,12 +87,6 @@ def test_a_ranking_with_some_papers_left_out_is_taken_and_told_of(library: Path,
     assert "instead" not in warnings(result)
 
 
-def test_a_reranker_that_cannot_take_these_papers_gives_way(library: Path, tmp_path: Path) -> None:
-    result = run(library, tmp_path / "out", backend=Author(), reranker_options={"source": "bm52"})
-    assert result.papers == 12
-    assert "no candidate has a score named 'bm52'" in warnings(result)
-
-
 def test_a_model_that_ranks_brings_nothing_far_into_the_review(tmp_path: Path) -> None:
     """The floor stands with every reranker: this model puts what has nothing to do with the text first."""
     library = write_library(tmp_path / "forest.jsonl", [*papers()[:6], FAR])
@@ -182,3 +176,44 @@ async def test_what_a_dry_run_plans_bounds_the_calls_of_a_rewriter(name: str, li
 def test_a_long_history_is_shown_as_far_as_the_prompt_goes() -> None:
     query = Query("and then?", history=("What is it about?", "word " * 20_000))
     assert len(asked(measure_of(object()), query, tokens=300).split()) < 500
+
+
+def test_the_tail_that_nobody_looked_at_is_not_nearer(tmp_path: Path) -> None:
+    """A pool of more than a hundred papers, none of them near: the user is told, and the first ones are cited, not the last."""
+    far = [Paper(f"far{n}", f"Sourdough {n}, planned", 3 * FAR.abstract, ("B. Aker",), 2001) for n in range(130)]
+    library = write_library(tmp_path / "bread.jsonl", far)
+    result = run(library, tmp_path / "out", backend=Author(), papers=5, reranker="none", rewriter="none")
+    assert "no paper found is near your text" in warnings(result)
+    near = write_library(tmp_path / "both.jsonl", [*far, *papers()[:3]])
+    both = run(near, tmp_path / "both", backend=Author(), papers=5, reranker="none", rewriter="none")
+    assert {paper.id for paper in both.cited.values()} == {paper.id for paper in papers()[:3]}
+
+
+def test_options_of_the_files_method_are_not_those_of_another(
+    library: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "litrag.toml").write_text(
+        'rewriter = "keywords"\nrewriter_options = { n = 3 }\nreranker = "groupwise"\n'
+    )
+    assert load_settings().rewriter_options == {"n": 3}
+    assert load_settings(rewriter="keywords").rewriter_options == {"n": 3}
+    assert load_settings(rewriter="none").rewriter_options == {}
+    assert load_settings(rewriter="hyde", rewriter_options={"words": 9}).rewriter_options == {"words": 9}
+
+
+def test_outside_of_reviews_a_prompt_that_is_too_long_is_an_error(library: Path) -> None:
+    from litrag.pipelines.searching import find
+
+    def refuse(request: ModelRequest) -> None:
+        raise PromptTooLong("scripted/m: the request is longer than the model's context")
+
+    with pytest.raises(PromptTooLong):
+        find(
+            "dogs",
+            library=library,
+            rewriter="hyde",
+            model="scripted/m",
+            backend=Author(before=refuse),
+            embed_model="none",
+        )

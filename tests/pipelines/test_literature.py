@@ -128,3 +128,21 @@ def test_the_command_plans_it_and_says_what_it_lacks(library: Path, tmp_path: Pa
     assert "react    openai/x" in out
     assert "6 calls" in out
     assert "agent" in failure(litrag("review", "abstract.txt", "--agent", "papes"), 2)
+
+
+def test_a_budget_that_ends_the_agent_is_the_reviews_stop_reason(library: Path, tmp_path: Path) -> None:
+    pytest.importorskip("dspy")
+    result = review(
+        "Truffles\n\nWe train dogs to find truffles in the forest by their scent.",
+        library=library,
+        out=tmp_path / "out",
+        backend=Decides(),
+        react_model="scripted/m",
+        agent="react",
+        rewriter="none",
+        writer="extractive",
+        embed_model="none",
+        max_calls=1,
+    )
+    assert result.stop_reason.startswith("budget: calls: 1 of 1 spent")
+    assert found(tmp_path / "out")
