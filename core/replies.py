@@ -60,10 +60,11 @@ def strings(value: Json) -> tuple[str, ...]:
 
 
 def one_line(reply: str, *, longest: int) -> str:
-    """The first line of the answer, without quotation marks around it; "" where it is markup or JSON, has no letter, or more than
-    `longest` words."""
-    for line in without_reasoning(reply).splitlines():
-        if text := line.strip().strip('"').strip():
+    """The first line of the answer that does not announce the next ("Here it is:"), without quotation marks around it; "" where it is markup or JSON, has
+    no letter, or more than `longest` words."""
+    lines = [line.strip() for line in without_reasoning(reply).splitlines() if line.strip()]
+    for place, line in enumerate(lines, start=1):
+        if (text := line.strip('"').strip()) and not (text.endswith(":") and place < len(lines)):
             words = len(text.split()) <= longest and any(c.isalpha() for c in text)
             return text if words and text[0] not in "<{[" else ""
     return ""

@@ -144,8 +144,8 @@ def _trained(bench: Bench, own: Mapping[str, Any], tuning: Mapping[str, Any]) ->
     given = bench.settings.role_model("embed") or ""
     if documents_model(given) != given:
         return given
-    body, split = split_of(bench.options.dataset or "scifact")
-    if split == "train":
+    body, _ = split_of(bench.options.dataset or "scifact")
+    if bench.dataset.split in ("train", "all"):
         raise BadInput(
             "the rows that are trained need topics that they were not trained on; evaluate another split than train"
         )

@@ -89,7 +89,8 @@ class RewriteBench:
 
     def system(self, row: Row) -> System:
         """The system of a row."""
-        settings = {"class": row.group, **({"original": row.original} if row.original else {}), **row.settings}
+        model = {"model": self.base} if row.group in ("b", "c") else {}
+        settings = {"class": row.group, **({"original": row.original} if row.original else {}), **model, **row.settings}
         return System(row.name, lambda: _Asking(self, row, row.asks(self)), settings)
 
     async def search(self, topic: Topic, queries: Sequence[Query], original: float) -> Ranking:

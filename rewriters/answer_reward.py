@@ -63,11 +63,15 @@ class Preference:
 
 
 def preferences(texts: Sequence[str], rewards: Sequence[float], *, margin: float = 0.001) -> list[Preference]:
-    """All pairs of unlike rewrites whose rewards differ by at least `margin` (AdaQR: .001), greatest difference first."""
+    """All pairs of unlike rewrites whose rewards differ, and by at least `margin` (AdaQR: .001), greatest difference first."""
     found = []
     for i, j in itertools.combinations(range(len(texts)), 2):
         gap = rewards[i] - rewards[j]
-        if " ".join(texts[i].split()).casefold() != " ".join(texts[j].split()).casefold() and abs(gap) >= margin:
+        if (
+            " ".join(texts[i].split()).casefold() != " ".join(texts[j].split()).casefold()
+            and gap
+            and abs(gap) >= margin
+        ):
             found.append(Preference(i, j, gap) if gap > 0 else Preference(j, i, -gap))
     return sorted(found, key=lambda pair: -pair.margin)
 

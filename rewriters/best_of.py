@@ -17,7 +17,7 @@ from litrag.core.errors import BadInput
 from litrag.core.lengths import measure_of
 from litrag.core.protocols import Generates
 from litrag.core.types import Message, Query
-from litrag.rewriters.conversational import CONVERSATION, asked, parse_rewrite
+from litrag.rewriters.conversational import CONVERSATION, STOP, asked, parse_rewrite
 
 __all__ = ["FEATURES", "BestOf", "RewriteScorer", "features", "sampled"]
 
@@ -42,6 +42,8 @@ class RewriteScorer:
             weights = json.loads(path.expanduser().read_text(encoding="utf-8"))
             if not isinstance(weights, dict) or set(weights) - set(FEATURES):
                 raise ValueError(f"want weights of {', '.join(FEATURES)}")
+            if not all(math.isfinite(float(value)) for value in weights.values()):
+                raise ValueError("a weight is no number")
             return cls({str(name): float(value) for name, value in weights.items()})
         except (OSError, ValueError, TypeError) as error:
             raise BadInput(f"{path} is no scorer of rewrites ({error}); `litrag train adaqr` writes one") from error
@@ -85,7 +87,7 @@ def features(query: Query, texts: Sequence[str]) -> list[tuple[float, ...]]:
 async def sampled(model: Generates, query: Query, *, k: int, temperature: float) -> list[str]:
     """Up to `k` usable rewrites of a question with history, in the order of the replies, none twice. Raises ModelFault, BudgetSpent."""
     prompt = asked(measure_of(model), query)
-    reply = await model.generate([Message("user", prompt)], n=k, temperature=temperature, max_tokens=64, stop=("\n",))
+    reply = await model.generate([Message("user", prompt)], n=k, temperature=temperature, max_tokens=100, stop=STOP)
     found: dict[str, str] = {}
     for text in map(parse_rewrite, reply.texts):
         if text:

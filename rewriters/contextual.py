@@ -45,7 +45,7 @@ async def written(model: Generates, query: str, document: str, *, words: int = 1
     document is a control: the query alone is rewritten. Raises ModelFault, BudgetSpent."""
     text = measure_of(model).cut(neutralised(document), tokens)
     prompt = IN_CONTEXT.fill(words=str(words), document=text, query=neutralised(query))
-    reply = await model.generate([Message("user", prompt)], max_tokens=4 * words, stop=("\n",))
+    reply = await model.generate([Message("user", prompt)], max_tokens=max(100, 4 * words))
     found = one_line(without_reasoning(reply.text), longest=_LONGEST)
     kept, new = set(said(found)) & set(said(query)), set(said(found)) - set(said(query))
     grounded = not document or new & set(said(document))

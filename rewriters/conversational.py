@@ -12,7 +12,7 @@ from litrag.core.protocols import Generates
 from litrag.core.replies import one_line, without_reasoning
 from litrag.core.types import Message, Query
 
-__all__ = ["CONVERSATION", "SelfContained", "asked", "parse_rewrite"]
+__all__ = ["CONVERSATION", "STOP", "SelfContained", "asked", "parse_rewrite"]
 
 CONVERSATION: Final = Prompt("""Rewrite the last question of the conversation so that it can be understood without it: put names in the
 place of pronouns, add what was left out, keep its meaning, and do not answer it.
@@ -22,6 +22,7 @@ $conversation
 
 Question: $question
 Rewrite:""")
+STOP: Final = ("\nQuestion:", "\nConversation:")  # no line break: a reply may begin with one, or with its reasoning
 _LONGEST: Final = 60  # words of a rewrite
 
 
@@ -66,7 +67,7 @@ class SelfContained:
             return (query,)
         shown = query if self.context else replace(query, context="")
         prompt = asked(measure_of(self.model), shown, tokens=self.tokens)
-        reply = await self.model.generate([Message("user", prompt)], max_tokens=100, stop=("\n",))
+        reply = await self.model.generate([Message("user", prompt)], max_tokens=200, stop=STOP)
         text = parse_rewrite(reply.text)
         if not text or text.casefold() == query.text.casefold():
             return (query,)

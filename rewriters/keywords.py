@@ -28,6 +28,7 @@ $abstract
 
 Reply with JSON only: {"queries": [{"query": "...", "quote": "..."}]}""")
 
+_QUOTED: Final = 8  # letters of a quote without blanks
 _SCHEMA: Final[JsonSchema] = record(queries=list_of(record(query=TEXT, quote=TEXT)))
 
 
@@ -54,7 +55,7 @@ class KeywordQueries:
 
 
 def parse_queries(reply: str, abstract: str, *, n: int, longest: int) -> tuple[str, ...]:
-    """The queries of a reply whose quote stands in the abstract: at most `n`, each of 1 to `longest` words, none twice."""
+    """The queries of a reply whose quote, of two words or more, stands in the abstract: at most `n`, each of 1 to `longest` words, none twice."""
     data = read_json(reply)
     items = data.get("queries") if isinstance(data, dict) else None
     found: dict[str, str] = {}
@@ -65,6 +66,7 @@ def parse_queries(reply: str, abstract: str, *, n: int, longest: int) -> tuple[s
         if not isinstance(text, str) or not isinstance(quote, str) or find_quote(quote, abstract) is None:
             continue
         words = text.replace('"', " ").split()
-        if 1 <= len(words) <= longest:
+        told = len(quote.split()) > 1 or len(quote) >= _QUOTED
+        if 1 <= len(words) <= longest and told and any(c.isalpha() for c in text):
             found.setdefault(" ".join(words).casefold(), " ".join(words))
     return tuple(found.values())[:n]

@@ -70,14 +70,14 @@ class AdaqrSettings(Record):
 
 
 def adaqr(job: Job) -> Built:
-    """The recipe. `dataset` is a conversational data set with human rewrites and answers (canard:train). Raises BadInput, ModelUnavailable,
+    """The recipe. `dataset` is a conversational data set with human rewrites and answers (canard-unanswered:train). Raises BadInput, ModelUnavailable,
     MissingExtra, ModelFault."""
     config, own = job.config, job.config.of(AdaqrSettings)
     base = config.base_model
     data = load(config.dataset)
     human, judged = _parted(data, own)
     folder = job.run.folder
-    first = Path(own.like).expanduser() if own.like else folder
+    first = _shared(config, own) if own.like else folder
     learned = _supervised(job, first, base, human, own)
     candidates = _stage(first / "candidates.jsonl", lambda: run(_candidates(job, learned, judged, own)))
     rewards = _stage(folder / "rewards.jsonl", lambda: run(_rewards(job, base, data, judged, candidates, own)))
@@ -96,12 +96,40 @@ def adaqr(job: Job) -> Built:
     return replace(built, facts=facts)
 
 
+def _shared(config: TrainConfig, own: AdaqrSettings) -> Path:
+    """The run folder whose first two stages are shared. Raises BadInput where they are not those of this training."""
+    folder = Path(own.like).expanduser().absolute()
+    try:
+        other = TrainConfig.model_validate_json((folder / "config.json").read_text(encoding="utf-8"))
+        theirs = other.of(AdaqrSettings)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"like={own.like}: no run folder of `litrag train adaqr` ({error})") from error
+    for name in ("dataset", "base_model", "seed"):
+        if getattr(other, name) != getattr(config, name):
+            raise BadInput(
+                f"like={own.like}: its {name} was {getattr(other, name)}, here it is {getattr(config, name)}"
+            )
+    for name in ("sft_turns", "sft_steps", "turns", "k", "sampling", "context", "choose"):
+        if getattr(theirs, name) != getattr(own, name):
+            raise BadInput(
+                f"like={own.like}: its {name} was {getattr(theirs, name)!r}; give the same, or leave like out"
+            )
+    return folder
+
+
 def conversations(data: Dataset) -> list[Topic]:
-    """The turns that lean on earlier ones and have a human rewrite and an answer. Raises BadInput where there is none."""
-    found = [t for t in data.topics if t.query.history and t.answers and str(t.facts.get("rewrite") or "")]
+    """The turns that lean on earlier ones and have a human rewrite and an answer, which "I don't know." is not. Raises BadInput where there is none."""
+    found = [t for t in data.topics if t.query.history and _answered(t) and str(t.facts.get("rewrite") or "")]
     if not found:
-        raise BadInput(f"data set {data.name}: no conversation with rewrites and answers; use canard:train")
+        raise BadInput(f"data set {data.name}: no conversation with rewrites and answers; use canard-unanswered:train")
     return found
+
+
+def _answered(topic: Topic) -> bool:
+    return bool(topic.answers) and topic.answers[0].strip().casefold().rstrip(".") not in (
+        "i don't know",
+        "cannotanswer",
+    )
 
 
 def _parted(data: Dataset, own: AdaqrSettings) -> tuple[list[Topic], list[Topic]]:
@@ -243,4 +271,4 @@ def _stage(path: Path, make: Callable[[], Sequence[Mapping[str, Any]]]) -> list[
         part = path.with_suffix(".part")
         part.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in make()), encoding="utf-8")
         part.replace(path)
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]

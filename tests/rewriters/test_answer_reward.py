@@ -96,6 +96,11 @@ def test_temperature_reaches_from_the_best_passage_to_all_alike() -> None:
     )
 
 
+def test_equal_rewards_make_no_pair_at_any_margin() -> None:
+    assert preferences(["a", "b", "c"], [-1e9] * 3, margin=0.0) == []
+    assert len(preferences(["a", "b", "c"], [0.0, 0.0, 1.0], margin=0.0)) == 2
+
+
 def test_pairs_by_margin_none_of_one_text_twice() -> None:
     pairs = preferences(["a b", "A  b", "c", "d"], [-1.0, -5.0, -3.0, -3.0005], margin=0.001)
     assert {(p.chosen, p.rejected) for p in pairs} == {(0, 2), (0, 3), (2, 1), (3, 1)}

@@ -17,6 +17,7 @@ from litrag.core.settings import Settings
 from litrag.core.store import RequestCache
 from litrag.core.types import Query
 from litrag.models.gateway import Gateway
+from litrag.models.request import ModelRequest
 from litrag.models.scripted import ScriptedBackend
 from litrag.pipelines.rewriting import rewritten
 from litrag.rewriters import REWRITERS
@@ -28,7 +29,12 @@ TALK = Query("When did they meet?", history=("Who were the surveyors?", "Ada and
 
 
 def by(made: object, reply: str, **options: object) -> tuple[object, ScriptedBackend]:
-    backend = ScriptedBackend(answer=lambda request: reply)
+    """The model stops where it is asked to, as real ones do."""
+
+    def stopped(request: ModelRequest) -> str:
+        return min((reply.partition(stop)[0] for stop in request.stop), key=len, default=reply)
+
+    backend = ScriptedBackend(answer=stopped)
     gate = Gateway(Settings(model="scripted/m"), cache=RequestCache(":memory:"), backend=backend)
     return made(gate.model("rewrite"), **options), backend  # type: ignore[operator]
 
@@ -92,6 +98,22 @@ async def test_a_question_gets_what_it_leans_on_from_the_latest_turns() -> None:
     prompt = backend.requests[0].messages[0].content
     assert "At the bay." in prompt
     assert "surveyors" not in prompt, "the oldest turns go first"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "\nWhen did Ada and Bo meet?",
+        "<think>\nwho are they?\n</think>\n\nWhen did Ada and Bo meet?",
+        "Rewrite:\nWhen did Ada and Bo meet?",
+        'Here is the rewritten question:\n\n"When did Ada and Bo meet?"',
+        "When did Ada and Bo meet?\nQuestion: And then?",
+    ],
+)
+async def test_a_reply_may_begin_as_models_begin(reply: str) -> None:
+    rewriter, _ = by(SelfContained, reply)
+    _, rewrite = await rewriter.rewrite(TALK)  # type: ignore[attr-defined]
+    assert rewrite.text == "When did Ada and Bo meet?"
 
 
 async def test_without_a_history_nothing_is_asked() -> None:

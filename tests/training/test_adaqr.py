@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from fakes.talks import write_talks
 from litrag.core.errors import BadInput
 from litrag.corpora import load
 from litrag.rewriters.best_of import FEATURES
-from litrag.training.adaqr import AdaqrSettings, _parted, conversations
+from litrag.training.adaqr import AdaqrSettings, _parted, _shared, conversations
 from litrag.training.config import TrainConfig
 from litrag.training.kit import train
 from litrag.training.run import Trained
@@ -104,6 +105,36 @@ def test_a_variant_shares_the_first_stages_and_differs_in_its_own(
     rewards = [json.loads(line)["rewards"] for line in (tmp_path / "gold" / "rewards.jsonl").read_text().splitlines()]
     assert all(0 <= value <= 1 for row in rewards for value in row)
     assert all(row[0] == max(row) for row in rewards), "the human rewrite finds its passage"
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"sft_turns": 3}, "its sft_turns was 4"),
+        ({"context": False}, "its context was True"),
+        ({"k": 2}, "its k was 3"),
+    ],
+)
+def test_stages_of_another_training_are_not_shared(tmp_path: Path, changed: dict[str, Any], told: str) -> None:
+    own = {"sft_turns": 4, "k": 3}
+    config = TrainConfig(recipe="adaqr", dataset="canard:train", base="local/m", own=own)
+    first = tmp_path / "first"
+    first.mkdir()
+    (first / "config.json").write_text(config.model_dump_json())
+    assert _shared(config, AdaqrSettings(**own, like=str(first))) == first
+    with pytest.raises(BadInput, match=told):
+        _shared(config, AdaqrSettings(**{**own, **changed}, like=str(first)))
+    with pytest.raises(BadInput, match="its seed was 0, here it is 7"):
+        _shared(config.model_copy(update={"seed": 7}), AdaqrSettings(**own, like=str(first)))
+    with pytest.raises(BadInput, match="no run folder"):
+        _shared(config, AdaqrSettings(**own, like=str(tmp_path / "none")))
+
+
+def test_turns_without_an_answer_teach_nothing(tmp_path: Path) -> None:
+    data = load(f"canard={talks(tmp_path / 'talks')}:all")
+    whole = conversations(data)
+    mute = replace(data, topics=(replace(whole[0], answers=("I don't know.",)), *whole[1:]))
+    assert conversations(mute) == whole[1:]
 
 
 def test_twice_as_many_human_rewrites_are_offered_where_they_are_chosen(tmp_path: Path) -> None:
