@@ -130,9 +130,10 @@ class ExtractiveAnswerer:
 def parse_answer(reply: str, documents: Sequence[Document]) -> Answer:
     """A reply read strictly: a quote counts where it stands in the passage of its number, or in another, which is then named."""
     data = read_json(reply)
-    if not isinstance(data, dict) or not isinstance(data.get("answer"), str):
+    said = data.get("answer") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(said, str | int | float):
         return Answer("")
-    text = " ".join(str(data["answer"]).split())
+    text = {True: "yes", False: "no"}[said] if isinstance(said, bool) else " ".join(str(said).split())
     if not text or text.casefold().rstrip(".") == _UNKNOWN:
         return Answer("")
     found: dict[tuple[str, str], Support] = {}

@@ -8,6 +8,7 @@ Prompts grow by appending: each hop is a turn of the conversation, so a server m
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -166,7 +167,7 @@ def observation(notes: Notes, place: int, task: Task = QUESTION, *, titles: bool
 
 def parse_action(thought: str, action: str, query: str, actions: Sequence[str] = QUESTION.actions) -> Next | None:
     """None for what is no action: none of `actions`, or a search for nothing."""
-    name = "".join(c for c in action.casefold() if c.isalpha() or c.isspace()).split()[:1]
+    name = re.findall(r"[^\W\d_]+", action.casefold())[:1]
     text = " ".join(query.replace('"', " ").split())
     short = " ".join(thought.split())[:500]
     if name == ["finish"]:
@@ -177,4 +178,4 @@ def parse_action(thought: str, action: str, query: str, actions: Sequence[str] =
 
 
 def _words(text: str) -> Sequence[str]:
-    return [word for word in text.split() if any(c.isalpha() for c in word)]
+    return [word for word in text.split() if any(c.isalnum() for c in word)]

@@ -20,7 +20,16 @@ from litrag.core.sync import run
 from litrag.core.types import Document
 from litrag.corpora.types import Dataset, Topic
 from litrag.corpora.wiki import wiki_id
-from litrag.evals.answers import PRF, Fact, answer_f1, joint, matched, support_token_recall, supporting_facts
+from litrag.evals.answers import (
+    PRF,
+    Fact,
+    answer_f1,
+    exact_match,
+    joint,
+    matched,
+    support_token_recall,
+    supporting_facts,
+)
 from litrag.evals.journal import Answer
 from litrag.evals.retrieval_bench import Bench
 from litrag.evals.runner import System
@@ -203,7 +212,8 @@ class AgentBench:
         writer = ModelAnswerer(self.model("answer", tally), tokens=150, plain=self._plain)
         found = await writer.answer(topic.query, notes.documents)
         best = max((answer_f1(found.text, gold) for gold in topic.answers), key=lambda each: each.f1, default=PRF())
-        metrics = {"em": best.em, "f1": best.f1, "match": matched(found.text, topic.answers)}
+        em = max((exact_match(found.text, gold) for gold in topic.answers), default=0.0)
+        metrics = {"em": em, "f1": best.f1, "match": matched(found.text, topic.answers)}
         if gold := topic.facts.get("supporting_facts"):
             wanted = {(str(title), int(index)) for title, index in gold}
             facts = supporting_facts({fact for s in found.supports for fact in self._facts(s.id, s.quote)}, wanted)

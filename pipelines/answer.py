@@ -129,7 +129,7 @@ async def ask_async(
         out="",
         libraries=absolute([library] if isinstance(library, str | Path) else library),
         before=None,
-        settings=load_settings(**{"rewriter": "none", "reranker": "none", **settings}).model_dump(mode="json"),
+        settings=load_settings(**{**_usual(chosen), **settings}).model_dump(mode="json"),
         own=False,
     )
     with tempfile.TemporaryDirectory(prefix="litrag-ask-") as folder:
@@ -142,6 +142,11 @@ async def ask_async(
                 return await _answered(shop, question, chosen)
         finally:
             shop.close()
+
+
+def _usual(chosen: AskOptions) -> dict[str, str]:
+    """No rewriter, no reranker; with a stop classifier BM25 alone, whose scores it was fitted to."""
+    return {"rewriter": "none", "reranker": "none", **({"retriever": "bm25"} if chosen.controller else {})}
 
 
 class _State(TypedDict, total=False):

@@ -311,7 +311,9 @@ def _fused(
         weights.append(_ORIGINAL_WEIGHT if result.query.parent is None else _DERIVED_WEIGHT)
     if not rankings:
         return Ranking(query)
-    # by the greatest: of one search alone the scores are the same whatever kind its query has
+    if len(rankings) == 1:  # nothing to fuse: its own scores stay the last ones
+        return replace(rankings[0], query=query)
+    # by the greatest: of searches of one kind the scores are the same whatever kind it is
     return ReciprocalRankFusion(weights=tuple(weight / max(weights) for weight in weights)).fuse(rankings)
 
 

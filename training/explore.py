@@ -28,9 +28,9 @@ from litrag.corpora import load
 from litrag.corpora.types import Topic
 from litrag.models.dspy_lm import GatewayLM
 from litrag.models.gateway import Gateway
-from litrag.training.frugal import title_recall
+from litrag.training.frugal import questions_of, title_recall
 from litrag.training.kit import Built, Job
-from litrag.training.rollouts import Bounds, World, questions_of
+from litrag.training.rollouts import Bounds, World
 from litrag.training.sft import sft
 from litrag.training.stages import each
 

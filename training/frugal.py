@@ -26,7 +26,7 @@ from litrag.core.store import digest, place_of
 from litrag.core.sync import run
 from litrag.core.types import Document
 from litrag.corpora import load
-from litrag.corpora.types import Topic
+from litrag.corpora.types import Dataset, Topic
 from litrag.exports.records import Record
 from litrag.retrievers.bm25 import BM25, bm25_over
 from litrag.training.kit import Built, Fitted, Job
@@ -37,6 +37,7 @@ __all__ = [
     "components",
     "fitted_controller",
     "frugal",
+    "questions_of",
     "stopped_at",
     "title_recall",
     "titled",
@@ -79,12 +80,13 @@ def frugal(job: Job) -> Built:
     BadInput, UnknownName."""
     own = job.config.of(FrugalSettings)
     data = load(job.config.dataset)
+    questions = questions_of(data, job.config.dataset)
     documents = list(data.corpus())
     idf = WordWeights.of(document.text for document in documents)
     agent = SearchAgent(titled(documents), EntityHops(idf), max_searches=own.searches, k=own.k, further=own.further)
-    groups = components(data.topics)
-    held = [topic for topic in data.topics if place_of(groups[topic.id]) < job.config.held_out]
-    learned = [topic for topic in data.topics if place_of(groups[topic.id]) >= job.config.held_out]
+    groups = components(questions)
+    held = [topic for topic in questions if place_of(groups[topic.id]) < job.config.held_out]
+    learned = [topic for topic in questions if place_of(groups[topic.id]) >= job.config.held_out]
     trails = run(trails_of(agent, learned, groups, idf))
     job.listen(Event("train", f"{len(trails)} trajectories"))
     try:
@@ -107,6 +109,14 @@ def frugal(job: Job) -> Built:
         (folder / CONTROLLER).write_text(controller.to_json(), encoding="utf-8")
 
     return Built(Fitted(), save, facts=facts, file=CONTROLLER)
+
+
+def questions_of(data: Dataset, spec: str) -> list[Topic]:
+    """The questions that an agent can learn from, of the data set that goes by `spec`. Raises BadInput where there is none."""
+    found = [topic for topic in data.topics if topic.relevant]
+    if not found:
+        raise BadInput(f"data set {spec}: no question with needed documents; use hotpotqa:train")
+    return found
 
 
 def titled(documents: Iterable[Document]) -> BM25:

@@ -24,8 +24,9 @@ from litrag.models.local_causal import CausalRow, CausalRunner
 from litrag.models.local_loading import CausalModel
 from litrag.models.local_worker import BatchLimits, Worker
 from litrag.models.request import ModelReply, ModelRequest
+from litrag.training.frugal import questions_of
 from litrag.training.kit import Built, Job, needed
-from litrag.training.rollouts import Bounds, Rollout, World, questions_of, rolled_out
+from litrag.training.rollouts import Bounds, Rollout, World, rolled_out
 from litrag.training.tuning import load_tuned
 
 __all__ = ["GrpoSettings", "frugal_grpo", "frugal_reward"]
@@ -43,7 +44,9 @@ class GrpoSettings(Bounds):
     )
     temperature: float = Field(default=0.9, gt=0, description="They are sampled at.")
     reply_tokens: int = Field(default=256, ge=8, description="Most tokens of a reply.")
-    prompt_tokens: int = Field(default=3000, ge=64, description="Longest prompt; one beyond it ends the trajectory.")
+    prompt_tokens: int = Field(
+        default=3000, ge=64, description="Longest prompt with its reply; one beyond it ends the trajectory."
+    )
     beta: float = Field(default=0.1, ge=0, description="Weight of the KL divergence from where it started.")
     recall: float = Field(default=0.6, ge=0, le=1, description="Recall that counts as found (tau).")
     alpha: float = Field(default=2.0, ge=0, description="Bonus for hard questions that were stopped in time.")

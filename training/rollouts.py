@@ -10,7 +10,7 @@ from pydantic import Field
 
 from litrag.agents.loop import Hops, Next, Notes, SearchAgent
 from litrag.agents.react import MALFORMED, ReAct
-from litrag.core.errors import BadInput, PromptTooLong
+from litrag.core.errors import PromptTooLong
 from litrag.core.lengths import ROUGH
 from litrag.core.protocols import Retriever
 from litrag.core.settings import Settings
@@ -22,7 +22,7 @@ from litrag.models.gateway import Gateway
 from litrag.models.request import Backend, ModelReply, ModelRequest
 from litrag.training.frugal import title_recall, titled
 
-__all__ = ["POLICY", "Bounds", "Rollout", "Turn", "World", "questions_of", "rolled_out"]
+__all__ = ["POLICY", "Bounds", "Rollout", "Turn", "World", "rolled_out"]
 
 POLICY = "scripted/policy"  # how the gateway calls a policy that is no model string yet
 
@@ -33,14 +33,6 @@ class Bounds(Record):
     searches: int = Field(default=6, ge=2, description="Most searches of a trajectory.")
     k: int = Field(default=3, ge=1, description="Documents read of the first search.")
     further: int = Field(default=3, ge=1, description="Documents read of each later search.")
-
-
-def questions_of(data: Dataset, spec: str) -> list[Topic]:
-    """The questions that an agent can learn from, of the data set that goes by `spec`. Raises BadInput where there is none."""
-    found = [topic for topic in data.topics if topic.relevant]
-    if not found:
-        raise BadInput(f"data set {spec}: no question with needed documents; use hotpotqa:train")
-    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from litrag.agents.answerer import ExtractiveAnswerer, parse_answer
-from litrag.agents.stops import FEATURES, Controller
+from litrag.agents.loop import Notes
+from litrag.agents.stops import FEATURES, RULES, Controller
 from litrag.core.errors import BadInput, UnknownName
 from litrag.core.types import Document, Query
 from litrag.models.request import ModelRequest
@@ -121,7 +122,9 @@ def test_the_classifier_ends_it(library: Path, tmp_path: Path) -> None:
             0,
         ),
         ('{"answer": "1971", "quotes": [{"passage": "x", "quote": ""}, 3, null]}', "1971", 0, 3),
-        ('{"answer": 7}', "", 0, 0),
+        ('{"answer": 1998, "quotes": []}', "1998", 0, 0),
+        ('{"answer": true}', "yes", 0, 0),
+        ('{"answer": [7]}', "", 0, 0),
         ('<think>hm</think>{"answer": "yes", "quotes": "none"}', "yes", 0, 0),
     ],
 )
@@ -167,12 +170,19 @@ def test_the_command(library: Path, tmp_path: Path, home: Path) -> None:
     assert "no such file" in failure(wrong, 2)
 
 
-def test_hops_are_on_one_scale_so_that_a_drop_is_one(library: Path) -> None:
-    """The question's search weighs more than later ones where they are fused; alone, none does."""
-    plain = ask(QUESTION, library=library, options=AskOptions(k=1, max_searches=3))
-    ruled = ask(QUESTION, library=library, options=AskOptions(k=1, max_searches=3, stops=("score-drop",)))
-    assert len(plain.trajectory.hops) > 1
-    assert ruled.trajectory == plain.trajectory
+def test_rules_see_the_scores_of_the_search_itself(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One scale for all hops, that of what a stop classifier was fitted to."""
+    seen: list[Notes] = []
+
+    class Spy:
+        def stop(self, notes: Notes) -> str:
+            seen.append(notes)
+            return ""
+
+    monkeypatch.setitem(RULES, "score-drop", Spy())
+    ask(QUESTION, library=library, options=AskOptions(k=1, max_searches=3, stops=("score-drop",)), retriever="bm25")
+    assert len(seen[-1].steps) > 1
+    assert {hit.scores[-1].source for step in seen[-1].steps for hit in step.found.hits} == {"bm25"}
 
 
 @pytest.mark.parametrize(("most", "made"), [(0, 0), (1, 1)])
