@@ -28,6 +28,7 @@ _TOKENS_OF_TEXT = 1000  # of the passages of a full text
 _PASSAGES = 60  # of a full text, embedded to find the nearest
 _BEFORE = 300  # tokens of the paragraph before
 _WINDOWS_A_PAPER = 25
+_SAMPLES = 3  # of best-of, and papers that pseudo-relevant rewrites with
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Planned:
 @dataclass(frozen=True, slots=True)
 class Way:
     """How a reranker or a rewriter asks, by its defaults: its depth, calls for n candidates, papers a call shows, tokens of a reply and for each of
-    them."""
+    them (of a rewriter: for each sample)."""
 
     depth: int
     calls: Callable[[int], int]
@@ -70,9 +71,9 @@ REWRITES: Final = {
     "hyde": Way(1, lambda n: 1, 0, 260),
     "step-back": Way(1, lambda n: 1, 0, 100),
     "decompose": Way(1, lambda n: 1, 0, 320),
-    "conversational": Way(1, lambda n: 1, 0, 100),
-    "best-of": Way(1, lambda n: 1, 0, 3 * 64),
-    "pseudo-relevant": Way(1, lambda n: 3, 1, 48),
+    "conversational": Way(1, lambda n: 1, 0, 200),
+    "best-of": Way(1, lambda n: 1, 0, 0, 100),
+    "pseudo-relevant": Way(1, lambda n: n, 1, 100),
 }
 
 
@@ -96,13 +97,15 @@ def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
     calls: list[tuple[Role, int, int, int]] = []
     has = shop.gateway.has
     if has("rewrite") and (way := REWRITES.get(shop.rewriter_id)):
-        calls.append(("rewrite", way.calls(1), about + 300 + way.shown * _TOKENS_A_PAPER, way.reply))
+        k = int(shop.settings.rewriter_options.get("k", _SAMPLES))
+        shown = about + 300 + way.shown * _TOKENS_A_PAPER
+        calls.append(("rewrite", way.calls(k), shown, way.reply + way.reply_a_paper * k))
     if shop.settings.agent == "react":  # each search may be asked for three times
         calls.append(("react", 3 * shop.settings.agent_searches, about + 3000, 300))
-    searches = 0
+    searches: dict[str, int] = {}  # of those who are paid by the search: a hundred texts of five hundred tokens
     if has("rerank") and shop.reranker_id == "cross-encoder":
         calls.append(("rerank", 1, min(pool, 100) * (about + _TOKENS_A_PAPER), 0))
-        searches = -(-min(pool, 100) * -(-(about + _TOKENS_A_PAPER) // 500) // 100)
+        searches["rerank"] = -(-min(pool, 100) * -(-(about + _TOKENS_A_PAPER) // 500) // 100)
     if has("rerank") and (asks := RERANKS.get(shop.reranker_id)) is not None:
         n = min(pool, asks.depth)
         asked, shown = asks.calls(n), min(n, asks.shown)
@@ -114,6 +117,7 @@ def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
     if has("support"):
         of_each = 2 if shop.settings.support == "likelihood" else 1
         calls.append(("support", of_each * claims, 2 * _TOKENS_A_PAPER, 0))
+        searches["support"] = claims if shop.settings.support == "cross-encoder" else 0
     if generates(shop):
         shown = about + -(-papers * a_paper // paragraphs) + _BEFORE + 600
         calls.append(("write", drafts * paragraphs, shown, 300 + 120 * _PAPERS_A_PARAGRAPH))
@@ -121,7 +125,7 @@ def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
         if judges(shop.gateway):
             calls.append(("verify", claims, a_paper + 400, 300))
     prices = Prices()
-    found = _by_role([_planned(shop, prices, call, searches if call[0] == "rerank" else 0) for call in calls])
+    found = _by_role([_planned(shop, prices, call, searches.get(call[0], 0)) for call in calls])
     if shop.embedder is not None:
         model = shop.embedder.model
         texts, n = pool + 1, 1 + -(-pool // 64)

@@ -217,3 +217,18 @@ def test_outside_of_reviews_a_prompt_that_is_too_long_is_an_error(library: Path)
             backend=Author(before=refuse),
             embed_model="none",
         )
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ({}, {"verify"}),
+        ({"support": "likelihood"}, {"support"}),
+        ({"support": "likelihood", "support_model": "scripted/s"}, {"support", "verify"}),
+        ({"support": "none"}, {"verify"}),
+    ],
+)
+async def test_a_dry_run_plans_who_judges_and_no_other(library: Path, options: dict[str, Any], asked: set[str]) -> None:
+    settings = load_settings(**{**MODELS, **options})
+    planned = await estimate(make_request(Abstract("a", TITLE, ABSTRACT), settings, libraries=[str(library)]))
+    assert {row.role for row in planned} & {"support", "verify"} == asked
