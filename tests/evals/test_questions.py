@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from fakes.wiki import write_wiki
 
+from litrag.agents.stops import Controller
 from litrag.core.errors import BadInput, UnknownName
 from litrag.core.settings import Settings
+from litrag.core.types import Query
 from litrag.corpora import load
+from litrag.corpora.types import Topic
+from litrag.evals import agent_bench, hop_rows
 from litrag.evals.agent_bench import AgentBench
 from litrag.evals.answers import exact_match
 from litrag.evals.asked_rows import asked
@@ -20,6 +25,7 @@ from litrag.evals.runner import Evaluation, evaluate
 from litrag.evals.tasks import EvalOptions
 from litrag.models.request import ModelRequest
 from litrag.models.scripted import ScriptedBackend
+from litrag.training.frugal import Trail, components
 
 pytest.importorskip("sentence_transformers")
 FREE = (
@@ -118,3 +124,41 @@ async def test_what_reads_nothing_answers_nothing(tmp_path: Path, tiny_embedder:
     (system,) = TWOWIKI.evaluation(options).systems
     with pytest.raises(BadInput, match="nothing can be answered from it"):
         system.prepare()
+
+
+def test_questions_that_share_a_needed_document_are_one_component() -> None:
+    needs = {"a": {"x": 1, "y": 1}, "b": {"y": 1, "z": 1}, "c": {"z": 1}, "d": {"w": 1, "x": 0}}
+    groups = components([Topic(name, Query(name), relevant) for name, relevant in needs.items()])
+    assert groups["a"] == groups["b"] == groups["c"] != groups["d"], (
+        "over a chain, too; what is not needed joins nothing"
+    )
+
+
+def test_no_classifier_ends_a_question_of_a_component_that_taught_it(
+    tiny_embedder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught: list[set[str]] = []
+    judged: list[str] = []
+    fit, end = agent_bench.fitted_controller, agent_bench.stopped_at
+
+    def fitted(trails: Sequence[Trail], **options: float) -> Controller:
+        taught.append({trail.group for trail in trails})
+        return fit(trails, **options)
+
+    def ended(controller: Controller, trail: Trail) -> int:
+        assert trail.group not in taught[-1]
+        judged.append(trail.group)
+        return end(controller, trail)
+
+    monkeypatch.setattr(agent_bench, "fitted_controller", fitted)
+    monkeypatch.setattr(agent_bench, "stopped_at", ended)
+    options = EvalOptions(
+        f"2wiki={write_wiki(tmp_path / 'w')}", settings=Settings(embed_model=f"local/{tiny_embedder}")
+    )
+    bench = AgentBench(load(options.dataset), options)
+    ends = bench.controlled("narrow")
+    assert len(judged) == len(ends) == len(bench.dataset.topics)
+    dealt: list[Mapping[str, int]] = []
+    monkeypatch.setattr(hop_rows, "_cut", lambda trails, ends: dealt.append(ends))
+    hop_rows.random_stop("narrow", bench).prepare()
+    assert sorted(dealt[0].values()) == sorted(ends.values()), "the control stops as often at each number"
