@@ -36,6 +36,7 @@ NOT_RUN = {
     "writes into the files of one's own shell",
     "installs packages, needs a collector",
     "needs a model hub",
+    "asks Crossref",
 }
 
 
