@@ -140,13 +140,16 @@ TABLES: Final = {
         "rerank",
         EvalOptions("trec-dl", (*_UNLEARNED, "trained-likelihood", "trained-likelihood-fused")),
     ),
-    "insertrank-first": (
+    "insertrank": (
         "rerank",
-        EvalOptions("trec-dl19", ("bm25", *(f"trained-first{kind}" for kind in _SCORE_FORMS))),
-    ),
-    "insertrank-yes-no": (
-        "rerank",
-        EvalOptions("trec-dl19", ("bm25", *(f"trained-yes-no{kind}" for kind in _SCORE_FORMS))),
+        EvalOptions(
+            "trec-dl19",
+            (
+                "bm25",
+                *(f"trained-first{kind}" for kind in (*_SCORE_FORMS, "-scores-shuffled")),
+                *(f"trained-yes-no{kind}" for kind in _SCORE_FORMS),
+            ),
+        ),
     ),
     "rerank-trec-dl-encoders": ("rerank", EvalOptions("trec-dl", ("bm25", "similarity", "maxsim"))),
     "rewrite-canard-given": ("rewrite", EvalOptions("canard-unanswered:test", ("history", "context", "human"))),
