@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from fakes.shell import Here, Shell, failure
 
-from litrag.core.errors import CapabilityMissing, ModelFault, ModelOverloaded, ModelUnavailable
+from litrag.core.errors import CapabilityMissing, ModelOverloaded, ModelUnavailable, PromptTooLong
 from litrag.core.protocols import ForcedScoring, Generates, NextTokenLogprobs
 from litrag.core.settings import Settings
 from litrag.core.store import RequestCache
@@ -140,7 +140,7 @@ async def test_a_wrong_path_is_named(served: str) -> None:
 
 async def test_a_prompt_beyond_the_context_is_refused(served: str) -> None:
     long = (Message("user", "word " * 9000),)
-    with pytest.raises(ModelFault, match="context|size"):
+    with pytest.raises(PromptTooLong, match="context|size"):
         await gateway(served).resolve("write", needs=Generates).generate(long, max_tokens=2)
 
 
