@@ -13,6 +13,7 @@ from litrag.core import registry
 from litrag.core.events import Event
 from litrag.core.sync import run
 from litrag.evals import EVALS
+from litrag.evals.method_names import METHOD_NAMES
 from litrag.evals.parallel import alone, joined, run_rows
 from litrag.evals.results import Results, read_results
 from litrag.evals.review_pipeline import PIPELINES
@@ -174,18 +175,7 @@ TABLES: Final = {
         "verify",
         EvalOptions(
             "scholarqa-multi:test",
-            (
-                "length",
-                "numbers",
-                "negation",
-                "coverage",
-                "likeness",
-                "both",
-                "shipped",
-                "against",
-                "against-blind",
-                "fewest",
-            ),
+            tuple(name for name in METHOD_NAMES["verify"] if name != "query-likelihood"),
         ),
     ),
     "review-acl": (

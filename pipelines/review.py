@@ -48,8 +48,8 @@ async def _reviewed(run: Run, listen: Listener, backend: Backend | None) -> Revi
         if not run.checkpoints.exists():
             refuse_leftovers(run.request)
         shop = await open_workshop(run, listen=listen, backend=backend, lenient=True)
-        verifier_of(shop.gateway, ())  # what cannot verify is found before anything is spent
         try:
+            verifier_of(shop.gateway, ())  # what cannot verify is found before anything is spent
             with splitting(shop.settings.sentences):
                 state = await _walk(shop)
         finally:
