@@ -34,7 +34,17 @@ from litrag.retrievers.normal_forms import doi
 if TYPE_CHECKING:
     from litrag.core.protocols import Vectors
 
-__all__ = ["composing_nodes", "evidence_table", "export", "generates", "plan", "plans_by_model", "verify", "write"]
+__all__ = [
+    "composing_nodes",
+    "drafts_of",
+    "evidence_table",
+    "export",
+    "generates",
+    "plan",
+    "plans_by_model",
+    "verify",
+    "write",
+]
 
 
 _SIZES: Final = (5, 4, 7, 3, 9)  # papers a paragraph, of one draft after the other
@@ -51,6 +61,11 @@ def generates(shop: Workshop) -> bool:
 def plans_by_model(shop: Workshop) -> bool:
     """Whether a model is asked for the plan: where one writes, or one was named for it."""
     return shop.gateway.has("plan") and (generates(shop) or bool(shop.settings.plan_model))
+
+
+def drafts_of(shop: Workshop) -> int:
+    """How many plans are made and written: one that is given, or can be edited, is alone."""
+    return 1 if shop.request.plan or "plan" in shop.settings.pause else shop.settings.drafts
 
 
 async def plan(shop: Workshop, state: ReviewState) -> ReviewState:
@@ -258,7 +273,7 @@ async def _planned(
 ) -> tuple[list[Plan], str]:
     """As many plans as drafts are wanted, and what stopped them. Counts what was mended."""
     size = Size(shop.settings.words, shop.settings.sections)
-    wanted = 1 if "plan" in shop.settings.pause else shop.settings.drafts  # one can be edited
+    wanted = drafts_of(shop)
     plans: list[Plan] = []
     stopped = ""
     if plans_by_model(shop) and (model := shop.writes("plan")) is not None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from litrag.core.settings import Role
 from litrag.models.prices import Prices
-from litrag.pipelines.composing import generates, plans_by_model
+from litrag.pipelines.composing import drafts_of, generates, plans_by_model
 from litrag.pipelines.judging import judges
 from litrag.pipelines.planning import Size
 from litrag.pipelines.runs import new_run
@@ -110,7 +110,7 @@ def planned_calls(shop: Workshop, pool: int = 100) -> tuple[Planned, ...]:
         n = min(pool, asks.depth)
         asked, shown = asks.calls(n), min(n, asks.shown)
         calls.append(("rerank", asked, about + 300 + shown * _TOKENS_A_PAPER, asks.reply + asks.reply_a_paper * shown))
-    drafts = 1 if shop.request.plan or "plan" in shop.settings.pause else shop.settings.drafts
+    drafts = drafts_of(shop)
     if plans_by_model(shop) and not shop.request.plan:
         calls.append(("plan", drafts, about + papers * _TOKENS_A_PAPER // 2, 300 + 60 * papers))
     claims = round(papers * _CLAIMS_A_PAPER) * (2 if generates(shop) else 1)  # what is written anew is checked anew
