@@ -141,6 +141,7 @@ class Ask(Record):
     stop_reason: str
     searches: list[Hop]
     documents: int = Field(description="Documents that were read.")
+    ledger: Sums
 
 
 class Reason(Record):

@@ -2,10 +2,12 @@
 
 It ships no passages. Here they are made of the answers that stand in the histories: one a passage (`canard`), or windows of three consecutive
 ones (`canard-windows`). A window that holds the answer makes P(answer | window) a relevance judgement in disguise, so in a second condition
-(`canard-unanswered`) a turn looks for its window without its own answer, among all others as they are."""
+(`canard-unanswered`) a turn looks for its window without its own answer, among all others that do not hold it: a section that two dialogues are
+about is told twice."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +24,8 @@ from litrag.corpora.types import Dataset, Topic
 __all__ = ["canard", "canard_unanswered", "canard_windows"]
 
 _SIZE: Final = 3  # answers of a window
+_TOLD: Final = 3  # words of an answer that is looked for inside other answers
+_WORD: Final = re.compile(r"\w+")
 _UNKNOWN: Final = "I don't know."
 _ANY: Final = Filter()
 _WINDOWS: Final = "windows"  # the source of passages that every turn may get
@@ -47,7 +51,8 @@ def canard_windows(folder: Path, split: str) -> Dataset:
 
 
 def canard_unanswered(folder: Path, split: str) -> Dataset:
-    """`canard-windows`, but the turn's own answer is deleted from the windows that hold it; all other turns' windows are whole."""
+    """`canard-windows`, but the turn's own answer is deleted from the windows that hold it, with longer answers around it, and what other windows
+    of the page hold it may not be got; all others are whole."""
     return _windowed("canard-unanswered", folder, split, unanswered=True)
 
 
@@ -81,6 +86,11 @@ class _Turn:
     def id(self) -> str:
         return f"{self.row['QuAC_dialog_id']}#{self.row['Question_no']}"
 
+    def told(self, text: str) -> bool:
+        """Whether a text is the turn's answer, or has it among its words."""
+        answer, words = _WORD.findall(self.answer), _WORD.findall(text)
+        return text == self.answer or (len(answer) >= _TOLD and f" {' '.join(answer)} " in f" {' '.join(words)} ")
+
     def topic(self, relevant: dict[str, int], only: Filter = _ANY) -> Topic:
         title, section = self.dialogue.title, self.dialogue.section
         history = tuple(self.row["History"][2:])
@@ -93,18 +103,21 @@ def _windowed(name: str, folder: Path, split: str, *, unanswered: bool) -> Datas
     path = file_in(folder, "dev.jsonl")
     topics: list[Topic] = []
     own: list[Document] = []
+    pages: dict[str, list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
+    for dialogue in _dialogues(path):
+        pages[dialogue.title] += [(_passage(dialogue, texts).id, texts) for texts in _windows(dialogue.answers)]
     for dialogue in _dialogues(path):
         for turn in dialogue.turns:
             held = [texts for texts in _windows(dialogue.answers) if turn.answer in texts and len(set(texts)) > 1]
-            if turn.answer == _UNKNOWN or not held:
+            left = [document for texts in held if (document := _of_turn(turn, texts))]
+            if turn.answer == _UNKNOWN or not left:
                 continue
             if not unanswered:
                 topics.append(turn.topic({_passage(dialogue, texts).id: 1 for texts in held}))
                 continue
-            left = [_of_turn(turn, texts) for texts in held]
             topic = turn.topic(dict.fromkeys((d.id for d in left), 1), Filter(sources=frozenset({_WINDOWS, turn.id})))
-            whole = frozenset(_passage(dialogue, texts).id for texts in held)
-            topics.append(replace(topic, query=replace(topic.query, exclude=whole)))
+            told = frozenset(name for name, texts in pages[dialogue.title] if any(map(turn.told, texts)))
+            topics.append(replace(topic, query=replace(topic.query, exclude=told)))
             own += left
     return halves(name, split, topics, partial(_every, path, own))
 
@@ -124,8 +137,10 @@ def _windows(answers: Sequence[str]) -> list[tuple[str, ...]]:
     return [tuple(told[start : start + _SIZE]) for start in starts if told]
 
 
-def _of_turn(turn: _Turn, texts: Sequence[str]) -> Document:
-    left = tuple(text for text in texts if text != turn.answer)
+def _of_turn(turn: _Turn, texts: Sequence[str]) -> Document | None:
+    left = tuple(text for text in texts if not turn.told(text))
+    if not left:
+        return None
     passage = _passage(turn.dialogue, left, turn.id)
     return replace(passage, id=f"{passage.id}-{digest(turn.id)[:8]}")
 

@@ -26,10 +26,20 @@ from litrag.rewriters.conversational import SelfContained
 __all__ = ["ROWS"]
 
 _K: Final = 3
-# AdaQR at a size that two cores do in half an hour a seed
+_HISTORY: Final = 100  # tokens of it that are shown, in training and here
+# AdaQR at a size that two cores do in half an hour a seed: 400 turns
 _ADAQR: Final[Mapping[str, Any]] = {
-    "max_steps": 60,
-    "own": {"sft_turns": 200, "sft_steps": 40, "turns": 200, "k": _K, "passages": 3, "passage_tokens": 100},
+    "max_steps": 40,
+    "own": {
+        "sft_turns": 200,
+        "sft_steps": 50,
+        "turns": 200,
+        "k": _K,
+        "passages": 3,
+        "passage_tokens": 100,
+        "history_tokens": _HISTORY,
+        "reader_history_tokens": 60,
+    },
 }
 Pick = Callable[[RewriteBench, Mapping[str, Any], Topic, Sequence[str]], Any]
 
@@ -55,7 +65,7 @@ def _rewriting(model: ChatModel, *, context: bool) -> Ask:
     """The rewrite alone; the original where there is none."""
 
     async def ask(topic: Topic, tally: Tally) -> Sequence[Query]:
-        found = await SelfContained(model.through(tally.around), context=context).rewrite(topic.query)
+        found = await SelfContained(model.through(tally.around), _HISTORY, context).rewrite(topic.query)
         return found[-1:]
 
     return ask
@@ -99,7 +109,7 @@ def _picking(pick: Pick, bench: RewriteBench, seed: int) -> Ask:
     async def ask(topic: Topic, tally: Tally) -> Sequence[Query]:
         if not topic.query.history:
             return [topic.query]
-        texts = await sampled(model.through(tally.around), topic.query, k=_K, temperature=1.0)
+        texts = await sampled(model.through(tally.around), topic.query, k=_K, temperature=1.0, tokens=_HISTORY)
         if not texts:
             return [topic.query]
         text = await pick(bench, {**facts, "tally": tally}, topic, texts)
@@ -130,7 +140,13 @@ async def _knowing(bench: RewriteBench, facts: Mapping[str, Any], topic: Topic, 
     """The best by AdaQR's reward, which reads the answer: an upper bound."""
     reader = bench.model(bench.base, ForcedScoring).through(facts["tally"].around)
     own = _ADAQR["own"]
-    reward = AnswerReward(reader, bench.retriever, k=own["passages"], tokens=own["passage_tokens"])
+    reward = AnswerReward(
+        reader,
+        bench.retriever,
+        k=own["passages"],
+        tokens=own["passage_tokens"],
+        history_tokens=own["reader_history_tokens"],
+    )
     values = await reward.of(topic.query, texts, topic.answers[0])
     return texts[max(range(len(texts)), key=lambda place: values[place])]
 

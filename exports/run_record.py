@@ -10,7 +10,7 @@ from litrag.core.display import fragment
 from litrag.core.shown import ledger_table
 from litrag.exports.records import Record
 
-__all__ = ["RUN_SCHEMA_VERSION", "LedgerRecord", "LedgerRow", "RunFile"]
+__all__ = ["RUN_SCHEMA_VERSION", "HopRecord", "LedgerRecord", "LedgerRow", "RunFile", "TrajectoryRecord"]
 
 RUN_SCHEMA_VERSION = 1
 
@@ -49,6 +49,23 @@ class LedgerRecord(Record):
         return fragment(ledger_table(self.rows))
 
 
+class HopRecord(Record):
+    """One step of an agent."""
+
+    action: str
+    query: str
+    thought: str
+    new: int = Field(description="Papers that no earlier step of the same agent had found or read.")
+
+
+class TrajectoryRecord(Record):
+    """How one agent searched."""
+
+    agent: str = Field(description='"queries" (the text and the rewriter\'s), the agent\'s id, or "snowball".')
+    stop_reason: str
+    hops: tuple[HopRecord, ...]
+
+
 class RunFile(Record):
     """The whole file."""
 
@@ -62,6 +79,7 @@ class RunFile(Record):
     prompts: dict[str, str] = Field(description="Hash of each prompt by role.")
     counters: dict[str, int]
     ledger: LedgerRecord
+    trajectories: tuple[TrajectoryRecord, ...] = Field(default=(), description="How it was searched, agent by agent.")
     warnings: tuple[str, ...]
     files: dict[str, str] = Field(description="SHA-256 of the other files of the folder.")
     styles: dict[str, str] = Field(

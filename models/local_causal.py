@@ -1,7 +1,7 @@
 """A causal language model in process: generation, next-token log-probabilities and forced scoring, batched.
 
 Prompts are padded on the left with explicit masks and positions, so that a row's result does not depend on its batch
-(within 1e-4 in float32). Continuations are tokenised apart from their prompt, without special tokens. JSON schemas are
+(within 1e-4 in float32). A continuation is tokenised as `PromptCoder.reply` says, without special tokens. JSON schemas are
 not enforced here: the reply's parser repairs. Sampling is at temperature alone (no top-k, no top-p) and reproducible
 from the request's seed."""
 
@@ -131,7 +131,7 @@ class CausalRunner:
         ]
 
     def _scoring_row(self, request: ModelRequest, prompt: list[int], text: str) -> CausalRow:
-        forced = self._coder.plain(text)
+        forced = self._coder.reply(request.messages, text)
         self._fits(request, len(prompt) + len(forced))
         row = CausalRow("score", len(prompt) + len(forced) - 1, kept=len(forced), prompt=prompt, forced=forced)
         row.done = not forced

@@ -27,13 +27,27 @@ class PromptCoder:
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """Token ids of a conversation up to where the reply begins; at least one."""
-        if not getattr(self._tokenizer, "chat_template", None) or all(m.role == "assistant" for m in messages):
-            ids = self.plain("\n\n".join(m.content for m in messages), add_special_tokens=True)
+        if self._bare(messages):
+            ids = self.plain(_joined(messages), add_special_tokens=True)
         else:
             chat = [{"role": m.role, "content": self._defused(m.content)} for m in messages]
             ids = list(self._tokenizer(self._templated(chat), add_special_tokens=False)["input_ids"])
         start = self._tokenizer.bos_token_id
         return ids or [self._tokenizer.eos_token_id or 0 if start is None else start]
+
+    def reply(self, messages: Sequence[Message], text: str) -> list[int]:
+        """Token ids of a reply after a conversation. After plain text both are read as one: SentencePiece puts a blank before every text it
+        reads, and one that has a blank would get two. After a template, and where the boundary falls into a token, they are the reply's alone."""
+        if self._bare(messages) and not any(token in text for token in self._control):
+            before = self.prompt(messages)
+            whole = self.plain(_joined(messages) + text, add_special_tokens=True)
+            if whole[: len(before)] == before:
+                return whole[len(before) :]
+        return self.plain(text)
+
+    def _bare(self, messages: Sequence[Message]) -> bool:
+        """Whether a conversation is text to be continued, without template."""
+        return not getattr(self._tokenizer, "chat_template", None) or all(m.role == "assistant" for m in messages)
 
     def plain(self, text: str, *, add_special_tokens: bool = False) -> list[int]:
         """Token ids of a text in which control tokens are text like any other."""
@@ -59,3 +73,7 @@ class PromptCoder:
                 raise
             first = {"role": chat[1]["role"], "content": f"{chat[0]['content']}\n\n{chat[1]['content']}"}
             return str(self._tokenizer.apply_chat_template([first, *chat[2:]], **options))
+
+
+def _joined(messages: Sequence[Message]) -> str:
+    return "\n\n".join(message.content for message in messages)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypedDict
 
@@ -19,6 +19,7 @@ from litrag.core import sync
 from litrag.core.display import Html, fold, fragment, items, line, text
 from litrag.core.errors import BadInput, BudgetSpent, UnknownName
 from litrag.core.events import Event, Listener, silent
+from litrag.core.ledger import Totals
 from litrag.core.lengths import measure_of
 from litrag.core.protocols import Generates
 from litrag.core.sentences import splitting
@@ -71,15 +72,22 @@ class AskOptions:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The answer with what it rests on, how it was searched for, and what that took. `asked` is the question that was searched with."""
+    """The answer with what it rests on, how it was searched for, and what that took (`totals`). `asked` is the question that was searched with."""
 
     question: str
     asked: str
     answer: Answer
     trajectory: Trajectory
     documents: int
-    spent: str
+    totals: Totals
     warnings: tuple[str, ...] = ()
+
+    @property
+    def spent(self) -> str:
+        """The totals in one line."""
+        took, searches = self.totals, len(self.trajectory.hops)
+        tokens = took.prompt_tokens + took.completion_tokens
+        return f"{searches} searches, {took.calls} model calls, {tokens:,} tokens, ${took.usd:.4f}"
 
     def record(self) -> dict[str, Any]:
         """One JSON object."""
@@ -94,6 +102,7 @@ class Answered:
                 {"query": hop.query, "thought": hop.thought, "new": list(hop.new_ids)} for hop in self.trajectory.hops
             ],
             "documents": self.documents,
+            "ledger": asdict(self.totals),
         }
 
     def _repr_html_(self) -> str:
@@ -160,17 +169,14 @@ async def _answered(shop: Workshop, question: str, chosen: AskOptions) -> Answer
     state: _State = await _graph(shop, chosen).ainvoke(
         {"query": Query(question, history=chosen.history), "warnings": []}
     )
-    totals = shop.gateway.ledger.totals()
     searched = state["searched"]
-    tokens = totals.prompt_tokens + totals.completion_tokens
-    spent = f"{searched.searches} searches, {totals.calls} model calls, {tokens:,} tokens, ${totals.usd:.4f}"
     return Answered(
         question=question,
         asked=searched.notes.question.text,
         answer=state["answer"],
         trajectory=searched.trajectory,
         documents=len(searched.notes.documents),
-        spent=spent,
+        totals=shop.gateway.ledger.totals(),
         warnings=(*shop.start_warnings, *state["warnings"]),
     )
 

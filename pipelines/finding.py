@@ -13,7 +13,7 @@ from litrag.core.names import citation_keys
 from litrag.core.protocols import SourceResult
 from litrag.core.quotes import APART
 from litrag.core.telemetry import span
-from litrag.core.types import Hit, Paper, Passage, Query, Ranking, Score, normalised_title
+from litrag.core.types import Hit, Paper, Passage, Query, Ranking, Score, Trajectory, normalised_title
 from litrag.pipelines.literature import gather
 from litrag.pipelines.reranked import doubts
 from litrag.pipelines.state import ReviewState
@@ -114,12 +114,14 @@ async def search(shop: Workshop, state: ReviewState) -> ReviewState:
     )
     found = await agent.run(queries)
     results, warnings = list(found.results), [*found.warnings]
+    trajectories = {"queries": found.trajectory}
     stop = found.trajectory.stop_reason
     if stop == "done" and shop.settings.agent != "none":
         pool = lambda query, ids: _pooled(shop, query, ids)[:2]  # noqa: E731
         more = await gather(shop, queries[0], results, pool, lambda linked: _screened(shop, linked).kept)
         results += more.results
         warnings += more.warnings
+        trajectories[shop.settings.agent] = more.searched.trajectory
         stop = more.searched.stop_reason if more.spent else "done"
     if stop == "done" and (snowball := shop.snowball) is not None:
         grown = await snowball.grow(
@@ -130,8 +132,13 @@ async def search(shop: Workshop, state: ReviewState) -> ReviewState:
         linked = SourceResult(snowball.graph_name, queries[0], grown.papers, grown.scores)
         results.append(shop.store.put(linked, SourceResult))
         warnings += grown.warnings
+        trajectories["snowball"] = grown.trajectory
         stop = grown.trajectory.stop_reason if grown.trajectory.stop_reason.startswith("budget") else "done"
-    update: ReviewState = {"results": results, "warnings": with_warnings(shop, state, *warnings)}
+    update: ReviewState = {
+        "results": results,
+        "trajectories": shop.store.put(trajectories, dict[str, Trajectory]),
+        "warnings": with_warnings(shop, state, *warnings),
+    }
     if stop != "done":
         update["stop_reason"] = state.get("stop_reason") or stop
     return update

@@ -15,12 +15,12 @@ from litrag.core import registry
 from litrag.core.errors import BadInput, CannotWrite
 from litrag.core.prompt import Prompt
 from litrag.core.store import digest
-from litrag.core.types import Draft, Evidence, Paper
+from litrag.core.types import Draft, Evidence, Paper, Trajectory
 from litrag.core.versions import versions
 from litrag.exports.document import Exported
 from litrag.exports.evidence import evidence_file
 from litrag.exports.formats import ALWAYS, FORMATS, check_export, files_of, written
-from litrag.exports.run_record import LedgerRecord, LedgerRow, RunFile
+from litrag.exports.run_record import HopRecord, LedgerRecord, LedgerRow, RunFile, TrajectoryRecord
 from litrag.pipelines.finding import FAR
 from litrag.pipelines.planning import PLAN
 from litrag.pipelines.revising import REVISE
@@ -223,8 +223,24 @@ def _run_record(shop: Workshop, state: ReviewState, hashes: Mapping[str, str]) -
         prompts={name: prompt.hash for name, prompt in (_methods(shop) | _PROMPTS).items()},
         counters=dict(state.get("counters", {})),
         ledger=LedgerRecord(**asdict(shop.ledger.totals()), rows=rows),
+        trajectories=_trajectories(shop, state),
         warnings=shop.store.get(state["warnings"], tuple[str, ...]) if state.get("warnings") else (),
         files=dict(hashes),
+    )
+
+
+def _trajectories(shop: Workshop, state: ReviewState) -> tuple[TrajectoryRecord, ...]:
+    made = shop.store.get(state["trajectories"], dict[str, Trajectory]) if state.get("trajectories") else {}
+    return tuple(
+        TrajectoryRecord(
+            agent=agent,
+            stop_reason=found.stop_reason,
+            hops=tuple(
+                HopRecord(action=hop.action, query=hop.query, thought=hop.thought, new=len(hop.new_ids))
+                for hop in found.hops
+            ),
+        )
+        for agent, found in made.items()
     )
 
 

@@ -60,13 +60,14 @@ class ReviewRequest:
 
 
 class ReviewState(TypedDict, total=False):
-    """Ids into the run's store: `queries` tuple[Query], `results` list of SourceResult ids, `pool` and `ranking` Ranking,
+    """Ids into the run's store: `queries` tuple[Query], `results` list of SourceResult ids, `trajectories` dict of Trajectory by agent, `pool` and `ranking` Ranking,
     `papers` tuple[Paper] of the pool, `selected` tuple[(key, Paper, Hit)], `offered` the same with more to choose from, `plans` tuple[Plan],
     `draft` Draft, `warnings` tuple[str]. `plan` is the Plan that was written."""
 
     stage: str
     queries: str
     results: list[str]
+    trajectories: str
     papers: str
     pool: str
     ranking: str

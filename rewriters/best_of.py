@@ -84,9 +84,10 @@ def features(query: Query, texts: Sequence[str]) -> list[tuple[float, ...]]:
     return found
 
 
-async def sampled(model: Generates, query: Query, *, k: int, temperature: float) -> list[str]:
-    """Up to `k` usable rewrites of a question with history, in the order of the replies, none twice. Raises ModelFault, BudgetSpent."""
-    prompt = asked(measure_of(model), query)
+async def sampled(model: Generates, query: Query, *, k: int, temperature: float, tokens: int = 300) -> list[str]:
+    """Up to `k` usable rewrites of a question with history, of which `tokens` tokens are shown, in the order of the replies, none twice. Raises
+    ModelFault, BudgetSpent."""
+    prompt = asked(measure_of(model), query, tokens=tokens)
     reply = await model.generate([Message("user", prompt)], n=k, temperature=temperature, max_tokens=100, stop=STOP)
     found: dict[str, str] = {}
     for text in map(parse_rewrite, reply.texts):
@@ -98,7 +99,7 @@ async def sampled(model: Generates, query: Query, *, k: int, temperature: float)
 @dataclass(frozen=True, slots=True)
 class BestOf:
     """The original question and the best of `k` sampled rewrites (kind "rewrite"), by the weights in the file `scorer` ("": weights set by
-    hand). `context`, whether the query's context is shown."""
+    hand). `context`, whether the query's context is shown; `tokens`, how much of the history."""
 
     needs: ClassVar = Generates
     prompt: ClassVar = CONVERSATION
@@ -109,6 +110,7 @@ class BestOf:
     temperature: float = 1.0
     scorer: str = ""
     context: bool = True
+    tokens: int = 300
 
     def __post_init__(self) -> None:
         if self.k < 1 or self.temperature <= 0:
@@ -119,7 +121,7 @@ class BestOf:
         if not query.history:
             return (query,)
         shown = query if self.context else replace(query, context="")
-        texts = await sampled(self.model, shown, k=self.k, temperature=self.temperature)
+        texts = await sampled(self.model, shown, k=self.k, temperature=self.temperature, tokens=self.tokens)
         if not texts:
             return (query,)
         scorer = RewriteScorer.load(Path(self.scorer)) if self.scorer else RewriteScorer()

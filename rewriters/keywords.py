@@ -4,7 +4,7 @@ dropped; where nothing usable comes back, the statistical extractor takes over."
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 from litrag.core.prompt import Prompt, neutralised
@@ -34,7 +34,8 @@ _SCHEMA: Final[JsonSchema] = record(queries=list_of(record(query=TEXT, quote=TEX
 
 @dataclass(frozen=True, slots=True)
 class KeywordQueries:
-    """The original query and up to `n` queries by the model; `longest` is the most words a query may have."""
+    """The original query and up to `n` queries by the model; `longest` is the most words a query may have. `fallback`, where its reply is
+    unusable: None, `n` keyphrases by word statistics."""
 
     needs: ClassVar = Generates
     prompt: ClassVar = KEYWORDS
@@ -42,7 +43,7 @@ class KeywordQueries:
     model: Generates
     n: int = 5
     longest: int = 8
-    fallback: Rewriter = field(default_factory=StatisticalKeywords)
+    fallback: Rewriter | None = None
 
     async def rewrite(self, query: Query) -> tuple[Query, ...]:
         """Original first. Raises ModelFault, BudgetSpent."""
@@ -50,7 +51,7 @@ class KeywordQueries:
         reply = await self.model.generate([Message("user", prompt)], schema=_SCHEMA, max_tokens=120 * self.n)
         texts = parse_queries(reply.text, query.text, n=self.n, longest=self.longest)
         if not texts:
-            return await self.fallback.rewrite(query)
+            return await (self.fallback or StatisticalKeywords(self.n)).rewrite(query)
         return (query, *(replace(query, text=text, kind="keywords", parent=query.text) for text in texts))
 
 

@@ -7,7 +7,7 @@ that differ by a margin), and the run itself, DPO from sft/ on."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -35,10 +35,36 @@ from litrag.training.config import TrainConfig
 from litrag.training.kit import Built, Job, train
 from litrag.training.preferences import dpo
 from litrag.training.scoring import pairwise_weights
-from litrag.training.stages import each
+from litrag.training.sft import sft
+from litrag.training.stages import each, stage
 
 __all__ = ["AdaqrSettings", "adaqr", "conversations", "reciprocal_ranks"]
 
+# settings of the run that its first stage has too
+_OF_BOTH: Final = {
+    "seed",
+    "batch_size",
+    "max_length",
+    "tuning",
+    "lora_r",
+    "lora_alpha",
+    "lora_dropout",
+    "lora_targets",
+    "device",
+}
+# own settings of what a variant shares with another run
+_SHARED: Final = (
+    "sft_turns",
+    "sft_steps",
+    "sft_rate",
+    "sft_warmup",
+    "turns",
+    "k",
+    "sampling",
+    "context",
+    "choose",
+    "history_tokens",
+)
 _OFFERED: Final = 2  # times as many human rewrites as are learned, where they are chosen
 
 
@@ -47,11 +73,15 @@ class AdaqrSettings(Record):
 
     sft_turns: int = Field(default=200, ge=1, description="Turns whose human rewrite is learned.")
     sft_steps: int = Field(default=60, ge=1, description="Optimiser steps of that.")
+    sft_rate: float = Field(default=1e-3, gt=0, description="Peak of its learning rate (AdaQR: 1e-4 at 7B).")
+    sft_warmup: int = Field(default=0, ge=0, description="Its steps of linear warm-up.")
     turns: int = Field(default=300, ge=1, description="Other turns that are rewritten and judged.")
     k: int = Field(default=3, ge=2, description="Rewrites of a turn.")
     sampling: float = Field(default=1.0, gt=0, description="Temperature they are sampled at.")
     passages: int = Field(default=3, ge=1, description="Passages of a rewrite that the reader reads (AdaQR: 5).")
     passage_tokens: int = Field(default=150, ge=8, description="Most tokens of each.")
+    history_tokens: int = Field(default=300, ge=8, description="Tokens of the history that the rewriter is shown.")
+    reader_history_tokens: int = Field(default=200, ge=8, description="Those that the reader is shown.")
     reader: str = Field(default="", description="Model string of the reader; none: the base.")
     temperature: float = Field(default=1.0, gt=0, description="Of the softmax over retrieval scores.")
     normalisation: Normalisation = Field(default="z", description="Of retrieval scores: z, minmax, none.")
@@ -79,10 +109,10 @@ def adaqr(job: Job) -> Built:
     folder = job.run.folder
     first = _shared(config, own) if own.like else folder
     learned = _supervised(job, first, base, human, own)
-    candidates = _stage(first / "candidates.jsonl", lambda: run(_candidates(job, learned, judged, own)))
-    rewards = _stage(folder / "rewards.jsonl", lambda: run(_rewards(job, base, data, judged, candidates, own)))
+    candidates = stage(first / "candidates.jsonl", lambda: run(_candidates(job, learned, judged, own)))
+    rewards = stage(folder / "rewards.jsonl", lambda: run(_rewards(job, base, data, judged, candidates, own)))
     _scorer(job, judged, candidates, rewards, own)
-    pairs = _stage(folder / "pairs.jsonl", lambda: _pairs(base, judged, candidates, rewards, own))
+    pairs = stage(folder / "pairs.jsonl", lambda: _pairs(base, judged, candidates, rewards, own))
     if not pairs:
         raise BadInput(
             f"{config.dataset}: no two rewrites of a turn differ by {own.margin}; sample hotter, or more turns"
@@ -109,7 +139,7 @@ def _shared(config: TrainConfig, own: AdaqrSettings) -> Path:
             raise BadInput(
                 f"like={own.like}: its {name} was {getattr(other, name)}, here it is {getattr(config, name)}"
             )
-    for name in ("sft_turns", "sft_steps", "turns", "k", "sampling", "context", "choose"):
+    for name in _SHARED:
         if getattr(theirs, name) != getattr(own, name):
             raise BadInput(
                 f"like={own.like}: its {name} was {getattr(theirs, name)!r}; give the same, or leave like out"
@@ -153,26 +183,32 @@ def _shown(topic: Topic, own: AdaqrSettings) -> Query:
 
 
 def _asked(base: str, topic: Topic, own: AdaqrSettings) -> str:
-    return asked(measure_for(base), _shown(topic, own))
+    return asked(measure_for(base), _shown(topic, own), tokens=own.history_tokens)
 
 
 def _supervised(job: Job, folder: Path, base: str, turns: Sequence[Topic], own: AdaqrSettings) -> str:
     """The model string of the first stage."""
     examples = folder / "sft.jsonl"
-    _stage(examples, lambda: [{"prompt": _asked(base, t, own), "completion": str(t.facts["rewrite"])} for t in turns])
+    stage(examples, lambda: [{"prompt": _asked(base, t, own), "completion": str(t.facts["rewrite"])} for t in turns])
     config = TrainConfig(
         **{
-            **job.config.model_dump(include={"seed", "batch_size", "max_length", "lora_r", "lora_alpha", "device"}),
+            **job.config.model_dump(include=_OF_BOTH),
             "recipe": "sft",
             "base": base,
-            "dataset": str(examples),
+            "dataset": examples.name,  # no path: a run that was moved is the same run
             "max_steps": own.sft_steps,
-            "learning_rate": 1e-3,
+            "learning_rate": own.sft_rate,
+            "warmup_steps": own.sft_warmup,
             "held_out": 0.0,
             "own": {"choose": own.choose, "share": 1 / _OFFERED} if own.choose else {},
         }
     )
-    return train(config, folder / "sft", resume=True, listen=job.listen).model
+
+    def recipe(first: Job) -> Built:
+        named = first.config.model_copy(update={"dataset": str(examples)})
+        return sft(Job(replace(first.run, config=named), first.listen))
+
+    return train(config, folder / "sft", resume=True, listen=job.listen, recipe=recipe).model
 
 
 async def _candidates(job: Job, model: str, turns: Sequence[Topic], own: AdaqrSettings) -> list[dict[str, Any]]:
@@ -181,7 +217,8 @@ async def _candidates(job: Job, model: str, turns: Sequence[Topic], own: AdaqrSe
     writer = gateway.resolve("rewrite", needs=Generates)
 
     async def one(topic: Topic) -> dict[str, Any]:
-        return {"id": topic.id, "texts": await sampled(writer, _shown(topic, own), k=own.k, temperature=own.sampling)}
+        texts = await sampled(writer, _shown(topic, own), k=own.k, temperature=own.sampling, tokens=own.history_tokens)
+        return {"id": topic.id, "texts": texts}
 
     return await each(job, "candidates", turns, one, gateway)
 
@@ -208,6 +245,7 @@ async def _rewards(
             normalisation=own.normalisation,
             form=own.reward,
             tokens=own.passage_tokens,
+            history_tokens=own.reader_history_tokens,
         )
 
     async def one(topic: Topic) -> dict[str, Any]:
@@ -263,12 +301,3 @@ def _scorer(
 
 def _gateway(model: str, seed: int) -> Gateway:
     return Gateway(load_settings(rewrite_model=model, seed=seed), cache=RequestCache(cache_file()))
-
-
-def _stage(path: Path, make: Callable[[], Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """The rows in a file, made and written at once where it is not there yet."""
-    if not path.is_file():
-        part = path.with_suffix(".part")
-        part.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in make()), encoding="utf-8")
-        part.replace(path)
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]

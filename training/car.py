@@ -1,23 +1,22 @@
 """CAR (arXiv 2308.16753): a retriever learns from ambiguous queries as they are and as they read once a relevant document has made their sense
 clear. No model rewrites at inference, and the retriever is measured on queries as they are.
 
-Stages in the run folder: rewrites.jsonl (of the ambiguous training queries, with some of their relevant documents each), then the run itself, the
-recipe `retriever` on both. The paper's rewriter is a large model; one that cannot write chooses a keyphrase of the document (`form=choose`)."""
+Stages in the run folder: judged.jsonl (each training query, and whether it is ambiguous), rewrites.jsonl (of the ambiguous ones, with some of their
+relevant documents each), then the run itself, the recipe `retriever` on both. The paper's rewriter is a large model; one that cannot write chooses a keyphrase of the document (`form=choose`)."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from pydantic import Field
 
 from litrag.core.errors import BadInput
 from litrag.core.events import Event
 from litrag.core.paths import cache_file
-from litrag.core.protocols import ForcedScoring, Generates
+from litrag.core.protocols import ForcedScoring, Generates, NextTokenLogprobs
 from litrag.core.settings import load_settings
 from litrag.core.store import RequestCache, digest
 from litrag.core.sync import run
@@ -26,15 +25,21 @@ from litrag.corpora import load
 from litrag.corpora.types import Dataset, Topic
 from litrag.exports.records import Record
 from litrag.models.gateway import Gateway
-from litrag.rewriters.ambiguity import ambiguous, said
+from litrag.rewriters.ambiguity import AmbiguityModel, ambiguous, leans, said
 from litrag.rewriters.contextual import chosen_phrase, rare_terms, written
 from litrag.training.kit import Built, Job
 from litrag.training.retriever import retriever
-from litrag.training.stages import each
+from litrag.training.stages import each, stage
 
 __all__ = ["CarSettings", "car"]
 
 _Rewrite: TypeAlias = Callable[[str, str], Awaitable[str]]
+_JUDGES: Final[Mapping[str, Callable[[str], bool]]] = {
+    "rules": ambiguous,
+    "leans": leans,
+    "all": lambda text: True,
+    "none": lambda text: False,
+}
 
 
 class CarSettings(Record):
@@ -47,10 +52,11 @@ class CarSettings(Record):
         default="relevant", description="Context of the rewriting; random and none (write alone) are controls."
     )
     documents: int = Field(default=3, ge=1, description="Relevant documents of a query that it is rewritten with.")
-    ambiguous: Literal["rules", "all", "none"] = Field(
-        default="rules", description="Queries that are rewritten; none is the control without rewriting."
+    ambiguous: Literal["rules", "leans", "model", "all", "none"] = Field(
+        default="rules",
+        description="Queries that are rewritten: by words alone, those that lean on others, by the model; none is the control without rewriting.",
     )
-    model: str = Field(default="local/SmolLM2-135M-Instruct", description="Language model that rewrites.")
+    model: str = Field(default="local/SmolLM2-135M-Instruct", description="Language model that rewrites, and judges.")
 
 
 def car(job: Job) -> Built:
@@ -58,23 +64,44 @@ def car(job: Job) -> Built:
     config, own = job.config, job.config.of(CarSettings)
     if own.document == "none" and own.form != "write":
         raise BadInput("document=none rewrites the query alone, which only form=write does")
-    path = job.run.folder / "rewrites.jsonl"
-    if not path.is_file():
-        rows = run(_rewrites(job, load(config.dataset), own))
-        job.run.write("rewrites.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    second = config.model_copy(update={"recipe": "retriever", "own": {"rewrites": str(path)}})
-    return retriever(Job(replace(job.run, config=second), job.listen))
+    data, folder = load(config.dataset), job.run.folder
+    judged = stage(folder / "judged.jsonl", lambda: run(_judged(job, data, own)))
+    rows = stage(folder / "rewrites.jsonl", lambda: run(_rewrites(job, data, judged, own)))
+    second = config.model_copy(update={"recipe": "retriever", "own": {"rewrites": str(folder / "rewrites.jsonl")}})
+    built = retriever(Job(replace(job.run, config=second), job.listen))
+    count = {"judged": len(judged), "ambiguous": sum(row["ambiguous"] for row in judged), "rewrites": len(rows)}
+    return replace(built, facts={**built.facts, **count})
 
 
-async def _rewrites(job: Job, data: Dataset, own: CarSettings) -> list[dict[str, Any]]:
+async def _judged(job: Job, data: Dataset, own: CarSettings) -> list[dict[str, Any]]:
+    if own.ambiguous != "model":
+        judge = _JUDGES[own.ambiguous]
+        return [{"id": topic.id, "ambiguous": judge(topic.query.text)} for topic in data.topics]
+    gateway = _gateway(job, own)
+    model = AmbiguityModel(gateway.resolve("rewrite", needs=NextTokenLogprobs))
+
+    async def one(topic: Topic) -> dict[str, Any]:
+        return {"id": topic.id, "ambiguous": await model.judge(topic.query.text)}
+
+    return await each(job, "judged", data.topics, one, gateway)
+
+
+def _gateway(job: Job, own: CarSettings) -> Gateway:
+    return Gateway(load_settings(rewrite_model=own.model, seed=job.config.seed), cache=RequestCache(cache_file()))
+
+
+async def _rewrites(
+    job: Job, data: Dataset, judged: Sequence[Mapping[str, Any]], own: CarSettings
+) -> list[dict[str, Any]]:
     """One row a rewrite: topic, document, text. What is no rewrite is left out and counted."""
-    topics = [topic for topic in data.topics if own.ambiguous == "all" or ambiguous(topic.query.text)]
-    if own.ambiguous == "none" or not topics:
+    wanted = {row["id"] for row in judged if row["ambiguous"]}
+    topics = [topic for topic in data.topics if topic.id in wanted]
+    if not topics:
         return []
     corpus = {document.id: document for document in data.corpus()}
     pairs = [(topic, corpus[name]) for topic in topics for name in _documents(topic, own.documents) if name in corpus]
     others = sorted(corpus)
-    gateway = Gateway(load_settings(rewrite_model=own.model, seed=job.config.seed), cache=RequestCache(cache_file()))
+    gateway = _gateway(job, own)
     rewrite = _rewriter(gateway, corpus, own)
 
     async def one(pair: tuple[Topic, Document]) -> dict[str, Any]:

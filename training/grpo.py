@@ -3,19 +3,22 @@ they are there.
 
 A trajectory runs through the agent's own code, with the policy as its model. Of each one turn, drawn at random, is learned from with the trajectory's
 advantage: over steps that is the mean over turns, and prompt and reply are the very tokens that were sampled. Nothing is cut on the left: the agent
-shortens old observations, and a prompt beyond the context ends the trajectory as a bad reply does. What follows a reply's end is no part of it."""
+shortens old observations, and a prompt beyond the context ends the trajectory as a bad reply does. What follows a reply's end, or "finish", is not
+learned."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import Field
 
 from litrag.core.errors import BadInput
+from litrag.core.events import Event
 from litrag.core.store import digest
 from litrag.core.sync import run
 from litrag.corpora import load
@@ -27,11 +30,13 @@ from litrag.models.request import ModelReply, ModelRequest
 from litrag.training.frugal import questions_of
 from litrag.training.kit import Built, Job, needed
 from litrag.training.rollouts import Bounds, Rollout, World, rolled_out
-from litrag.training.tuning import load_tuned
+from litrag.training.stages import stage
+from litrag.training.tuning import Tuned, load_tuned
 
 __all__ = ["GrpoSettings", "frugal_grpo", "frugal_reward"]
 
 
+_FINISH: Final = re.compile(r"\[\[ ## action ## \]\]\W*finish", re.IGNORECASE)
 _FRAME: Final = 900  # tokens of a conversation beside its observations: instructions, thoughts, marks
 _LEAST: Final = 100
 
@@ -49,6 +54,10 @@ class GrpoSettings(Bounds):
     )
     beta: float = Field(default=0.1, ge=0, description="Weight of the KL divergence from where it started.")
     recall: float = Field(default=0.6, ge=0, le=1, description="Recall that counts as found (tau).")
+    reached: bool = Field(
+        default=False,
+        description="Whether tau is, question by question, what the base itself reaches (the paper).",
+    )
     alpha: float = Field(default=2.0, ge=0, description="Bonus for hard questions that were stopped in time.")
     most: float = Field(default=2.0, gt=0, description="Bound of the reward (R_max).")
     form: float = Field(default=1.0, ge=0, description="Weight of the format reward.")
@@ -91,6 +100,8 @@ def frugal_grpo(job: Job) -> Built:
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
 
+    reached = _reached(job, world, topics, tuned, own) if own.reached else {}
+
     def rollouts(prompts: Sequence[str], trainer: Any) -> dict[str, Any]:
         asked = [topics[str(prompt)] for prompt in prompts]
         policy = _Policy(trainer.accelerator.unwrap_model(trainer.model), tuned.loaded, own.prompt_tokens)
@@ -101,12 +112,15 @@ def frugal_grpo(job: Job) -> Built:
             "completion_ids": [reply for _, reply in drawn],
             "logprobs": None,
             "recalls": [list(rollout.recalls) for rollout in found],
+            "tau": [reached.get(str(prompt), own.recall) for prompt in prompts],
             "form": [rollout.form for rollout in found],
         }
 
-    def frugality(recalls: Sequence[Sequence[float]], **more: Any) -> list[float]:
-        bounds = {"recall": own.recall, "alpha": own.alpha, "most": own.most}
-        return [frugal_reward(each, own.searches, **bounds) for each in recalls]
+    def frugality(recalls: Sequence[Sequence[float]], tau: Sequence[float], **more: Any) -> list[float]:
+        return [
+            frugal_reward(each, own.searches, recall=least, alpha=own.alpha, most=own.most)
+            for each, least in zip(recalls, tau, strict=True)
+        ]
 
     def well_formed(form: Sequence[float], **more: Any) -> list[float]:
         return list(form)
@@ -129,6 +143,27 @@ def frugal_grpo(job: Job) -> Built:
         rollout_func=rollouts,
     )
     return Built(trainer, tuned.save, tuned.adapts, facts={"questions": len(topics)})
+
+
+def _reached(job: Job, world: World, topics: Mapping[str, Topic], tuned: Tuned, own: GrpoSettings) -> dict[str, float]:
+    """Question -> the last recall of the base's own greedy trajectory; kept in reached.jsonl."""
+
+    def made() -> list[dict[str, Any]]:
+        policy = _Policy(tuned.model, tuned.loaded, own.prompt_tokens)
+        greedy = own.model_copy(update={"temperature": 0.0})
+        rows: list[dict[str, Any]] = []
+        asked = list(topics.values())
+        for start in range(0, len(asked), job.config.batch_size):
+            batch = asked[start : start + job.config.batch_size]
+            found = run(_rolled(world, batch, policy, greedy, job.config.seed))
+            rows += [
+                {"question": topic.query.text, "recall": rollout.recalls[-1]}
+                for topic, rollout in zip(batch, found, strict=True)
+            ]
+            job.listen(Event("reached", done=len(rows), total=len(asked)))
+        return rows
+
+    return {row["question"]: row["recall"] for row in stage(job.run.folder / "reached.jsonl", made)}
 
 
 async def _rolled(
@@ -179,4 +214,15 @@ class _Policy(CausalRunner):
         if not rollout.turns:
             raise BadInput(f"no trajectory can be learned from: {rollout.stop_reason}; raise prompt_tokens")
         turn = rollout.turns[int(digest(list(draw))[:8], 16) % len(rollout.turns)]
-        return self._kept[turn.request.key]
+        prompt, reply = self._kept[turn.request.key]
+        return prompt, reply[: self._finished(reply)]
+
+    def _finished(self, reply: Sequence[int]) -> int:
+        """How many tokens a reply has up to the word that ends the search; all where it goes on."""
+        low, high = 0, len(reply)
+        if not _FINISH.search(self._text(list(reply))):
+            return high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if _FINISH.search(self._text(list(reply[:middle]))) else (middle, high)
+        return high

@@ -22,7 +22,7 @@ from litrag.core.events import Event, Listener, silent
 from litrag.models.local_loading import prepare_torch
 from litrag.training import RECIPES
 from litrag.training.config import TrainConfig
-from litrag.training.run import Trained, TrainingRun
+from litrag.training.run import Kind, Trained, TrainingRun
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -153,24 +153,18 @@ def _trained(run: TrainingRun, built: Built, checkpoint: Path | None) -> Trained
     shutil.rmtree(run.model, ignore_errors=True)
     part.replace(run.model)
     losses = [row["eval_loss"] for row in run.metrics() if "eval_loss" in row]
-    base = (built.adapts or "").removeprefix("local/")
+    kind: Kind = "file" if built.file else "adapter" if built.adapts else "full"
     return run.finish(
         Trained(
             recipe=config.recipe,
-            model=_called(run, built, base),
-            kind="file" if built.file else "adapter" if built.adapts else "full",
+            model=run.called(kind, base=(built.adapts or "").removeprefix("local/"), file=built.file),
+            kind=kind,
             steps=config.max_steps,
             loss_before=losses[0] if losses else None,
             loss_after=losses[-1] if losses else None,
             facts=dict(built.facts),
         )
     )
-
-
-def _called(run: TrainingRun, built: Built, base: str) -> str:
-    if built.file:
-        return str(run.model / built.file)
-    return f"local/{base}+{run.model}" if built.adapts else f"local/{run.model}"
 
 
 def _eval_loss(trainer: Trainer | Fitted) -> float:

@@ -1,10 +1,11 @@
 """Preference tuning (DPO, arXiv 2305.18290) on pairs of replies: the second stage of AdaQR, and a use of its own.
 
 Prompts and replies become tokens as in `sft` and at inference, not by TRL's own reading of the template. A base that has an adapter is
-trained on from it, and that adapter, as it was, is the reference."""
+trained on from it, and that adapter, as it was, is the reference; where all weights are tuned, it is the model as it was loaded."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,8 @@ def dpo(job: Job) -> Built:
 
     trainer = Prepared(
         model=tuned.model,
+        # TRL would read the reference anew by the model's name, which names the base of a merged adapter
+        ref_model=copy.deepcopy(tuned.model).eval() if tuned.adapts is None else None,
         args=job.arguments(
             trl.DPOConfig, beta=own.beta, label_smoothing=own.label_smoothing, max_length=None, loss_type=["sigmoid"]
         ),

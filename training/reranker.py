@@ -176,7 +176,7 @@ class _Encoder:
             sequences = tuple(tuple(self._coder.prompt([Message("user", prompt)])) for prompt in prompts)
             return _Group(sequences, targets, (asked,) * len(places))
         pairs = [likelihood_prompt(query, self._text(hits[i], query.text)) for i in places]
-        forced = tuple(self._coder.plain(pairs[0][1]))
+        forced = tuple(self._coder.reply([pairs[0][0]], pairs[0][1]))
         sequences = tuple((*self._coder.prompt([message]), *forced) for message, _ in pairs)
         return _Group(sequences, targets, forced=len(forced))
 

@@ -10,17 +10,20 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Final, Literal, Self, TypeAlias
 
 from litrag.core.errors import BadInput, CannotWrite
 from litrag.core.versions import versions
 from litrag.exports.records import Record
 from litrag.training.config import TrainConfig
 
-__all__ = ["Trained", "TrainingRun"]
+__all__ = ["Kind", "Trained", "TrainingRun"]
 
 _COMPLETE: Final = "complete"
 _PACKAGES: Final = ("litrag", "torch", "transformers", "peft", "trl", "accelerate", "datasets", "sentence-transformers")
+
+
+Kind: TypeAlias = Literal["adapter", "full", "file"]
 
 
 class Trained(Record):
@@ -28,7 +31,7 @@ class Trained(Record):
 
     recipe: str
     model: str
-    kind: Literal["adapter", "full", "file"]
+    kind: Kind
     steps: int
     loss_before: float | None
     loss_after: float | None
@@ -77,9 +80,20 @@ class TrainingRun:
 
     @property
     def trained(self) -> Trained | None:
-        """What came out, once the training is finished."""
+        """What came out, once the training is finished; its model is called by where the folder is now."""
         file = self.folder / "training.json"
-        return Trained.model_validate_json(file.read_text(encoding="utf-8")) if file.is_file() else None
+        if not file.is_file():
+            return None
+        found = Trained.model_validate_json(file.read_text(encoding="utf-8"))
+        base = found.model.removeprefix("local/").rpartition("+")[0]
+        model = self.called(found.kind, base=base, file=Path(found.model).name)
+        return found.model_copy(update={"model": model})
+
+    def called(self, kind: Kind, *, base: str = "", file: str = "") -> str:
+        """The model string of the artefact: an adapter of `base`, a model of its own, or the path of a `file` in its folder."""
+        if kind == "file":
+            return str(self.model / file)
+        return f"local/{base}+{self.model}" if kind == "adapter" else f"local/{self.model}"
 
     def checkpoint(self) -> Path | None:
         """The last complete checkpoint. Incomplete ones are deleted, and metrics of steps that will be computed again."""

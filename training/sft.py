@@ -105,7 +105,7 @@ def read_examples(path: Path, job: Job) -> Iterator[Example]:
 def encoded(example: Example, coder: PromptCoder, end: int | None) -> dict[str, list[int]]:
     """Token ids and labels of equal length; labels of the prompt are ignored ones. `end` closes the completion."""
     prompt = coder.prompt(example.messages)
-    reply = [*coder.plain(example.completion), *([end] if end is not None else [])]
+    reply = [*coder.reply(example.messages, example.completion), *([end] if end is not None else [])]
     return {"input_ids": [*prompt, *reply], "labels": [*([_IGNORED] * len(prompt)), *reply]}
 
 

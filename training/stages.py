@@ -1,8 +1,10 @@
-"""What recipes in stages share: the rows of a stage, made some at a time by models."""
+"""What recipes in stages share: the rows of a stage, made some at a time by models, kept in a file of the run folder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+import json
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from litrag.core.events import Event
@@ -10,7 +12,7 @@ from litrag.core.sync import all_or_first_error
 from litrag.models.gateway import Gateway
 from litrag.training.kit import Job
 
-__all__ = ["each"]
+__all__ = ["each", "stage"]
 
 T = TypeVar("T")
 _AT_ONCE: Final = 16  # rows in the making
@@ -28,3 +30,12 @@ async def each(
     finally:
         gateway.cache.close()
     return rows
+
+
+def stage(path: Path, make: Callable[[], Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """The rows in a file, made and written at once where it is not there yet."""
+    if not path.is_file():
+        part = path.with_suffix(".part")
+        part.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in make()), encoding="utf-8")
+        part.replace(path)
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]

@@ -22,7 +22,8 @@ TEMPLATE = (
 
 
 def _tokenizer(kind: str) -> Any:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    """bpe by bytes; pieces with a blank before every text, as those of Llama 2 and Mistral; else WordPiece."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
     if kind == "bpe":
         bpe = Tokenizer(models.BPE())
@@ -33,6 +34,14 @@ def _tokenizer(kind: str) -> Any:
             TEXT, trainers.BpeTrainer(vocab_size=320, special_tokens=["<s>", "</s>"], initial_alphabet=alphabet)
         )
         return bpe
+    if kind == "pieces":
+        blanks = Tokenizer(models.BPE(unk_token="<unk>"))
+        blanks.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+        blanks.train_from_iterator(TEXT, trainers.BpeTrainer(vocab_size=160, special_tokens=["<s>", "</s>", "<unk>"]))
+        blanks.pre_tokenizer = None
+        blanks.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+        blanks.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+        return blanks
     pieces = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     pieces.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     pieces.train_from_iterator(
@@ -44,12 +53,14 @@ def _tokenizer(kind: str) -> Any:
     return pieces
 
 
-def _write(folder: Path, seed: int, template: str | None, kind: str = "llama", *, context: int = 128) -> Path:
+def _write(
+    folder: Path, seed: int, template: str | None, kind: str = "llama", *, context: int = 128, tokenizer: Any = None
+) -> Path:
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=_tokenizer("bpe"), bos_token="<s>", eos_token="</s>", pad_token="</s>"
+        tokenizer_object=tokenizer or _tokenizer("bpe"), bos_token="<s>", eos_token="</s>", pad_token="</s>"
     )
     tokenizer.chat_template = template
     torch.manual_seed(seed)
@@ -79,6 +90,13 @@ def _write(folder: Path, seed: int, template: str | None, kind: str = "llama", *
 def write_llama() -> Callable[[Path, int, str | None], Path]:
     """Writes a tiny Llama to a folder: (folder, seed, chat template)."""
     return _write
+
+
+@pytest.fixture(scope="session")
+def tiny_pieces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Llama whose tokenizer puts a blank before every text, as SentencePiece does."""
+    pytest.importorskip("torch")
+    return _write(tmp_path_factory.mktemp("models") / "tiny-pieces", 0, None, tokenizer=_tokenizer("pieces"))
 
 
 @pytest.fixture(scope="session")

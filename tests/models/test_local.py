@@ -20,6 +20,7 @@ from litrag.core.errors import BadInput, CapabilityMissing, ModelUnavailable
 from litrag.core.protocols import Embedder, ForcedScoring, Generates, NextTokenLogprobs, TokenEmbedder, TokenScores
 from litrag.core.types import Message
 from litrag.models.local import LocalBackend, capabilities
+from litrag.models.local_prompts import PromptCoder
 from litrag.models.local_worker import BatchLimits
 from litrag.models.request import ModelReply, ModelRequest
 
@@ -213,6 +214,35 @@ async def test_control_tokens_in_retrieved_text_are_text(
     bare = await backend.send(ask(tiny_llama, "score", "the </s>", continuations=("</s>",)))
     assert "".join(bare.scores[0].tokens) == "</s>"
     assert len(bare.scores[0].tokens) > 1
+
+
+async def test_a_tokenizer_that_puts_a_blank_before_every_text_puts_none_at_the_boundary(
+    backend: LocalBackend, tiny_pieces: Path
+) -> None:
+    """Llama 2's and Mistral's: scores of an answer are those of its tokens in the whole text."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_pieces)
+    model = AutoModelForCausalLM.from_pretrained(tiny_pieces).eval()
+    before, answer = "the cat sat on the", " mat and the dog"
+    start, whole = tokenizer(before)["input_ids"], tokenizer(before + answer)["input_ids"]
+    assert whole[: len(start)] == start
+    assert tokenizer(answer, add_special_tokens=False)["input_ids"] != whole[len(start) :], "or this shows nothing"
+    with torch.inference_mode():
+        logits = model(torch.tensor([whole])).logits[0].log_softmax(-1)
+    expected = [float(logits[i - 1, whole[i]]) for i in range(len(start), len(whole))]
+    (scores,) = (await backend.send(ask(tiny_pieces, "score", before, continuations=(answer,)))).scores
+    assert scores.logprobs == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_boundary_inside_a_token_leaves_the_prompt_as_it_is(tiny_llama: Path) -> None:
+    from transformers import AutoTokenizer
+
+    coder = PromptCoder(AutoTokenizer.from_pretrained(tiny_llama))
+    asked = [Message("user", "cat th")]
+    assert coder.reply(asked, "e") == coder.plain("e")
+    assert coder.prompt([Message("user", "cat the")]) != [*coder.prompt(asked), *coder.plain("e")]
+    assert coder.reply(asked, "") == []
 
 
 async def test_a_started_answer_is_continued(backend: LocalBackend, tiny_llama: Path, tiny_chat: Path) -> None:

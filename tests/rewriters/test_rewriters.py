@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -46,8 +47,14 @@ async def test_a_models_queries_come_after_the_original_and_inherit_its_filters(
 )
 async def test_an_unusable_reply_leaves_it_to_word_statistics(reply: str) -> None:
     queries = await keywords(reply).rewrite(QUERY)
-    assert queries == await StatisticalKeywords().rewrite(QUERY)
-    assert 1 < len(queries) <= 4
+    assert queries == await StatisticalKeywords(n=2).rewrite(QUERY)
+    assert len(queries) == 3
+
+
+async def test_word_statistics_give_as_many_queries_as_were_asked_for() -> None:
+    for n in (1, 2, 5):
+        found = await replace(keywords("noise"), n=n).rewrite(Query(ABSTRACT))
+        assert len(found) == 1 + n
 
 
 async def test_statistics_find_phrases_of_the_text_and_always_the_same() -> None:

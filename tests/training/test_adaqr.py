@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +40,7 @@ def model(write_llama: Callable[..., Path], tmp_path: Path) -> Path:
     return folder
 
 
-def trained(model: Path, folder: Path, out: Path, **more: Any) -> Trained:
+def trained(model: Path, folder: Path, out: Path, tuning: Any = "lora", **more: Any) -> Trained:
     own = {"sft_turns": 4, "sft_steps": 2, "turns": 4, "k": 3, "passages": 2, "margin": 0.0001, **more}
     config = TrainConfig(
         recipe="adaqr",
@@ -49,6 +50,7 @@ def trained(model: Path, folder: Path, out: Path, **more: Any) -> Trained:
         batch_size=2,
         max_length=1024,
         held_out=0.0,
+        tuning=tuning,
         device="cpu",
         own=own,
     )
@@ -81,6 +83,35 @@ def test_every_stage_leaves_its_file_and_a_second_call_goes_on(
     again = trained(model, folder, out)
     assert again.facts["pairs"] == result.facts["pairs"]
     assert kept == {name: (out / name).stat().st_mtime_ns for name in stages}, "what was made is not made again"
+
+
+def test_a_moved_run_goes_on_where_it_lies(
+    model: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("litrag.training.adaqr._candidates", some)
+    folder, out, moved = talks(tmp_path / "talks"), tmp_path / "run", tmp_path / "elsewhere" / "run"
+    trained(model, folder, out)
+    (out / "training.json").unlink()
+    moved.parent.mkdir()
+    out.rename(moved)
+    learned = (moved / "sft" / "model" / "adapter_model.safetensors").stat().st_mtime_ns
+    assert trained(model, folder, moved).model == f"local/{model}+{moved / 'model'}"
+    assert (moved / "sft" / "model" / "adapter_model.safetensors").stat().st_mtime_ns == learned
+    again = moved.rename(tmp_path / "last")
+    assert trained(model, folder, again).model == f"local/{model}+{again / 'model'}", "a finished one too"
+
+
+def test_all_weights_are_tuned_in_both_stages(
+    model: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the first step of DPO policy and reference are the same model, so the loss is log 2."""
+    monkeypatch.setattr("litrag.training.adaqr._candidates", some)
+    out = tmp_path / "run"
+    result = trained(model, talks(tmp_path / "talks"), out, tuning="full", sft_rate=1e-2)
+    assert result.model == f"local/{out / 'model'}"
+    assert (out / "sft" / "model" / "model.safetensors").is_file()
+    first, *_ = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert first["loss"] == pytest.approx(math.log(2), abs=1e-4)
 
 
 def test_a_variant_shares_the_first_stages_and_differs_in_its_own(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from litrag.core.errors import BadInput
 from litrag.core.events import silent
 from litrag.core.sync import run
 from litrag.corpora import load
+from litrag.rewriters.ambiguity import AmbiguityModel, ambiguous, leans
 from litrag.training.collection import Collection
 from litrag.training.config import TrainConfig
 from litrag.training.kit import train
@@ -94,6 +96,32 @@ def test_a_language_model_chooses_and_the_stage_is_kept(
     (tmp_path / "run" / "training.json").unlink()
     taught(acl, tiny_embedder, tmp_path / "run", **own)
     assert (tmp_path / "run" / "rewrites.jsonl").stat().st_mtime_ns == kept
+
+
+def test_the_share_judged_ambiguous_is_told_whoever_judges(
+    acl: str, tiny_embedder: Path, tiny_gpt2: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def odd(self: AmbiguityModel, text: str) -> bool:
+        """A model of this size has no token for yes."""
+        return len(text) % 2 == 1
+
+    monkeypatch.setattr(AmbiguityModel, "judge", odd)
+    topics = load(f"{acl}:train").topics
+    judged: dict[str, Callable[[str], bool]] = {
+        "rules": ambiguous,
+        "leans": leans,
+        "model": lambda text: len(text) % 2 == 1,
+        "all": lambda text: True,
+        "none": lambda text: False,
+    }
+    for name, judge in judged.items():
+        own = {"form": "terms", "ambiguous": name, "model": f"local/{tiny_gpt2}"}
+        result = taught(acl, tiny_embedder, tmp_path / name, **own)
+        told = [json.loads(line) for line in (tmp_path / name / "judged.jsonl").read_text().splitlines()]
+        assert told == [{"id": t.id, "ambiguous": judge(t.query.text)} for t in topics]
+        assert result.facts["judged"] == len(topics)
+        assert result.facts["ambiguous"] == sum(row["ambiguous"] for row in told)
+        assert result.facts["rewrites"] == len(rows(tmp_path / name))
 
 
 def test_what_cannot_be_is_said(acl: str, tiny_embedder: Path, tmp_path: Path, home: Path) -> None:

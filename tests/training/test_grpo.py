@@ -20,6 +20,7 @@ from litrag.core.settings import Settings
 from litrag.core.store import RequestCache
 from litrag.corpora import load
 from litrag.models.gateway import Gateway
+from litrag.models.local_prompts import PromptCoder
 from litrag.models.request import ModelReply, ModelRequest
 from litrag.models.scripted import ScriptedBackend
 from litrag.training.config import TrainConfig
@@ -144,6 +145,45 @@ def test_a_grpo_step_moves_the_weights(
     assert all("reward" in row for row in rows)
     with pytest.raises(BadInput, match="batch_size 3 must be a multiple of generations, 2"):
         train(config("frugal-grpo", wide_chat, folder, own=own, batch_size=3), tmp_path / "other")
+
+
+def test_what_follows_a_finish_is_not_learned(wide_chat: Path) -> None:
+    from litrag.models.local_loading import load_causal
+    from litrag.models.weights import resolve_local
+    from litrag.training.grpo import _Policy
+
+    name = f"local/{wide_chat}"
+    loaded = load_causal(name, resolve_local(name))
+    policy, coder = _Policy(loaded.model, loaded, 1000), PromptCoder(loaded.tokenizer)
+    for reply, kept in (
+        (said("finish") + " and so on", said("finish").split("finish")[0] + "finish"),
+        (said("Finish."), said("Finish.").split("Finish")[0] + "Finish"),
+        (said("search", "how to finish"), said("search", "how to finish")),
+        ("finish", "finish"),
+    ):
+        ids = coder.plain(reply)
+        assert loaded.tokenizer.decode(ids[: policy._finished(ids)]) == kept
+
+
+def test_what_counts_as_found_may_be_what_the_base_finds(
+    wide_chat: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from litrag.training import grpo
+
+    asked: list[float] = []
+
+    def reward(recalls: Any, searches: int, *, recall: float, **more: Any) -> float:
+        asked.append(recall)
+        return float(len(asked) % 2)
+
+    monkeypatch.setattr(grpo, "frugal_reward", reward)
+    own = {"searches": 2, "generations": 2, "reply_tokens": 8, "k": 1, "prompt_tokens": 4000, "reached": True}
+    result = train(config("frugal-grpo", wide_chat, write_wiki(tmp_path / "w"), own=own, max_steps=1), tmp_path / "run")
+    rows = [json.loads(line) for line in (tmp_path / "run" / "reached.jsonl").read_text().splitlines()]
+    assert len(rows) == result.facts["questions"]
+    assert {row["recall"] for row in rows} >= set(asked)
+    assert len(set(asked)) == 1, "both trajectories of one question"
+    assert 0.6 not in asked
 
 
 def test_exploring_writes_examples_that_are_learned(

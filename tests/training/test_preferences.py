@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes.killed import train_and_die
 
 from litrag.core.errors import BadInput
 from litrag.core.types import Message
@@ -63,6 +66,26 @@ def test_it_gives_the_same_weights_twice(tiny_chat: Path, tmp_path: Path) -> Non
         train(config(f"local/{tiny_chat}", pairs(tmp_path), max_steps=3), tmp_path / name)
         weights.append((tmp_path / name / "model" / "adapter_model.safetensors").read_bytes())
     assert weights[0] == weights[1]
+
+
+def test_a_merged_adapter_is_its_own_reference(tiny_chat: Path, tmp_path: Path) -> None:
+    """TRL by itself would take the adapter's base: then the loss does not begin at log 2."""
+    first = train(config(f"local/{tiny_chat}", pairs(tmp_path)), tmp_path / "one")
+    train(config(first.model, pairs(tmp_path), tuning="full", learning_rate=1e-3, max_steps=2), tmp_path / "two")
+    row, *_ = [json.loads(line) for line in (tmp_path / "two" / "metrics.jsonl").read_text().splitlines()]
+    assert row["loss"] == pytest.approx(math.log(2), abs=1e-4)
+
+
+@pytest.mark.parametrize("tuning", ["lora", "full"])
+def test_a_killed_one_ends_with_the_same_weights(tiny_chat: Path, tmp_path: Path, tuning: str) -> None:
+    """The reference of what is resumed is what was loaded at the beginning, not the checkpoint."""
+    settings = config(f"local/{tiny_chat}", pairs(tmp_path), tuning=tuning, save_every=2, lora_dropout=0.1)
+    train(settings, tmp_path / "whole")
+    assert train_and_die(settings, tmp_path / "killed", "5") == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "training.json").exists()
+    train(settings, tmp_path / "killed", resume=True)
+    whole, killed = (next((tmp_path / name / "model").glob("*.safetensors")) for name in ("whole", "killed"))
+    assert whole.read_bytes() == killed.read_bytes()
 
 
 def test_a_file_without_pairs_says_what_a_pair_is(tiny_chat: Path, tmp_path: Path) -> None:
