@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -84,10 +84,11 @@ def rules(host: str, token: str = "", names: Collection[str] = ()) -> Rules:
 
 
 class Guard:
-    """Refuses what the rules do not allow before the application sees it, and adds the headers that keep a page to itself."""
+    """Refuses what the rules do not allow before the application sees it, and adds the headers that keep a page to itself. A browser is told of a
+    refusal by `page`, where that is given."""
 
-    def __init__(self, app: ASGIApp, rules: Rules, most: int = _MOST) -> None:
-        self.app, self.rules, self.most = app, rules, most
+    def __init__(self, app: ASGIApp, rules: Rules, most: int = _MOST, page: Callable[[str], str] | None = None) -> None:
+        self.app, self.rules, self.most, self.page = app, rules, most, page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -98,7 +99,9 @@ class Guard:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         refusal = self._refusal(scope, headers)
         if refusal is not None:
-            await _answer(_kept(send), *refusal)
+            status, line = refusal
+            page = self.page if "text/html" in headers.get("accept", "") else None
+            await _answer(_kept(send), status, line if page is None else page(line), html=page is not None)
             return
         asked = _query(scope).get("token", "")
         if self.rules.token and scope["method"] == "GET" and asked and self.rules.is_token(asked):
@@ -198,8 +201,9 @@ def _kept(send: Send) -> Send:
     return kept
 
 
-async def _answer(send: Send, status: int, line: str, *more: tuple[bytes, bytes]) -> None:
-    body = f"litrag: {line}\n".encode()
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()), *more]
+async def _answer(send: Send, status: int, text: str, *more: tuple[bytes, bytes], html: bool = False) -> None:
+    body = text.encode() if html else f"litrag: {text}\n".encode()
+    kind = b"text/html; charset=utf-8" if html else b"text/plain; charset=utf-8"
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

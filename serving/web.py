@@ -91,7 +91,7 @@ def web_app(web: Web) -> FastAPI:
         app.post(path, response_model=None)(page)
     app.exception_handler(LitragError)(pages.failed)
     app.exception_handler(HTTPException)(pages.refused)
-    app.add_middleware(Guard, rules=web.rules)
+    app.add_middleware(Guard, rules=web.rules, page=pages.refusal)
     return app
 
 
@@ -226,6 +226,10 @@ class _Pages:
     def refused(self, request: Request, error: HTTPException) -> Response:
         """An address that is not there, too much that was sent."""
         return self._page(request, "error.html", error.status_code, error=str(error.detail))
+
+    def refusal(self, line: str) -> str:
+        """A page of what the guard refuses, which no request reaches."""
+        return self.templates.get_template("error.html").render(error=line)
 
     def _run(self, request: Request, run: Run) -> HTMLResponse:
         status, note = self.jobs.state(run)

@@ -22,7 +22,12 @@ from litrag.retrievers.sources.library import add_library
 
 CHROMIUM = shutil.which("chromium") or ""
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine: apt-get install chromium")
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync".split()
+# a name that an attacker has brought to point here: the browser then sends it as Host
+FORGED = "forged.example"
+FLAGS = [
+    f"--host-resolver-rules=MAP {FORGED} 127.0.0.1",
+    *"--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync".split(),
+]
 PICTURES = os.environ.get("LITRAG_PICTURES")  # a folder: screenshots are kept there, to be looked at
 HOSTILE = Paper(
     "x",
@@ -78,8 +83,8 @@ def page(chromium: Any) -> Iterator[Any]:
     yield tab
     context.close()
     assert [
-        line for line in complaints if "net::ERR_" not in line
-    ] == []  # a server that is started anew is away for a while
+        line for line in complaints if not re.search(r"net::ERR_|status of 413", line)
+    ] == []  # a server that is started anew is away for a while; a refusal is one
 
 
 def seen(tab: Any, name: str) -> None:
@@ -95,7 +100,7 @@ def seen(tab: Any, name: str) -> None:
             tab.screenshot(path=f"{PICTURES}/{name}-{width}.png", full_page=True)
 
 
-def begun(tab: Any, served: Served, *, title: str = TITLE, pauses: bool = True) -> str:
+def begun(tab: Any, served: Served, *, title: str = TITLE, pauses: bool = True, look: bool = False) -> str:
     """Pastes an abstract, reads the estimate, starts; the address of the run."""
     tab.goto(served.address)
     tab.get_by_label("Title of your paper").fill(title)
@@ -104,7 +109,11 @@ def begun(tab: Any, served: Served, *, title: str = TITLE, pauses: bool = True) 
     for box in ("at the papers that were found", "at the plan, to edit it"):
         tab.get_by_label(re.compile(box)).set_checked(pauses)
     tab.get_by_role("button", name="See the estimate").click()
-    tab.get_by_role("button", name="Start the review").click()
+    start = tab.get_by_role("button", name="Start the review")
+    start.wait_for()
+    if look:
+        seen(tab, "estimate")
+    start.click()
     tab.wait_for_url("**/runs/*")
     return str(tab.url)
 
@@ -113,14 +122,22 @@ def test_from_an_abstract_to_a_downloaded_review(page: Any, served: Served) -> N
     """Paste, estimate, run, drop a paper, edit the plan, read, open a quote, mark it, download."""
     page.goto(served.address)
     seen(page, "start")
-    begun(page, served)
+    begun(page, served, look=True)
     page.get_by_role("heading", name="Which papers are to be cited?").wait_for()
     seen(page, "papers")
     boxes = page.get_by_role("group", name="Papers found").get_by_role("checkbox")
+    hostile = page.locator("label", has_text=HOSTILE.title)  # its marks are text
+    hostile.get_by_role("checkbox").check()
+    kept = hostile.get_by_role("checkbox").get_attribute("value")
+    for box in boxes.all():
+        if box.is_checked() and box.get_attribute("value") != kept:
+            spare = box
+    spare.uncheck()
     chosen = [box for box in boxes.all() if box.is_checked()]
     assert len(chosen) == 6
-    dropped = chosen[1].get_attribute("value")
-    chosen[1].uncheck()
+    unwanted = next(box for box in chosen if box.get_attribute("value") != kept)
+    dropped = unwanted.get_attribute("value")
+    unwanted.uncheck()
     page.get_by_role("button", name="Go on with these papers").click()
     page.get_by_role("heading", name="The plan").wait_for()
     seen(page, "plan")
@@ -133,6 +150,8 @@ def test_from_an_abstract_to_a_downloaded_review(page: Any, served: Served) -> N
     assert page.title() == TITLE
     assert page.get_by_role("heading", name="My own heading").count() == 1
     assert not page.locator(f"#ref-{dropped}").count()
+    assert HOSTILE.title in page.locator(f"#ref-{kept}").inner_text()
+    assert not page.locator("article script, article img, a[href^='javascript']").count()
     seen(page, "review")
 
     cite = page.locator("button.cite").first
@@ -164,6 +183,7 @@ def test_a_slip_in_the_plan_is_told_of_and_mended_in_its_place(page: Any, served
     page.get_by_role("button", name="Go on with this plan").click()
     page.get_by_role("alert").wait_for()
     assert "nobody1999" in page.get_by_role("alert").inner_text()
+    seen(page, "slip")
     editor.fill(plan)
     page.get_by_role("button", name="Go on with this plan").click()
     page.get_by_role("heading", name="References").wait_for()
@@ -188,8 +208,10 @@ def test_reload_and_restart_in_the_middle_two_runs_at_once_and_a_stop(
         other.get_by_role("button", name="Stop it").click()
         other.get_by_role("button", name="Go on").wait_for()
         assert "interrupted" in other.get_by_role("alert").inner_text()
+        seen(other, "stopped")
         page.reload()
         page.locator("[aria-current=step]").wait_for()
+        seen(page, "running")
     answers.set()
     with serve(home, port=port, **environment) as served:  # the tab was not told
         page.get_by_role("heading", name="References").wait_for()
@@ -211,3 +233,51 @@ def test_a_wrong_token_and_a_long_abstract_are_told_of(page: Any, home: Path, en
         assert "token" not in page.url
         assert page.request.post(f"{served.url}/runs", form={"abstract": "a" * 5_000_000}).status == 413
         seen(page, "token")
+        page.get_by_label("Abstract").evaluate("(box) => { box.value = 'a'.repeat(5000000) }")
+        with page.expect_response("**/estimate") as answered:
+            page.get_by_role("button", name="See the estimate").click()
+        assert answered.value.status == 413
+        page.get_by_text("too much was sent: at most").wait_for()
+        seen(page, "too much")
+
+
+def test_a_name_that_was_made_to_point_here_shows_nothing(chromium: Any, served: Served) -> None:
+    """DNS rebinding: another site's script would read the reviews by its own name."""
+    port = served.url.rpartition(":")[2]
+    page = chromium.new_page()
+    answer = page.goto(f"http://{FORGED}:{port}/")
+    assert answer.status == 421
+    assert "this server is not called so" in page.inner_text("body")
+    assert not page.get_by_label("Abstract").count()
+    page.close()
+
+
+def test_a_review_is_started_by_the_keyboard_alone(page: Any, served: Served) -> None:
+    """Every control is reached in the order in which it is read, and none is skipped."""
+    page.goto(served.address)
+    controls = page.evaluate(
+        """() => [...document.querySelectorAll("a[href], input:not([type=hidden]), textarea, select, button, summary, [tabindex='0']")]
+        .filter(e => e.checkVisibility()).map(e => e.outerHTML.slice(0, 120))"""
+    )
+    reached: list[str] = []
+    while len(reached) < len(controls):
+        page.keyboard.press("Tab")
+        now = page.evaluate("document.activeElement.outerHTML.slice(0, 120)")
+        if reached[-1:] == [now]:  # a date has three fields
+            assert 'type="date"' in now
+            continue
+        reached.append(now)
+        if 'type="date"' not in now:  # its fields show the focus themselves
+            assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", now
+    assert reached == controls
+    page.goto(served.address)
+    page.get_by_label("Title of your paper").focus()
+    page.keyboard.type(TITLE)
+    page.keyboard.press("Tab")
+    page.keyboard.type(ABSTRACT[:200])
+    page.get_by_role("button", name="See the estimate").focus()
+    page.keyboard.press("Enter")
+    start = page.get_by_role("button", name="Start the review")
+    start.focus()
+    page.keyboard.press("Space")
+    page.wait_for_url("**/runs/*")
