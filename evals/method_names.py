@@ -55,8 +55,8 @@ METHOD_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "rewrite": (
         *("original", "history", "context", "human", "untrained", "untrained-bare", "sft", "sft-bare"),
-        *("adaqr", "adaqr-bare", "adaqr-shuffled", "adaqr-gold", "adaqr-expected", "best-of", "best-of-retrieval"),
-        *("one-sample", "best-of-answer"),
+        *("adaqr", "adaqr-bare", "adaqr-shuffled", "adaqr-gold", "adaqr-margin", "adaqr-expected", "best-of", "best-of-retrieval"),
+        *("one-sample", "best-of-answer", "best-of-gold"),
         *(
             f"{name}{end}"
             for name in ("statistical", "keywords", "hyde", "step-back", "decompose")

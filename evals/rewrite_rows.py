@@ -22,14 +22,18 @@ from litrag.rewriters import REWRITERS
 from litrag.rewriters.answer_reward import AnswerReward
 from litrag.rewriters.best_of import RewriteScorer, sampled
 from litrag.rewriters.conversational import SelfContained
+from litrag.training.adaqr import reciprocal_ranks
 
 __all__ = ["ROWS"]
 
 _K: Final = 3
+_SURE: Final = 0.2  # margin from which on the reward of a reader of this size mostly is right
 _HISTORY: Final = 100  # tokens of it that are shown, in training and here
 # AdaQR at a size that two cores do in half an hour a seed: 400 turns
 _ADAQR: Final[Mapping[str, Any]] = {
     "max_steps": 40,
+    "warmup_steps": 4,
+    "learning_rate": 5e-4,
     "own": {
         "sft_turns": 200,
         "sft_steps": 50,
@@ -151,6 +155,12 @@ async def _knowing(bench: RewriteBench, facts: Mapping[str, Any], topic: Topic, 
     return texts[max(range(len(texts)), key=lambda place: values[place])]
 
 
+async def _seeing(bench: RewriteBench, facts: Mapping[str, Any], topic: Topic, texts: Sequence[str]) -> str:
+    """The one whose relevant passage stands first: the upper bound of choosing."""
+    values = await reciprocal_ranks(bench.retriever, topic, texts)
+    return texts[max(range(len(texts)), key=lambda place: values[place])]
+
+
 def _by_rewriter(name: str, bench: RewriteBench) -> Sequence[Ask]:
     """Any rewriter by its id; what it gives beside the original."""
     maker: Any = registry.find("rewriter", REWRITERS, name)
@@ -191,11 +201,13 @@ ROWS: Final[Mapping[str, Row]] = {
         _trained_row("adaqr-bare", partial(_adaqr, context=False), context=False),
         _trained_row("adaqr-shuffled", partial(_adaqr, shuffled=True), "control", shuffled=True),
         _trained_row("adaqr-gold", partial(_adaqr, reward="gold-passage"), "control", reward="gold-passage"),
+        _trained_row("adaqr-margin", partial(_adaqr, margin=_SURE), margin=_SURE),
         _trained_row("adaqr-expected", partial(_adaqr, reward="expected-nll"), reward="expected-nll"),
         _trained_row("best-of", partial(_best, _learned)),
         _trained_row("best-of-retrieval", partial(_best, _retrieved), "control"),
         _trained_row("one-sample", partial(_best, _one), "control"),
         _trained_row("best-of-answer", partial(_best, _knowing), "control"),
+        _trained_row("best-of-gold", partial(_best, _seeing), "control"),
         *_both("statistical"),
         *_both("keywords"),
         *_both("hyde"),

@@ -2,10 +2,12 @@
 
 Stages, each kept in the run folder and gone on with: sft/ (learn from human rewrites), candidates.jsonl (k rewrites of other turns, sampled),
 rewards.jsonl (`rewriters.answer_reward` of each), scorer.json (the reward model of `rewriters.best_of`, fitted to them), pairs.jsonl (those
-that differ by a margin), and the run itself, DPO from sft/ on."""
+that differ by a margin), and the run itself, DPO from sft/ on. agreement.json says how much of its order the reward shares with the ranks of the
+passages that are known to be right: a reader that is too small for the task shows there, before DPO learns from it."""
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +17,7 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from litrag.core.errors import BadInput
+from litrag.core.events import Event
 from litrag.core.paths import cache_file
 from litrag.core.protocols import ForcedScoring, Generates, Retriever
 from litrag.core.settings import load_settings
@@ -65,6 +68,7 @@ _SHARED: Final = (
     "choose",
     "history_tokens",
 )
+_MARGINS: Final = (0.0, 0.05, 0.1, 0.2, 0.4)  # of rewards
 _OFFERED: Final = 2  # times as many human rewrites as are learned, where they are chosen
 
 
@@ -113,6 +117,7 @@ def adaqr(job: Job) -> Built:
     rewards = stage(folder / "rewards.jsonl", lambda: run(_rewards(job, base, data, judged, candidates, own)))
     _scorer(job, judged, candidates, rewards, own)
     pairs = stage(folder / "pairs.jsonl", lambda: _pairs(base, judged, candidates, rewards, own))
+    _agreement(job, data, judged, candidates, rewards)
     if not pairs:
         raise BadInput(
             f"{config.dataset}: no two rewrites of a turn differ by {own.margin}; sample hotter, or more turns"
@@ -256,6 +261,40 @@ async def _rewards(
         return {"id": topic.id, "rewards": [max(value, -1e9) for value in values]}
 
     return await each(job, "rewards", turns, one, gateway)
+
+
+def _agreement(
+    job: Job,
+    data: Dataset,
+    turns: Sequence[Topic],
+    candidates: Sequence[Mapping[str, Any]],
+    rewards: Sequence[Mapping[str, Any]],
+) -> None:
+    """Writes by margin how many pairs there are whose relevant passages have unlike ranks, and the share that the reward orders as they do."""
+    found = bm25_over(data.corpus())
+
+    async def ranks() -> list[tuple[float, ...]]:
+        return [
+            await reciprocal_ranks(found, topic, said["texts"]) for topic, said in zip(turns, candidates, strict=True)
+        ]
+
+    signs: list[tuple[float, bool]] = []
+    for known, judged in zip(run(ranks()), rewards, strict=True):
+        for i, j in itertools.combinations(range(len(known)), 2):
+            gap = judged["rewards"][i] - judged["rewards"][j]
+            if known[i] != known[j] and gap:
+                signs.append((abs(gap), (known[i] > known[j]) == (gap > 0)))
+    rows = []
+    for margin in _MARGINS:
+        right = [agrees for gap, agrees in signs if gap >= margin]
+        share = round(sum(right) / len(right), 4) if right else None
+        rows.append({"margin": margin, "pairs": len(right), "agreement": share})
+    job.run.write("agreement.json", json.dumps(rows, indent=1) + "\n")
+    if signs:
+        told = ", ".join(
+            f"{row['agreement']:.0%} of {row['pairs']} from {row['margin']}" for row in rows if row["pairs"]
+        )
+        job.listen(Event("rewards", f"pairs in the order of their passages' ranks: {told}"))
 
 
 async def reciprocal_ranks(retriever: Retriever, topic: Topic, texts: Sequence[str], k: int = 100) -> tuple[float, ...]:

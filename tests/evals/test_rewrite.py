@@ -100,7 +100,7 @@ async def test_seeds_are_averaged_and_variants_share_their_stages(
     monkeypatch.setattr("litrag.evals.rewrite_rows._sft", lambda bench, seed, context=True: "scripted/m")
     texts = ["Who mapped the bay?", "What?", "Why did storms move the bay and the delta?"]
 
-    async def sampled(model: object, query: object, *, k: int, temperature: float) -> list[str]:
+    async def sampled(model: object, query: object, *, k: int, temperature: float, tokens: int) -> list[str]:
         return texts[:k]
 
     monkeypatch.setattr("litrag.evals.rewrite_rows.sampled", sampled)

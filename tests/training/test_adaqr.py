@@ -77,6 +77,10 @@ def test_every_stage_leaves_its_file_and_a_second_call_goes_on(
     assert all(reward <= 0 for row in rows["rewards.jsonl"] for reward in row["rewards"]), "log-probabilities"
     assert result.facts["pairs"] == len(rows["pairs.jsonl"]) > 0
     kept = {name: (out / name).stat().st_mtime_ns for name in stages}
+    first, *_, last = json.loads((out / "agreement.json").read_text())
+    assert first["margin"] == 0
+    assert first["pairs"] >= last["pairs"]
+    assert 0 <= first["agreement"] <= 1
     weights = json.loads((out / "scorer.json").read_text())
     assert set(weights) == set(FEATURES)
     (out / "training.json").unlink()
@@ -136,6 +140,9 @@ def test_a_variant_shares_the_first_stages_and_differs_in_its_own(
     rewards = [json.loads(line)["rewards"] for line in (tmp_path / "gold" / "rewards.jsonl").read_text().splitlines()]
     assert all(0 <= value <= 1 for row in rewards for value in row)
     assert all(row[0] == max(row) for row in rewards), "the human rewrite finds its passage"
+    whole = json.loads((tmp_path / "gold" / "agreement.json").read_text())
+    assert {row["agreement"] for row in whole} <= {1.0, None}, "a reward that is the rank agrees with it"
+    assert whole[0]["agreement"] == 1.0
 
 
 @pytest.mark.parametrize(
