@@ -48,7 +48,7 @@ def load(spec: str) -> Dataset:
     """The data set of `NAME[:SPLIT]`, `FOLDER[:SPLIT]` or `hf:OWNER/NAME[:SPLIT]`; the split defaults to the set's own ("test" where
     it has an official one, else "all").
 
-    `hotpotqa=hf:OWNER/NAME` and `2wiki=hf:OWNER/NAME` are questions with their paragraphs. A folder is in BEIR's layout (corpus.jsonl, queries.jsonl, qrels/<split>.tsv) or in that of a named set; `NAME=FOLDER` says which.
+    `hotpotqa=hf:OWNER/NAME`, `2wiki=hf:…` and `musique=hf:…` are questions with their paragraphs. A folder is in BEIR's layout (corpus.jsonl, queries.jsonl, qrels/<split>.tsv) or in that of a named set; `NAME=FOLDER` says which.
     Raises UnknownName, BadInput (files), EnvironmentFault (no LITRAG_DATA; no hub)."""
     body, split = split_of(spec)
     if body.startswith("hf:"):
@@ -56,8 +56,8 @@ def load(spec: str) -> Dataset:
 
         return from_hub(body.removeprefix("hf:"), split)
     name, _, where = body.partition("=")
-    if where.startswith("hf:") and name in ("hotpotqa", "2wiki"):
-        from litrag.corpora.wiki import hub_questions
+    if where.startswith("hf:") and name in ("hotpotqa", "2wiki", "musique"):
+        from litrag.corpora.questions import hub_questions
 
         return hub_questions(name, where.removeprefix("hf:"), split)
     if where and name in DATASETS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -12,9 +12,16 @@ from litrag.core.types import Document, Query
 from litrag.corpora.files import found, rows
 from litrag.corpora.parts import distinct, file_in, halves
 from litrag.corpora.types import Dataset, Topic
-from litrag.corpora.wiki import question_file, wiki_document, wiki_id
+from litrag.corpora.wiki import (
+    hub_rows,
+    question_file,
+    released_file,
+    wiki_document,
+    wiki_id,
+    wiki_questions,
+)
 
-__all__ = ["hotpotqa", "musique", "scholarqa_multi"]
+__all__ = ["hotpotqa", "hub_questions", "musique", "scholarqa_multi"]
 
 _TYPES: Final = ("bridge", "comparison")
 
@@ -44,19 +51,34 @@ def hotpotqa(folder: Path, split: str) -> Dataset:
 
 def musique(folder: Path, split: str) -> Dataset:
     """MuSiQue (Trivedi et al., TACL 2022): questions of 2 to 4 hops, each with 20 paragraphs; the pool is the union of them all.
-    `facts`: question_decomposition, paragraph ids of the question's own 20. Splits are halves by question."""
-    path = file_in(folder, "kag_100.jsonl")
+    `facts`: question_decomposition, paragraph ids of the question's own 20. Splits are halves by question. kag_100.jsonl, or a file as released;
+    questions that its "full" form made unanswerable are left out."""
+    path = found(folder, "kag_100.jsonl") or released_file(folder, ".jsonl")
+    return _musique(list(rows(path)), split)
+
+
+def hub_questions(name: str, hub: str, split: str) -> Dataset:
+    """`hotpotqa`, `2wiki` or `musique` as the hub's `OWNER/NAME` has it; `split` is the hub's ("validation" by default). Raises BadInput, MissingExtra,
+    EnvironmentFault."""
+    wanted = split or "validation"
+    told = hub_rows(hub, wanted)
+    whole = _musique(told, "all") if name == "musique" else wiki_questions(name, told, "all")
+    return Dataset(name, wanted, whole.topics, whole.corpus)
+
+
+def _musique(told: Sequence[Mapping[str, Any]], split: str) -> Dataset:
+    answerable = [row for row in told if row.get("answerable", True)]
     topics = []
-    for row in rows(path):
+    for row in answerable:
         own = {paragraph["idx"]: _musique_paragraph(paragraph) for paragraph in row["paragraphs"]}
         relevant = {own[p["idx"]].id: 1 for p in row["paragraphs"] if p["is_supporting"]}
         facts = {
             "question_decomposition": row["question_decomposition"],
             "paragraphs": [document.id for document in own.values()],
         }
-        answers = (row["answer"], *row["answer_aliases"])
+        answers = (row["answer"], *row.get("answer_aliases", ()))
         topics.append(Topic(row["id"], Query(row["question"]), relevant, answers, group=row["id"], facts=facts))
-    return halves("musique", split, topics, partial(_musique_corpus, path))
+    return halves("musique", split, topics, partial(_musique_corpus, answerable))
 
 
 def scholarqa_multi(folder: Path, split: str) -> Dataset:
@@ -90,8 +112,8 @@ def _musique_paragraph(paragraph: Mapping[str, Any]) -> Document:
     return Document(f"{wiki_id(title)}#{digest(text)[:8]}", title, f"{title}\n{text}")
 
 
-def _musique_corpus(path: Path) -> Iterator[Document]:
-    return distinct(_musique_paragraph(paragraph) for row in rows(path) for paragraph in row["paragraphs"])
+def _musique_corpus(told: Sequence[Mapping[str, Any]]) -> Iterator[Document]:
+    return distinct(_musique_paragraph(paragraph) for row in told for paragraph in row["paragraphs"])
 
 
 def _cited_passage(ctx: Mapping[str, Any]) -> Document:

@@ -15,7 +15,7 @@ from litrag.core.types import Document, Query
 from litrag.corpora.parts import distinct, halves
 from litrag.corpora.types import Dataset, Topic
 
-__all__ = ["hub_questions", "question_file", "twowiki", "wiki_document", "wiki_id"]
+__all__ = ["hub_rows", "question_file", "released_file", "twowiki", "wiki_document", "wiki_id", "wiki_questions"]
 
 _FACTS: Final = ("type", "level")
 
@@ -27,32 +27,34 @@ def twowiki(folder: Path, split: str) -> Dataset:
 
 def question_file(name: str, folder: Path, split: str) -> Dataset:
     """A folder with a released file of such questions; the pool is the union of their paragraphs. Raises BadInput."""
-    files = sorted(path for path in folder.glob("*.json*") if path.name.endswith((".json", ".json.gz")))
+    return wiki_questions(name, _whole(released_file(folder, ".json")), split)
+
+
+def released_file(folder: Path, ending: str) -> Path:
+    """The dev file of a folder, or the only one, plain or gzip. Raises BadInput where there are several, or none."""
+    files = sorted(path for path in folder.glob(f"*{ending}*") if path.name.endswith((ending, f"{ending}.gz")))
     chosen = [path for path in files if path.name.startswith("dev.")] or files
     if len(chosen) != 1:
         told = ", ".join(path.name for path in files) or "none"
-        raise BadInput(f"{folder}: which file of questions? There is: {told}; keep one, or call it dev.json")
-    return _dataset(name, _whole(chosen[0]), split)
+        raise BadInput(f"{folder}: which file of questions? There is: {told}; keep one, or call it dev{ending}")
+    return chosen[0]
 
 
-def hub_questions(name: str, hub: str, split: str) -> Dataset:
-    """`OWNER/NAME` of the Hugging Face hub, or a local folder in the hub's form; `split` is the hub's ("validation" by default). Raises MissingExtra,
-    EnvironmentFault where no hub is in reach."""
+def hub_rows(hub: str, split: str) -> Sequence[Mapping[str, Any]]:
+    """The questions of `OWNER/NAME` of the Hugging Face hub, or of a local folder in the hub's form. Raises MissingExtra, EnvironmentFault where no hub is
+    in reach."""
     try:
         import datasets
     except ImportError as error:
         raise MissingExtra("datasets", "train") from error
-    wanted = split or "validation"
     config = "distractor" if hub == "hotpotqa/hotpot_qa" else None
     try:
-        rows = list(datasets.load_dataset(hub, config, split=wanted))
+        return list(datasets.load_dataset(hub, config, split=split))
     except Exception as error:
         line = " ".join(str(error).split())[:200]
         raise EnvironmentFault(
-            f"hf:{hub}, split {wanted}: cannot be had ({line}); give the released file's folder"
+            f"hf:{hub}, split {split}: cannot be had ({line}); give the released file's folder"
         ) from error
-    found = _dataset(name, rows, "all")
-    return Dataset(name, wanted, found.topics, found.corpus)
 
 
 def wiki_document(title: str, sentences: Iterable[str]) -> Document:
@@ -66,7 +68,8 @@ def wiki_id(title: str) -> str:
     return "_".join(title.split())
 
 
-def _dataset(name: str, rows: Sequence[Mapping[str, Any]], split: str) -> Dataset:
+def wiki_questions(name: str, rows: Sequence[Mapping[str, Any]], split: str) -> Dataset:
+    """Questions in this form; the pool is the union of their paragraphs. Raises BadInput, which names the question."""
     topics = []
     for number, row in enumerate(rows, start=1):
         try:

@@ -217,7 +217,8 @@ class AgentBench:
         if gold := topic.facts.get("supporting_facts"):
             wanted = {(str(title), int(index)) for title, index in gold}
             facts = supporting_facts({fact for s in found.supports for fact in self._facts(s.id, s.quote)}, wanted)
-            metrics |= {"sp_em": facts.em, "sp_f1": facts.f1, "joint_f1": joint(best, facts).f1}
+            both = joint(best, facts)
+            metrics |= {"sp_em": facts.em, "sp_f1": facts.f1, "joint_em": both.em, "joint_f1": both.f1}
         return found.text, metrics
 
     @property

@@ -55,7 +55,16 @@ METHOD_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "rewrite": (
         *("original", "history", "context", "human", "untrained", "untrained-bare", "sft", "sft-bare"),
-        *("adaqr", "adaqr-bare", "adaqr-shuffled", "adaqr-gold", "adaqr-margin", "adaqr-expected", "best-of", "best-of-retrieval"),
+        *(
+            "adaqr",
+            "adaqr-bare",
+            "adaqr-shuffled",
+            "adaqr-gold",
+            "adaqr-margin",
+            "adaqr-expected",
+            "best-of",
+            "best-of-retrieval",
+        ),
         *("one-sample", "best-of-answer", "best-of-gold"),
         *(
             f"{name}{end}"

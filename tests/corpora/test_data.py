@@ -99,6 +99,17 @@ def test_the_layouts_of_the_named_sets(tmp_path: Path, monkeypatch: pytest.Monke
     lines(tmp_path / "musique" / "kag_100.jsonl", {**row, "question_decomposition": []})
     (topic,) = load("musique").topics
     assert ([name.split("#")[0] for name in topic.relevant], topic.answers) == (["P_1"], ("a", "b"))
+    full = {**row, "question_decomposition": [], "answerable": True}
+    twin = {**full, "answerable": False, "paragraphs": [{**p, "is_supporting": False} for p in paragraphs]}
+    lines(tmp_path / "full" / "musique_full_v1.0_dev.jsonl", full, twin)
+    lines(tmp_path / "hub" / "validation.jsonl", full, twin)
+    released, hub = load(f"musique={tmp_path / 'full'}"), load(f"musique=hf:{tmp_path / 'hub'}")
+    assert [t.relevant for t in released.topics] == [topic.relevant], "what cannot be answered is not asked"
+    assert (hub.split, hub.topics) == ("validation", released.topics)
+    assert [d.id for d in hub.corpus()] == [d.id for d in released.corpus()] == [d.id for d in load("musique").corpus()]
+    lines(tmp_path / "full" / "musique_ans_v1.0_dev.jsonl", full)
+    with pytest.raises(BadInput, match=r"which file of questions\? .* call it dev.jsonl"):
+        load(f"musique={tmp_path / 'full'}")
 
     turns = [
         {"History": ["Page", "Section"], "Question": "q1", "Rewrite": "r1"},

@@ -115,6 +115,7 @@ async def test_models_decide_and_answer(tiny_embedder: Path, tmp_path: Path) -> 
     assert exact_match(first.details["answer"], "west") == first.metrics["em"] == 1
     assert first.metrics["sp_f1"] == pytest.approx(2 / 3), "one of two sentences was quoted"
     assert first.metrics["joint_f1"] == pytest.approx(2 / 3)
+    assert (first.metrics["sp_em"], first.metrics["joint_em"]) == (0, 0)
     assert first.counts["calls"] == 3
 
 
