@@ -9,9 +9,7 @@ learned."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -19,16 +17,12 @@ from pydantic import Field
 
 from litrag.core.errors import BadInput
 from litrag.core.events import Event
-from litrag.core.store import digest
 from litrag.core.sync import run
 from litrag.corpora import load
 from litrag.corpora.types import Topic
-from litrag.models.local_causal import CausalRow, CausalRunner
-from litrag.models.local_loading import CausalModel
-from litrag.models.local_worker import BatchLimits, Worker
-from litrag.models.request import ModelReply, ModelRequest
 from litrag.training.frugal import questions_of
 from litrag.training.kit import Built, Job, needed
+from litrag.training.policies import InProcess, Policy, Served
 from litrag.training.rollouts import Bounds, Rollout, World, rolled_out
 from litrag.training.stages import stage
 from litrag.training.tuning import Tuned, load_tuned
@@ -36,7 +30,6 @@ from litrag.training.tuning import Tuned, load_tuned
 __all__ = ["GrpoSettings", "frugal_grpo", "frugal_reward"]
 
 
-_FINISH: Final = re.compile(r"\[\[ ## action ## \]\]\W*finish", re.IGNORECASE)
 _FRAME: Final = 900  # tokens of a conversation beside its observations: instructions, thoughts, marks
 _LEAST: Final = 100
 
@@ -61,6 +54,10 @@ class GrpoSettings(Bounds):
     alpha: float = Field(default=2.0, ge=0, description="Bonus for hard questions that were stopped in time.")
     most: float = Field(default=2.0, gt=0, description="Bound of the reward (R_max).")
     form: float = Field(default=1.0, ge=0, description="Weight of the format reward.")
+    server: str = Field(
+        default="",
+        description="Address of a vLLM server of the base that writes the trajectories (`vllm serve`, as TRL wants it); none: the model in process.",
+    )
 
 
 def frugal_reward(
@@ -104,9 +101,11 @@ def frugal_grpo(job: Job) -> Built:
 
     def rollouts(prompts: Sequence[str], trainer: Any) -> dict[str, Any]:
         asked = [topics[str(prompt)] for prompt in prompts]
-        policy = _Policy(trainer.accelerator.unwrap_model(trainer.model), tuned.loaded, own.prompt_tokens)
+        policy = _policy(trainer, tuned, own)
         found = run(_rolled(world, asked, policy, own, config.seed + 1000 * trainer.state.global_step))
-        drawn = [policy.tokens(rollout, [config.seed, trainer.state.global_step, i]) for i, rollout in enumerate(found)]
+        drawn = [
+            policy.kept.drawn(rollout, [config.seed, trainer.state.global_step, i]) for i, rollout in enumerate(found)
+        ]
         return {
             "prompt_ids": [prompt for prompt, _ in drawn],
             "completion_ids": [reply for _, reply in drawn],
@@ -125,19 +124,10 @@ def frugal_grpo(job: Job) -> Built:
     def well_formed(form: Sequence[float], **more: Any) -> list[float]:
         return list(form)
 
-    args = job.arguments(
-        trl.GRPOConfig,
-        num_generations=own.generations,
-        max_completion_length=own.reply_tokens,
-        temperature=own.temperature,
-        beta=own.beta,
-        reward_weights=[1.0, own.form],
-        **({"bf16": False} if job.config.device == "cpu" else {}),
-    )
     trainer = trl.GRPOTrainer(
         model=tuned.model,
         reward_funcs=[frugality, well_formed],
-        args=args,
+        args=_arguments(job, own, trl.GRPOConfig),
         train_dataset=needed("datasets").Dataset.from_dict({"prompt": list(topics)}),
         processing_class=tokenizer,
         rollout_func=rollouts,
@@ -145,11 +135,30 @@ def frugal_grpo(job: Job) -> Built:
     return Built(trainer, tuned.save, tuned.adapts, facts={"questions": len(topics)})
 
 
+def _arguments(job: Job, own: GrpoSettings, kind: type) -> Any:
+    return job.arguments(
+        kind,
+        num_generations=own.generations,
+        max_completion_length=own.reply_tokens,
+        temperature=own.temperature,
+        beta=own.beta,
+        reward_weights=[1.0, own.form],
+        **({"use_vllm": True, "vllm_mode": "server", "vllm_server_base_url": own.server} if own.server else {}),
+        **({"bf16": False} if job.config.device == "cpu" else {}),
+    )
+
+
+def _policy(trainer: Any, tuned: Tuned, own: GrpoSettings) -> Policy:
+    if own.server:
+        return Served(trainer.vllm_generation.vllm_client, tuned.loaded, own.prompt_tokens)
+    return InProcess(trainer.accelerator.unwrap_model(trainer.model), tuned.loaded, own.prompt_tokens)
+
+
 def _reached(job: Job, world: World, topics: Mapping[str, Topic], tuned: Tuned, own: GrpoSettings) -> dict[str, float]:
     """Question -> the last recall of the base's own greedy trajectory; kept in reached.jsonl."""
 
     def made() -> list[dict[str, Any]]:
-        policy = _Policy(tuned.model, tuned.loaded, own.prompt_tokens)
+        policy = InProcess(tuned.model, tuned.loaded, own.prompt_tokens)
         greedy = own.model_copy(update={"temperature": 0.0})
         rows: list[dict[str, Any]] = []
         asked = list(topics.values())
@@ -166,63 +175,11 @@ def _reached(job: Job, world: World, topics: Mapping[str, Topic], tuned: Tuned, 
     return {row["question"]: row["recall"] for row in stage(job.run.folder / "reached.jsonl", made)}
 
 
-async def _rolled(
-    world: World, topics: Sequence[Topic], policy: _Policy, own: GrpoSettings, seed: int
-) -> list[Rollout]:
+async def _rolled(world: World, topics: Sequence[Topic], policy: Policy, own: GrpoSettings, seed: int) -> list[Rollout]:
     """A trajectory a place, all side by side; those of one question differ by their seed."""
-    worker = Worker("policy", lambda: policy)
     room = max(_LEAST, own.prompt_tokens - own.reply_tokens - _FRAME)
     options = {"temperature": own.temperature, "max_tokens": own.reply_tokens, "tokens": room}
-    try:
-        with policy.still():
-            return await asyncio.gather(
-                *(rolled_out(world, topic, worker, seed=seed + i, **options) for i, topic in enumerate(topics))
-            )
-    finally:
-        worker.stop()
-        worker.join()
-
-
-class _Policy(CausalRunner):
-    """The model that is being trained, as what answers the agent's requests; keeps the tokens of each."""
-
-    limits_: Final = BatchLimits()
-
-    def __init__(self, model: Any, loaded: CausalModel, longest: int) -> None:
-        context = min(longest, loaded.context or longest)
-        live = CausalModel(loaded.name, model, loaded.tokenizer, model.device, context, loaded.ends)
-        super().__init__(live, self.limits_, contextlib.nullcontext())
-        self._kept: dict[str, tuple[list[int], list[int]]] = {}
-
-    @contextlib.contextmanager
-    def still(self) -> Any:
-        """Without dropout meanwhile."""
-        training = self._model.training
-        self._model.eval()
-        try:
-            yield
-        finally:
-            self._model.train(training)
-
-    def reply(self, request: ModelRequest, rows: Sequence[CausalRow]) -> ModelReply:
-        """As every model's; the tokens stay."""
-        self._kept[request.key] = (list(rows[0].prompt), list(rows[0].out))
-        return super().reply(request, rows)
-
-    def tokens(self, rollout: Rollout, draw: Sequence[int]) -> tuple[list[int], list[int]]:
-        """Prompt and reply of one turn of a trajectory."""
-        if not rollout.turns:
-            raise BadInput(f"no trajectory can be learned from: {rollout.stop_reason}; raise prompt_tokens")
-        turn = rollout.turns[int(digest(list(draw))[:8], 16) % len(rollout.turns)]
-        prompt, reply = self._kept[turn.request.key]
-        return prompt, reply[: self._finished(reply)]
-
-    def _finished(self, reply: Sequence[int]) -> int:
-        """How many tokens a reply has up to the word that ends the search; all where it goes on."""
-        low, high = 0, len(reply)
-        if not _FINISH.search(self._text(list(reply))):
-            return high
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if _FINISH.search(self._text(list(reply[:middle]))) else (middle, high)
-        return high
+    with policy.at_work() as backend:
+        return await asyncio.gather(
+            *(rolled_out(world, topic, backend, seed=seed + i, **options) for i, topic in enumerate(topics))
+        )

@@ -150,11 +150,11 @@ def test_a_grpo_step_moves_the_weights(
 def test_what_follows_a_finish_is_not_learned(wide_chat: Path) -> None:
     from litrag.models.local_loading import load_causal
     from litrag.models.weights import resolve_local
-    from litrag.training.grpo import _Policy
+    from litrag.training.policies import Kept
 
     name = f"local/{wide_chat}"
     loaded = load_causal(name, resolve_local(name))
-    policy, coder = _Policy(loaded.model, loaded, 1000), PromptCoder(loaded.tokenizer)
+    kept_of, coder = Kept(loaded.tokenizer), PromptCoder(loaded.tokenizer)
     for reply, kept in (
         (said("finish") + " and so on", said("finish").split("finish")[0] + "finish"),
         (said("Finish."), said("Finish.").split("Finish")[0] + "Finish"),
@@ -162,7 +162,46 @@ def test_what_follows_a_finish_is_not_learned(wide_chat: Path) -> None:
         ("finish", "finish"),
     ):
         ids = coder.plain(reply)
-        assert loaded.tokenizer.decode(ids[: policy._finished(ids)]) == kept
+        assert loaded.tokenizer.decode(ids[: kept_of.finished(ids)]) == kept
+
+
+class Vllm:
+    """TRL's client: the token ids of a script, with the end of a reply."""
+
+    def __init__(self, coder: PromptCoder, end: int, *said: str) -> None:
+        self.coder, self.end, self.said = coder, end, list(said)
+        self.asked: list[tuple[list[int], dict[str, Any]]] = []
+
+    def generate(self, prompts: list[list[int]], **sampling: Any) -> dict[str, Any]:
+        self.asked.append((prompts[0], sampling))
+        return {"completion_ids": [[*self.coder.plain(self.said.pop(0)), self.end]]}
+
+
+async def test_a_vllm_server_writes_trajectories_in_the_tokens_that_are_learned(
+    wide_chat: Path, tmp_path: Path
+) -> None:
+    from litrag.models.local_loading import load_causal
+    from litrag.models.weights import resolve_local
+    from litrag.training.policies import Served
+
+    name = f"local/{wide_chat}"
+    loaded = load_causal(name, resolve_local(name))
+    coder = PromptCoder(loaded.tokenizer)
+    data = load(f"2wiki={write_wiki(tmp_path / 'w')}")
+    world = World.of(data, Bounds(searches=4, k=1, further=1))
+    client = Vllm(coder, loaded.tokenizer.eos_token_id, said("search", "Low Harbour band"), said("finish") + " more")
+    policy = Served(client, loaded, 8000)
+    with policy.at_work() as backend:
+        found = await rolled_out(world, data.topics[0], backend, temperature=0.9, max_tokens=77)
+    assert found.stop_reason == "finish"
+    assert [turn.reply for turn in found.turns] == [said("search", "Low Harbour band"), said("finish") + " more"]
+    assert [(s["temperature"], s["max_tokens"]) for _, s in client.asked] == [(0.9, 77)] * 2
+    turns = {tuple(prompt): reply for prompt, reply in (policy.kept.drawn(found, [i]) for i in range(20))}
+    assert set(turns) == {tuple(prompt) for prompt, _ in client.asked}, "each turn is drawn some time"
+    last = loaded.tokenizer.decode(turns[tuple(client.asked[1][0])])
+    assert last.endswith("finish")
+    short = await rolled_out(world, data.topics[0], Served(client, loaded, 100))
+    assert (short.overlong, short.turns) == (True, ())
 
 
 def test_what_counts_as_found_may_be_what_the_base_finds(
