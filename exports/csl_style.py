@@ -1,7 +1,7 @@
 """Citations and references in any CSL style, by citeproc-py; what it lacks and a reader would miss is mended here.
 
 Mended: letters after the years of works that a citation cannot tell apart; works named as words of a sentence; words
-with capitals within stay as they are in titles; `initialize="false"`; conditions on disambiguation; commas and stops
+with capitals within stay as they are in titles, and parts behind hyphens are words of a title; `initialize="false"`; conditions on disambiguation; commas and stops
 inside American quotation marks; the space after the number of a reference; works without authors. Not mended: decision
 0011 lists it.
 
@@ -35,6 +35,7 @@ _OPEN, _CLOSE, _WORK, _END = 0xF0000, 0xF0100, 0x100000, 0x10F000
 _PRIVATE: Final = "[\U000f0000-\U0010ffff]"
 _YEAR: Final = re.compile(r"900000(\d{4})")
 _ALIKE: Final = "uri"  # a variable that citeproc-py knows and no style prints
+_SMALL: Final = frozenset("a an and as at by for from in of on or the to with".split())
 _HYPHEN: Final = "\u2011"
 _CSL: Final = "{http://purl.org/net/xbiblio/csl}"
 
@@ -184,7 +185,7 @@ class CslStyle:
             elif part:
                 shown = _YEAR.sub(lambda year, of=key or entry: self._decoded(year, of), part)
                 looked: Any = dict.fromkeys(looks, True)
-                runs.append(replace(Run(shown.replace(_HYPHEN, "-"), key), **looked))
+                runs.append(replace(Run(shown.replace(f"{_HYPHEN} ", "-").replace(_HYPHEN, "-"), key), **looked))
         return tuple(runs)
 
     def _seams(self, text: str) -> str:
@@ -286,7 +287,8 @@ def _items(papers: Mapping[str, Paper]) -> list[dict[str, Any]]:
         if "issued" in item:
             item["issued"] = {"date-parts": [[int(f"900000{papers[item['id']].year:04}")]]}
         title = str(item.get("title", "")).rstrip(".")
-        item["title"] = _kept_capitals(title) or "Untitled"
+        # parts of a word are words to title case, as citeproc-js and pandoc have it: Multi-Hop
+        item["title"] = _kept_capitals(re.sub(r"(?<=\w)-(?=\w)", f"{_HYPHEN} ", title)) or "Untitled"
         for name in item.get("author", ()):  # of "Kang-il", citeproc-py would make "K.-. il"
             name |= {"given": re.sub(r"-(?=[a-z])", _HYPHEN, name["given"])} if "given" in name else {}
         item |= {name: _kept_capitals(item[name]) for name in ("number", "publisher") if name in item}
@@ -297,8 +299,13 @@ def _items(papers: Mapping[str, Paper]) -> list[dict[str, Any]]:
 
 
 def _kept_capitals(text: str) -> str:
-    words = (f'<span class="nocase">{w}</span>' if any(c.isupper() for c in w[1:]) else w for w in text.split())
-    return " ".join(words)
+    """What keeps its case: words with capitals within, and small words between hyphens (Chain-of-Thought)."""
+    words = text.split()
+    inner = {i for i in range(1, len(words)) if words[i - 1].endswith(_HYPHEN) and words[i].endswith(_HYPHEN)}
+    kept = [any(c.isupper() for c in w[1:]) or (i in inner and w[:-1] in _SMALL) for i, w in enumerate(words)]
+    return " ".join(
+        f'<span class="nocase">{word}</span>' if stays else word for word, stays in zip(words, kept, strict=True)
+    )
 
 
 def _formatter() -> SimpleNamespace:

@@ -53,6 +53,20 @@ def test_works_that_look_alike_get_letters_in_the_order_of_the_references(tmp_pa
     assert soil.startswith("Kim, K. 2019b. “Soil maps.” Soil.")
 
 
+def test_parts_of_a_word_are_words_to_title_case(tmp_path: Path) -> None:
+    """As pandoc has it; citeproc-py sees the first letter alone."""
+    title = "Multi-hop Chain-of-thought Re-ranking with S2-based one-in-all BERTs"
+    papers = {"kim2019": Paper("1", title, authors=("Kang-il Kim",), year=2019, venue="Soil")}
+    for case, want in (
+        ("title", "Multi-Hop Chain-of-Thought Re-Ranking with S2-Based One-in-All BERTs"),
+        ("none", title),
+    ):
+        style = Path(author_date(tmp_path))
+        style.write_text(style.read_text().replace('text-case="sentence"', f'text-case="{case}"'))
+        (entry,) = style_of(str(style), papers).references
+        assert want in shown(entry.runs)
+
+
 def test_keys_of_any_letters_are_cited_as_others_are(tmp_path: Path) -> None:
     """citeproc-py makes keys small."""
     own = {f"DBLP:{key.upper()}_1/x": paper for key, paper in PAPERS.items()}
