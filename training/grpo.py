@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any, Final
 
 from pydantic import Field
@@ -89,6 +90,10 @@ def frugal_grpo(job: Job) -> Built:
     trl = needed("trl")
     if config.batch_size % own.generations:
         raise BadInput(f"batch_size {config.batch_size} must be a multiple of generations, {own.generations}")
+    if own.server and find_spec("vllm") is None:
+        raise BadInput(
+            f"server={own.server}: TRL's client needs the package vllm here, too; install it, or leave server out"
+        )
     data = load(config.dataset)
     topics = {topic.query.text: topic for topic in questions_of(data, config.dataset)}
     tuned = load_tuned(config, goes_on=True)

@@ -22,7 +22,10 @@ from fakes.texts import papers
 from litrag.core.paths import models_folder
 from litrag.pipelines.runs import list_runs
 
-PAGES = [ROOT / "README.md", ROOT / "examples" / "recorded" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "examples/README.md", "examples/recorded/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 WITH_CODE = [page for page in PAGES if any(block.runs for block in blocks(page))]
 SERVER = "http://127.0.0.1:8000/v1"  # where the docs say that a server of one's own is
 WEIGHTS = models_folder()  # before a test has a home of its own

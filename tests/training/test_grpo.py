@@ -145,6 +145,9 @@ def test_a_grpo_step_moves_the_weights(
     assert all("reward" in row for row in rows)
     with pytest.raises(BadInput, match="batch_size 3 must be a multiple of generations, 2"):
         train(config("frugal-grpo", wide_chat, folder, own=own, batch_size=3), tmp_path / "other")
+    monkeypatch.setattr(grpo, "find_spec", lambda name: None)
+    with pytest.raises(BadInput, match="server=http://x: TRL's client needs the package vllm"):
+        train(config("frugal-grpo", wide_chat, folder, own={**own, "server": "http://x"}), tmp_path / "served")
 
 
 def test_what_follows_a_finish_is_not_learned(wide_chat: Path) -> None:
