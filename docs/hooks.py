@@ -27,7 +27,7 @@ from litrag.evals.__main__ import ROOT, rendered
 from litrag.rerankers import RERANKERS
 from litrag.retrievers import RETRIEVERS
 from litrag.rewriters import REWRITERS
-from litrag.training import RECIPES
+from litrag.training import RECIPES, SETTINGS, defaults_of
 
 __all__ = [
     "api_pages",
@@ -39,6 +39,7 @@ __all__ = [
     "on_startup",
     "own_settings",
     "settings_page",
+    "with_recipe_settings",
 ]
 
 _MARKS: Final = re.compile(r"<!-- (?:results|figure|run|not run|output|file|write)\b.*?-->\n?|<!-- end -->")
@@ -86,6 +87,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
     """Figures and tables anew, and the settings of a method's own under its page; what marks figures and blocks is not for readers."""
     markdown += own_settings(page.file.src_uri)
+    if page.file.src_uri == "methods/recipes.md":
+        markdown = with_recipe_settings(markdown)
     return _MARKS.sub("", rendered(markdown, ROOT / "evals" / "results")).replace("\n* differs", "\n\\* differs")
 
 
@@ -114,6 +117,27 @@ def own_settings(page: str) -> str:
     ]
     head = ["", "Settings of its own (`--set NAME=VALUE`):", "", "| setting | default |", "|---|---|"]
     return "\n".join([*head, *rows, ""]) if rows else ""
+
+
+def with_recipe_settings(markdown: str) -> str:
+    """The page of recipes, under each what `--set` takes, and the options whose default is the recipe's own."""
+    head, *sections = re.split(r"^(?=## )", markdown, flags=re.MULTILINE)
+    found = [head]
+    for section in sections:
+        name = section.partition("\n")[0].removeprefix("## ").strip()
+        fields = pkgutil.resolve_name(SETTINGS[name]).model_fields
+        rows = [
+            f"| `{key}` | {_shown(str(field.default))} | {_cell(field.description or '')} |"
+            for key, field in fields.items()
+        ]
+        usual = ", ".join(f"`--{key.replace('_', '-')} {_flat(value)}`" for key, value in defaults_of(name).items())
+        table = ["", "| `--set` | default | what |", "|---|---|---|", *rows, ""]
+        found.append("\n".join([section.rstrip("\n"), *table, f"Where nothing is said: {usual}.", "", ""]))
+    return "".join(found)
+
+
+def _flat(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _command(name: str, command: Any, *, level: int) -> Iterator[str]:

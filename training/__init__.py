@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["RECIPES", "defaults_of"]
+__all__ = ["RECIPES", "SETTINGS", "defaults_of"]
 
 RECIPES: Final = {
     "sft": "litrag.training.sft:sft",
@@ -17,6 +17,18 @@ RECIPES: Final = {
     "dpo": "litrag.training.preferences:dpo",
     "retriever": "litrag.training.retriever:retriever",
     "reranker": "litrag.training.reranker:reranker",
+}
+# recipe -> the record of its own settings (--set)
+SETTINGS: Final = {
+    "sft": "litrag.training.sft:SftSettings",
+    "adaqr": "litrag.training.adaqr:AdaqrSettings",
+    "car": "litrag.training.car:CarSettings",
+    "frugal": "litrag.training.frugal:FrugalSettings",
+    "explore": "litrag.training.explore:ExploreSettings",
+    "frugal-grpo": "litrag.training.grpo:GrpoSettings",
+    "dpo": "litrag.training.preferences:DpoSettings",
+    "retriever": "litrag.training.retriever:RetrieverSettings",
+    "reranker": "litrag.training.reranker:RerankerSettings",
 }
 _RETRIEVER: Final[dict[str, Any]] = {
     "base": "local/all-MiniLM-L6-v2",

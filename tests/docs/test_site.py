@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import pkgutil
 import re
 import subprocess
 import sys
@@ -23,7 +25,7 @@ from litrag.pipelines.answer import AGENTS, STOPS
 from litrag.rerankers import RERANKERS
 from litrag.retrievers import RETRIEVERS
 from litrag.rewriters import REWRITERS
-from litrag.training import RECIPES
+from litrag.training import RECIPES, SETTINGS
 
 METHODS = ROOT / "docs" / "methods"
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -40,6 +42,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert built.returncode == 0, built.stderr
     assert "WARNING" not in built.stderr  # --quiet would hide them, and strictness with them
     return folder
+
+
+def test_every_recipe_shows_its_settings(site: Path) -> None:
+    page = (site / "methods" / "recipes.html").read_text(encoding="utf-8")
+    parts = dict(re.findall(r'<h2 id="([\w-]+)">(.*?)(?=<h2 id=|\Z)', page, re.DOTALL))
+    assert SETTINGS.keys() == RECIPES.keys() == parts.keys() & RECIPES.keys()
+    for recipe, place in SETTINGS.items():
+        module, _, record = place.partition(":")
+        assert f".of({record})" in inspect.getsource(pkgutil.resolve_name(module)), "the recipe reads these"
+        for name in pkgutil.resolve_name(place).model_fields:
+            assert f"<code>{name}</code>" in parts[recipe]
 
 
 class Page(HTMLParser):
