@@ -255,10 +255,15 @@ def _local_models() -> Choices:
 
 
 def _trained_models() -> Choices:
+    from litrag.training.artefact import called
+
     for folder in _entries(Path()):
         with suppress(OSError, ValueError, KeyError, TypeError):
-            trained = json.loads((folder / "training.json").read_bytes())
-            yield str(trained["model"]), _line(f"trained in {folder.name} ({trained['recipe']})")
+            told = json.loads((folder / "training.json").read_bytes())
+            kind, base, file = told["kind"], told.get("base", ""), Path(told["model"]).name
+            known = kind != "adapter" or base
+            name = called(kind, folder.absolute(), base, file) if known else str(told["model"])
+            yield name, _line(f"trained in {folder.name} ({told['recipe']})")
 
 
 def _line(text: str) -> str:

@@ -2,8 +2,8 @@
 
 It ships no passages. Here they are made of the answers that stand in the histories: one a passage (`canard`), or windows of three consecutive
 ones (`canard-windows`). A window that holds the answer makes P(answer | window) a relevance judgement in disguise, so in a second condition
-(`canard-unanswered`) a turn looks for its window without its own answer, among all others that do not hold it: a section that two dialogues are
-about is told twice."""
+(`canard-unanswered`) a turn looks for its window without its own answer, among all others but those of its page that hold it, too: a section that
+two dialogues are about is told twice."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def canard(folder: Path, split: str) -> Dataset:
 
 def canard_windows(folder: Path, split: str) -> Dataset:
     """A passage three consecutive answers of a dialogue; a turn's targets are the windows that hold its answer. Turns that nobody answered, or
-    whose answer is a window of its own, are left out. `facts` and splits are those of `canard`."""
+    whose answer is all that their windows say, are left out. `facts` and splits are those of `canard`."""
     return _windowed("canard-windows", folder, split, unanswered=False)
 
 
 def canard_unanswered(folder: Path, split: str) -> Dataset:
     """`canard-windows`, but the turn's own answer is deleted from the windows that hold it, with longer answers around it, and what other windows
-    of the page hold it may not be got; all others are whole."""
+    of the page hold it may not be got; all others are whole. An answer of one or two words is sought as a whole answer alone: it stands in many."""
     return _windowed("canard-unanswered", folder, split, unanswered=True)
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from litrag.core.errors import BadInput
 from litrag.core.store import digest
 from litrag.core.types import Document, Query
 from litrag.corpora.files import found, rows
@@ -53,7 +54,8 @@ def musique(folder: Path, split: str) -> Dataset:
     """MuSiQue (Trivedi et al., TACL 2022): questions of 2 to 4 hops, each with 20 paragraphs; the pool is the union of them all.
     `facts`: question_decomposition, paragraph ids of the question's own 20. Splits are halves by question. kag_100.jsonl, or a file as released;
     questions that its "full" form made unanswerable are left out."""
-    path = found(folder, "kag_100.jsonl") or released_file(folder, ".jsonl")
+    known = found(folder, "kag_100.jsonl") or not folder.is_dir()
+    path = file_in(folder, "kag_100.jsonl") if known else released_file(folder, ".jsonl")
     return _musique(list(rows(path)), split)
 
 
@@ -67,18 +69,33 @@ def hub_questions(name: str, hub: str, split: str) -> Dataset:
 
 
 def _musique(told: Sequence[Mapping[str, Any]], split: str) -> Dataset:
-    answerable = [row for row in told if row.get("answerable", True)]
-    topics = []
-    for row in answerable:
-        own = {paragraph["idx"]: _musique_paragraph(paragraph) for paragraph in row["paragraphs"]}
-        relevant = {own[p["idx"]].id: 1 for p in row["paragraphs"] if p["is_supporting"]}
-        facts = {
-            "question_decomposition": row["question_decomposition"],
-            "paragraphs": [document.id for document in own.values()],
-        }
-        answers = (row["answer"], *row.get("answer_aliases", ()))
-        topics.append(Topic(row["id"], Query(row["question"]), relevant, answers, group=row["id"], facts=facts))
-    return halves("musique", split, topics, partial(_musique_corpus, answerable))
+    topics: list[Topic] = []
+    pool: list[Document] = []
+    for number, row in enumerate(told, start=1):
+        try:
+            if row.get("answerable", True):
+                topic, own = _musique_topic(row)
+                topics.append(topic)
+                pool += own
+        except (KeyError, TypeError, AttributeError) as error:
+            raise BadInput(
+                f"musique, question {number}: {error!r}; it takes question, answer, and paragraphs of which it is said which are supporting"
+            ) from error
+    return halves("musique", split, topics, lambda: distinct(pool))
+
+
+def _musique_topic(row: Mapping[str, Any]) -> tuple[Topic, Sequence[Document]]:
+    told = row["paragraphs"]
+    if isinstance(told, Mapping):  # as the hub has lists of records
+        told = [dict(zip(told, values, strict=True)) for values in zip(*told.values(), strict=True)]
+    own = [_musique_paragraph(paragraph) for paragraph in told]
+    relevant = {document.id: 1 for document, said in zip(own, told, strict=True) if said["is_supporting"]}
+    facts = {
+        "question_decomposition": row["question_decomposition"],
+        "paragraphs": [document.id for document in own],
+    }
+    answers = (row["answer"], *row.get("answer_aliases", ()))
+    return Topic(row["id"], Query(row["question"]), relevant, answers, group=row["id"], facts=facts), own
 
 
 def scholarqa_multi(folder: Path, split: str) -> Dataset:
@@ -110,10 +127,6 @@ def _paragraphs(path: Path) -> Iterator[Document]:
 def _musique_paragraph(paragraph: Mapping[str, Any]) -> Document:
     title, text = paragraph["title"], paragraph["paragraph_text"]
     return Document(f"{wiki_id(title)}#{digest(text)[:8]}", title, f"{title}\n{text}")
-
-
-def _musique_corpus(told: Sequence[Mapping[str, Any]]) -> Iterator[Document]:
-    return distinct(_musique_paragraph(paragraph) for row in told for paragraph in row["paragraphs"])
 
 
 def _cited_passage(ctx: Mapping[str, Any]) -> Document:

@@ -95,7 +95,7 @@ class CslStyle:
     def _in_sentence(self, key: str) -> tuple[Run, ...]:
         label = self._labels[key]
         if year := self._year_of(key):
-            names = _YEAR.split(self._shown(key))[0].strip(" ,([")
+            names = _hyphens(_YEAR.split(self._shown(key))[0]).strip(" ,([")
             names = names.replace(" & ", " and ") if self._american else names  # "&" is for brackets
             return (Run(f"{names or label.names} ({year})", key),)
         if self._format == "author-date":
@@ -185,7 +185,7 @@ class CslStyle:
             elif part:
                 shown = _YEAR.sub(lambda year, of=key or entry: self._decoded(year, of), part)
                 looked: Any = dict.fromkeys(looks, True)
-                runs.append(replace(Run(shown.replace(f"{_HYPHEN} ", "-").replace(_HYPHEN, "-"), key), **looked))
+                runs.append(replace(Run(_hyphens(shown), key), **looked))
         return tuple(runs)
 
     def _seams(self, text: str) -> str:
@@ -287,8 +287,7 @@ def _items(papers: Mapping[str, Paper]) -> list[dict[str, Any]]:
         if "issued" in item:
             item["issued"] = {"date-parts": [[int(f"900000{papers[item['id']].year:04}")]]}
         title = str(item.get("title", "")).rstrip(".")
-        # parts of a word are words to title case, as citeproc-js and pandoc have it: Multi-Hop
-        item["title"] = _kept_capitals(re.sub(r"(?<=\w)-(?=\w)", f"{_HYPHEN} ", title)) or "Untitled"
+        item["title"] = _kept_capitals(title) or "Untitled"
         for name in item.get("author", ()):  # of "Kang-il", citeproc-py would make "K.-. il"
             name |= {"given": re.sub(r"-(?=[a-z])", _HYPHEN, name["given"])} if "given" in name else {}
         item |= {name: _kept_capitals(item[name]) for name in ("number", "publisher") if name in item}
@@ -299,13 +298,25 @@ def _items(papers: Mapping[str, Paper]) -> list[dict[str, Any]]:
 
 
 def _kept_capitals(text: str) -> str:
-    """What keeps its case: words with capitals within, and small words between hyphens (Chain-of-Thought)."""
-    words = text.split()
-    inner = {i for i in range(1, len(words)) if words[i - 1].endswith(_HYPHEN) and words[i].endswith(_HYPHEN)}
-    kept = [any(c.isupper() for c in w[1:]) or (i in inner and w[:-1] in _SMALL) for i, w in enumerate(words)]
-    return " ".join(
-        f'<span class="nocase">{word}</span>' if stays else word for word, stays in zip(words, kept, strict=True)
-    )
+    """Words with capitals within keep theirs. Parts of a word are words to title case, as citeproc-js and pandoc have it: Multi-Hop, but not small ones
+    between hyphens: Chain-of-Thought."""
+    return " ".join(part for word in text.split() for part in _parts(word))
+
+
+def _parts(word: str) -> list[str]:
+    parts = re.split(r"(?<=\w)-(?=\w)", word)
+    capitals = any(c.isupper() for c in word[1:])
+    kept = [
+        (capitals and any(c.isupper() for c in part)) or (0 < i < len(parts) - 1 and part in _SMALL)
+        for i, part in enumerate(parts)
+    ]
+    shown = [*(f"{part}{_HYPHEN}" for part in parts[:-1]), parts[-1]]
+    return [f'<span class="nocase">{part}</span>' if stays else part for part, stays in zip(shown, kept, strict=True)]
+
+
+def _hyphens(text: str) -> str:
+    """The hyphens that citeproc-py was not shown."""
+    return text.replace(f"{_HYPHEN} ", "-").replace(_HYPHEN, "-")
 
 
 def _formatter() -> SimpleNamespace:

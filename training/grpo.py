@@ -148,9 +148,19 @@ def _arguments(job: Job, own: GrpoSettings, kind: type) -> Any:
         temperature=own.temperature,
         beta=own.beta,
         reward_weights=[1.0, own.form],
-        **({"use_vllm": True, "vllm_mode": "server", "vllm_server_base_url": own.server} if own.server else {}),
+        **(_served(own.server) if own.server else {}),
         **({"bf16": False} if job.config.device == "cpu" else {}),
     )
+
+
+def _served(address: str) -> dict[str, Any]:
+    """TRL's arguments for a vLLM server. The log-probabilities of what it wrote are not kept, so nothing can be corrected by them."""
+    return {
+        "use_vllm": True,
+        "vllm_mode": "server",
+        "vllm_server_base_url": address,
+        "vllm_importance_sampling_correction": False,
+    }
 
 
 def _policy(trainer: Any, tuned: Tuned, own: GrpoSettings) -> Policy:

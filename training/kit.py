@@ -21,8 +21,9 @@ from litrag.core.errors import CannotWrite, MissingExtra
 from litrag.core.events import Event, Listener, silent
 from litrag.models.local_loading import prepare_torch
 from litrag.training import RECIPES
+from litrag.training.artefact import Kind, called
 from litrag.training.config import TrainConfig
-from litrag.training.run import Kind, Trained, TrainingRun
+from litrag.training.run import Trained, TrainingRun
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -154,11 +155,13 @@ def _trained(run: TrainingRun, built: Built, checkpoint: Path | None) -> Trained
     part.replace(run.model)
     losses = [row["eval_loss"] for row in run.metrics() if "eval_loss" in row]
     kind: Kind = "file" if built.file else "adapter" if built.adapts else "full"
+    base = (built.adapts or "").removeprefix("local/")
     return run.finish(
         Trained(
             recipe=config.recipe,
-            model=run.called(kind, base=(built.adapts or "").removeprefix("local/"), file=built.file),
+            model=called(kind, run.folder, base, built.file),
             kind=kind,
+            base=base,
             steps=config.max_steps,
             loss_before=losses[0] if losses else None,
             loss_after=losses[-1] if losses else None,

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, Protocol
 
-from litrag.core.errors import BadInput, PromptTooLong
+from litrag.core.errors import BadInput, ModelFault, PromptTooLong
 from litrag.core.protocols import Usage
 from litrag.core.store import digest
 from litrag.models.local_causal import CausalRow, CausalRunner
@@ -45,12 +45,13 @@ class Kept:
         self._known[request.key] = (list(prompt), list(reply))
 
     def drawn(self, rollout: Rollout, draw: Sequence[int]) -> tuple[list[int], list[int]]:
-        """Prompt and reply of one turn of a trajectory, a reply that finishes up to that word. Raises BadInput where there is no turn."""
+        """Prompt and reply of one turn of a trajectory, of a reply that was read as a finish what leads up to that word. Raises BadInput where there is no
+        turn."""
         if not rollout.turns:
             raise BadInput(f"no trajectory can be learned from: {rollout.stop_reason}; raise prompt_tokens")
         turn = rollout.turns[int(digest(list(draw))[:8], 16) % len(rollout.turns)]
         prompt, reply = self._known[turn.request.key]
-        return prompt, reply[: self.finished(reply)]
+        return prompt, reply[: self.finished(reply)] if turn.finishes else reply
 
     def finished(self, reply: Sequence[int]) -> int:
         """How many tokens a reply has up to the word that ends the search; all where it goes on."""
@@ -111,19 +112,22 @@ class Served:
         yield self
 
     async def send(self, request: ModelRequest) -> ModelReply:
-        """One reply. Raises PromptTooLong, what the client raises."""
+        """One reply. Raises PromptTooLong, ModelFault."""
         prompt = self._coder.prompt(request.messages)
         if len(prompt) + request.max_tokens > self._longest:
             raise PromptTooLong(f"{request.model}: {len(prompt)} tokens and a reply do not fit {self._longest}")
         more = {"seed": int(request.key[:8], 16), **({"stop": list(request.stop)} if request.stop else {})}
-        found = await asyncio.to_thread(
-            self._client.generate,
-            [prompt],
-            temperature=request.temperature,
-            max_tokens=request.max_tokens,
-            logprobs=None,
-            generation_kwargs=more,
-        )
+        try:
+            found = await asyncio.to_thread(
+                self._client.generate,
+                [prompt],
+                temperature=request.temperature,
+                max_tokens=request.max_tokens,
+                logprobs=None,
+                generation_kwargs=more,
+            )
+        except Exception as error:  # the client raises plain ones; the agent would take them for a bad reply
+            raise ModelFault(f"the vLLM server gave no reply ({error}); check server=") from error
         (reply,) = found["completion_ids"]
         self.kept.keep(request, prompt, reply)
         ended = bool(reply) and reply[-1] in self._ends

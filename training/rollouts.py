@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import Field
@@ -56,11 +56,12 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A request of a trajectory and whether its reply was an action."""
+    """A request of a trajectory, and whether its reply was an action, and one that ends the search."""
 
     request: ModelRequest
     reply: str
     good: bool = True
+    finishes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +101,9 @@ class _Recorder:
         except PromptTooLong as error:  # a prompt beyond the context is not cut: the trajectory ends here
             self.overlong = True
             return Next(reason=str(error))
-        if found.reason == MALFORMED and self.turns:
-            last = self.turns[-1]
-            self.turns[-1] = Turn(last.request, last.reply, good=False)
+        if self.turns:
+            good = found.reason != MALFORMED
+            self.turns[-1] = replace(self.turns[-1], good=good, finishes=good and not found.text)
         return found
 
 

@@ -10,24 +10,23 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, Self, TypeAlias
+from typing import Final, Self
 
 from litrag.core.errors import BadInput, CannotWrite
 from litrag.core.versions import versions
 from litrag.exports.records import Record
+from litrag.training.artefact import MODEL, Kind, called
 from litrag.training.config import TrainConfig
 
-__all__ = ["Kind", "Trained", "TrainingRun"]
+__all__ = ["Trained", "TrainingRun"]
 
 _COMPLETE: Final = "complete"
 _PACKAGES: Final = ("litrag", "torch", "transformers", "peft", "trl", "accelerate", "datasets", "sentence-transformers")
 
 
-Kind: TypeAlias = Literal["adapter", "full", "file"]
-
-
 class Trained(Record):
-    """training.json: what came out. `model` is the string that every role takes, or the path of a file; `facts` are the recipe's own counts."""
+    """training.json: what came out. `model` is the string that every role takes, or the path of a file, as it was at the end of the training; `base`, what
+    an adapter adapts; `facts` are the recipe's own counts."""
 
     recipe: str
     model: str
@@ -36,6 +35,13 @@ class Trained(Record):
     loss_before: float | None
     loss_after: float | None
     facts: dict[str, int]
+    base: str = ""
+
+    def placed(self, folder: Path) -> Self:
+        """The same, its model called by the run folder that it lies in now."""
+        if self.kind == "adapter" and not self.base:  # written before the base was kept
+            return self
+        return self.model_copy(update={"model": called(self.kind, folder, self.base, Path(self.model).name)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ class TrainingRun:
     @property
     def model(self) -> Path:
         """The folder of the artefact."""
-        return self.folder / "model"
+        return self.folder / MODEL
 
     @property
     def trained(self) -> Trained | None:
@@ -84,16 +90,7 @@ class TrainingRun:
         file = self.folder / "training.json"
         if not file.is_file():
             return None
-        found = Trained.model_validate_json(file.read_text(encoding="utf-8"))
-        base = found.model.removeprefix("local/").rpartition("+")[0]
-        model = self.called(found.kind, base=base, file=Path(found.model).name)
-        return found.model_copy(update={"model": model})
-
-    def called(self, kind: Kind, *, base: str = "", file: str = "") -> str:
-        """The model string of the artefact: an adapter of `base`, a model of its own, or the path of a `file` in its folder."""
-        if kind == "file":
-            return str(self.model / file)
-        return f"local/{base}+{self.model}" if kind == "adapter" else f"local/{self.model}"
+        return Trained.model_validate_json(file.read_text(encoding="utf-8")).placed(self.folder)
 
     def checkpoint(self) -> Path | None:
         """The last complete checkpoint. Incomplete ones are deleted, and metrics of steps that will be computed again."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from litrag.core.errors import CannotWrite
 from litrag.core.events import Event
 from litrag.core.sync import all_or_first_error
 from litrag.models.gateway import Gateway
@@ -33,9 +34,13 @@ async def each(
 
 
 def stage(path: Path, make: Callable[[], Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """The rows in a file, made and written at once where it is not there yet."""
+    """The rows in a file, made and written at once where it is not there yet. Raises CannotWrite."""
     if not path.is_file():
-        part = path.with_suffix(".part")
-        part.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in make()), encoding="utf-8")
-        part.replace(path)
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in make())
+        try:
+            part = path.with_suffix(".part")
+            part.write_text(text, encoding="utf-8")
+            part.replace(path)
+        except OSError as error:
+            raise CannotWrite(path, error.strerror or str(error)) from error
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]

@@ -37,7 +37,9 @@ def furnish(home: Path, folder: Path, data: Path) -> None:
     (folder / "it's [1] $HOME.bib").write_text("")
     (folder / "shelf" / "a b").mkdir(parents=True)
     (folder / "mine").mkdir()
-    (folder / "mine" / "training.json").write_text('{"recipe": "sft", "model": "local/base+/x/mine/model"}')
+    (folder / "mine" / "training.json").write_text(
+        '{"recipe": "sft", "model": "local/base+/x/mine/model", "kind": "adapter", "base": "base", "steps": 1, "loss_before": null, "loss_after": null, "facts": {}}'
+    )
     (data / "acl").mkdir(parents=True)
 
 
@@ -120,7 +122,11 @@ def test_what_is_offered_fits_the_place(asked: Asked) -> None:
     assert asked("litrag runs resume forest-aa1111 ") == []
     assert asked("litrag library remove ") == ["woods"]
     assert asked("litrag search x --source a") == ["arxiv"]
-    assert asked("litrag review a.txt --model local/") == ["local/tiny", "local/base+/x/mine/model", *local_files()]
+    assert asked("litrag review a.txt --model local/") == [
+        "local/tiny",
+        f"local/base+{Path('mine/model').absolute()}",  # by where it lies, whatever it was called
+        *local_files(),
+    ]
     assert asked("litrag review a.txt --model recorded/my") == ["recorded/my papers.bib"]
     assert "openai/" in asked("litrag ask x --answer-model ")
     assert asked("litrag eval retrieval --dataset ")[0] == "acl"

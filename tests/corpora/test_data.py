@@ -108,6 +108,14 @@ def test_the_layouts_of_the_named_sets(tmp_path: Path, monkeypatch: pytest.Monke
     assert (hub.split, hub.topics) == ("validation", released.topics)
     assert [d.id for d in hub.corpus()] == [d.id for d in released.corpus()] == [d.id for d in load("musique").corpus()]
     lines(tmp_path / "full" / "musique_ans_v1.0_dev.jsonl", full)
+    columns = {name: [p[name] for p in paragraphs] for name in paragraphs[0]}
+    lines(tmp_path / "columns" / "validation.jsonl", {**full, "paragraphs": columns})
+    assert load(f"musique=hf:{tmp_path / 'columns'}").topics == released.topics
+    lines(tmp_path / "blind" / "test.jsonl", {**full, "paragraphs": [{"idx": 0, "title": "P", "paragraph_text": "t"}]})
+    with pytest.raises(BadInput, match=r"musique, question 1: KeyError\('is_supporting'\); it takes"):
+        load(f"musique={tmp_path / 'blind'}")
+    with pytest.raises(BadInput, match="no kag_100.jsonl"):
+        load(f"musique={tmp_path / 'gone'}")
     with pytest.raises(BadInput, match=r"which file of questions\? .* call it dev.jsonl"):
         load(f"musique={tmp_path / 'full'}")
 

@@ -60,11 +60,23 @@ def test_parts_of_a_word_are_words_to_title_case(tmp_path: Path) -> None:
     for case, want in (
         ("title", "Multi-Hop Chain-of-Thought Re-Ranking with S2-Based One-in-All BERTs"),
         ("none", title),
+        ("sentence", "Multi-hop chain-of-thought re-ranking with S2-based one-in-all BERTs"),
     ):
         style = Path(author_date(tmp_path))
         style.write_text(style.read_text().replace('text-case="sentence"', f'text-case="{case}"'))
         (entry,) = style_of(str(style), papers).references
         assert want in shown(entry.runs)
+    style.write_text(style.read_text().replace("S2-based", ""))
+    names = {"kim2019": Paper("1", "A Kullback-Leibler U-Net of Bradley-Terry", authors=("Kang-il Kim",), year=2019)}
+    (entry,) = style_of(str(style), names).references
+    assert "A Kullback-Leibler U-Net of Bradley-Terry" in shown(entry.runs), "names keep their capitals"
+
+
+def test_a_title_in_a_sentence_has_its_hyphens(tmp_path: Path) -> None:
+    cite = '<text variable="title" text-case="title"/><text value=", "/><date variable="issued" form="text" date-parts="year"/>'
+    papers = {"kim2019": Paper("1", "Multi-hop search", authors=("Kang-il Kim",), year=2019, venue="Soil")}
+    style = style_of(author_date(tmp_path, cite=cite), papers)
+    assert cited(style, "kim2019", textual=True) == "Multi-Hop Search (2019)"
 
 
 def test_keys_of_any_letters_are_cited_as_others_are(tmp_path: Path) -> None:

@@ -44,7 +44,15 @@ def test_what_was_found_finds_more(library: Path, tmp_path: Path) -> None:
         review(text, library=library, out=folder, agent=agent, agent_searches=5, rewriter="none", papers=40)
     assert HIDDEN.title not in found(folders[0])
     assert found(folders[1]) - found(folders[0]) >= {HIDDEN.title}
-    searches = [json.loads((folder / "run.json").read_text())["ledger"]["searches"] for folder in folders]
+    records = [json.loads((folder / "run.json").read_text()) for folder in folders]
+    one_pass, own = records[1]["trajectories"]
+    assert records[0]["trajectories"] == [one_pass]
+    assert (one_pass["agent"], own["agent"]) == ("queries", "papers")
+    assert [hop["query"] for hop in one_pass["hops"]] == ["Truffles\n" + text.partition("\n\n")[2]]
+    assert len(own["hops"]) == records[1]["ledger"]["searches"]
+    assert sum(hop["new"] for hop in own["hops"][1:]) >= 1
+    assert own["stop_reason"]
+    searches = [record["ledger"]["searches"] for record in records]
     assert searches[0] == 1
     assert 2 <= searches[1] <= 6
 

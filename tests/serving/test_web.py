@@ -96,6 +96,16 @@ def test_no_other_page_sends_a_form() -> None:
     assert list_runs() == ()
 
 
+def test_a_refusal_is_a_page_to_a_browser_and_a_line_to_a_program(home: Path) -> None:
+    page = client(rules("127.0.0.1", TOKEN))
+    shown, told = page.get("/<b>", headers={"accept": "text/html,*/*"}), page.get("/<b>")
+    assert shown.status_code == told.status_code == 401
+    assert "<title>litrag: this did not work</title>" in shown.text
+    assert "<b>" not in shown.text
+    assert told.text.startswith("litrag: the token is missing or wrong")
+    assert shown.headers["content-security-policy"] == told.headers["content-security-policy"]
+
+
 def test_a_token_is_asked_for_and_kept_as_a_cookie() -> None:
     page = client(rules("127.0.0.1", TOKEN))
     assert page.get("/").status_code == 401

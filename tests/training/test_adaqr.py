@@ -103,6 +103,9 @@ def test_a_moved_run_goes_on_where_it_lies(
     assert (moved / "sft" / "model" / "adapter_model.safetensors").stat().st_mtime_ns == learned
     again = moved.rename(tmp_path / "last")
     assert trained(model, folder, again).model == f"local/{model}+{again / 'model'}", "a finished one too"
+    odd = tmp_path / "c++"
+    again.rename(odd)
+    assert trained(model, folder, odd).model == f"local/{model}+{odd / 'model'}", "whatever its name"
 
 
 def test_all_weights_are_tuned_in_both_stages(

@@ -3,6 +3,7 @@ stage: the best decision of several is learned."""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litrag.agents.react import QUESTION, ReAct, Replies
-from litrag.core.errors import BadInput
+from litrag.core.errors import BadInput, ModelFault
 from litrag.core.lengths import ROUGH
 from litrag.core.settings import Settings
 from litrag.core.store import RequestCache
@@ -205,6 +206,51 @@ async def test_a_vllm_server_writes_trajectories_in_the_tokens_that_are_learned(
     assert last.endswith("finish")
     short = await rolled_out(world, data.topics[0], Served(client, loaded, 100))
     assert (short.overlong, short.turns) == (True, ())
+
+
+async def test_a_server_that_fails_is_no_bad_reply(wide_chat: Path, tmp_path: Path) -> None:
+    from litrag.models.local_loading import load_causal
+    from litrag.models.weights import resolve_local
+    from litrag.training.policies import Served
+
+    loaded = load_causal(f"local/{wide_chat}", resolve_local(f"local/{wide_chat}"))
+    client = Vllm(PromptCoder(loaded.tokenizer), loaded.tokenizer.eos_token_id, said("search", "Low Harbour band"))
+    data = load(f"2wiki={write_wiki(tmp_path / 'w')}")
+    world = World.of(data, Bounds(searches=4, k=1, further=1))
+    with pytest.raises(ModelFault, match="the vLLM server gave no reply"):
+        await rolled_out(world, data.topics[0], Served(client, loaded, 8000), max_tokens=77)
+
+
+async def test_a_reply_that_is_no_finish_is_learned_whole(wide_chat: Path, tmp_path: Path) -> None:
+    """Of one that lacks a field, what it lacks is what costs it; of one that names two actions, the first was done."""
+    from litrag.models.local_loading import load_causal
+    from litrag.models.weights import resolve_local
+    from litrag.training.policies import Served
+
+    loaded = load_causal(f"local/{wide_chat}", resolve_local(f"local/{wide_chat}"))
+    coder, data = PromptCoder(loaded.tokenizer), load(f"2wiki={write_wiki(tmp_path / 'w')}")
+    world = World.of(data, Bounds(searches=2, k=1, further=1))
+    for reply, good in (
+        ("[[ ## thought ## ]]\non\n\n[[ ## action ## ]]\nfinish and so on", False),
+        (f"{said('search', 'Low Harbour band')}\n[[ ## action ## ]]\nfinish", True),
+    ):
+        policy = Served(Vllm(coder, loaded.tokenizer.eos_token_id, reply), loaded, 8000)
+        found = await rolled_out(world, data.topics[0], policy, max_tokens=77)
+        assert [(turn.good, turn.finishes) for turn in found.turns] == [(good, False)]
+        _, learned = policy.kept.drawn(found, [0])
+        assert learned == [*coder.plain(reply), loaded.tokenizer.eos_token_id]
+
+
+def test_a_server_s_arguments_are_ones_that_trl_takes() -> None:
+    """Without log-probabilities TRL's correction by them would end the first step."""
+    import trl
+
+    from litrag.training.grpo import _served
+
+    names = {field.name for field in dataclasses.fields(trl.GRPOConfig)}
+    given = _served("http://127.0.0.1:8000")
+    assert given.keys() <= names
+    assert given["vllm_importance_sampling_correction"] is False
 
 
 def test_what_counts_as_found_may_be_what_the_base_finds(
