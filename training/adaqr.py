@@ -68,6 +68,7 @@ _SHARED: Final = (
     "choose",
     "history_tokens",
 )
+_SURE: Final = 0.65  # share of pairs below which a user is told
 _MARGINS: Final = (0.0, 0.05, 0.1, 0.2, 0.4)  # of rewards
 _OFFERED: Final = 2  # times as many human rewrites as are learned, where they are chosen
 
@@ -117,7 +118,7 @@ def adaqr(job: Job) -> Built:
     rewards = stage(folder / "rewards.jsonl", lambda: run(_rewards(job, base, data, judged, candidates, own)))
     _scorer(job, judged, candidates, rewards, own)
     pairs = stage(folder / "pairs.jsonl", lambda: _pairs(base, judged, candidates, rewards, own))
-    _agreement(job, data, judged, candidates, rewards)
+    _agreement(job, data, judged, candidates, rewards, own)
     if not pairs:
         raise BadInput(
             f"{config.dataset}: no two rewrites of a turn differ by {own.margin}; sample hotter, or more turns"
@@ -269,6 +270,7 @@ def _agreement(
     turns: Sequence[Topic],
     candidates: Sequence[Mapping[str, Any]],
     rewards: Sequence[Mapping[str, Any]],
+    own: AdaqrSettings,
 ) -> None:
     """Writes by margin how many pairs there are whose relevant passages have unlike ranks, and the share that the reward orders as they do."""
     found = bm25_over(data.corpus())
@@ -295,6 +297,15 @@ def _agreement(
             f"{row['agreement']:.0%} of {row['pairs']} from {row['margin']}" for row in rows if row["pairs"]
         )
         job.listen(Event("rewards", f"pairs in the order of their passages' ranks: {told}"))
+    learned = [agrees for gap, agrees in signs if gap >= own.margin]
+    if learned and sum(learned) < _SURE * len(learned):
+        job.listen(
+            Event(
+                "rewards",
+                f"of the pairs that are learned the reward is right in {sum(learned) / len(learned):.0%}; raise margin, or take a larger reader",
+                "warning",
+            )
+        )
 
 
 async def reciprocal_ranks(retriever: Retriever, topic: Topic, texts: Sequence[str], k: int = 100) -> tuple[float, ...]:

@@ -13,6 +13,7 @@ import pytest
 from fakes.talks import write_talks
 
 from litrag.core.errors import BadInput
+from litrag.core.events import Event, Listener, silent
 from litrag.corpora import load
 from litrag.rewriters.best_of import FEATURES
 from litrag.training.adaqr import AdaqrSettings, _parted, _shared, conversations
@@ -40,7 +41,9 @@ def model(write_llama: Callable[..., Path], tmp_path: Path) -> Path:
     return folder
 
 
-def trained(model: Path, folder: Path, out: Path, tuning: Any = "lora", **more: Any) -> Trained:
+def trained(
+    model: Path, folder: Path, out: Path, tuning: Any = "lora", listen: Listener = silent, **more: Any
+) -> Trained:
     own = {"sft_turns": 4, "sft_steps": 2, "turns": 4, "k": 3, "passages": 2, "margin": 0.0001, **more}
     config = TrainConfig(
         recipe="adaqr",
@@ -54,7 +57,7 @@ def trained(model: Path, folder: Path, out: Path, tuning: Any = "lora", **more: 
         device="cpu",
         own=own,
     )
-    return train(config, out, resume=True)
+    return train(config, out, resume=True, listen=listen)
 
 
 async def some(job: Any, model: str, turns: Any, own: Any) -> list[dict[str, Any]]:
@@ -87,6 +90,24 @@ def test_every_stage_leaves_its_file_and_a_second_call_goes_on(
     again = trained(model, folder, out)
     assert again.facts["pairs"] == result.facts["pairs"]
     assert kept == {name: (out / name).stat().st_mtime_ns for name in stages}, "what was made is not made again"
+
+
+def test_a_reward_that_is_mostly_wrong_is_told_of(
+    model: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def backwards(job: Any, base: str, data: Any, turns: Any, candidates: Any, own: Any) -> list[dict[str, Any]]:
+        """The human rewrite is first among them, and is held to be the worst."""
+        return [{"id": row["id"], "rewards": [-3.0, -2.0, -1.0]} for row in candidates]
+
+    monkeypatch.setattr("litrag.training.adaqr._candidates", some)
+    told: list[Event] = []
+    folder = talks(tmp_path / "talks")
+    trained(model, folder, tmp_path / "good", listen=told.append, reward="gold-passage")
+    assert not [event for event in told if event.stage == "rewards" and event.kind == "warning"]
+    monkeypatch.setattr("litrag.training.adaqr._rewards", backwards)
+    trained(model, folder, tmp_path / "bad", listen=told.append)
+    (warning,) = [event.message for event in told if event.stage == "rewards" and event.kind == "warning"]
+    assert "of the pairs that are learned the reward is right in" in warning
 
 
 def test_a_moved_run_goes_on_where_it_lies(
