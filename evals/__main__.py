@@ -154,6 +154,17 @@ TABLES: Final = {
     ),
     "rerank-trec-dl-encoders": ("rerank", EvalOptions("trec-dl", ("bm25", "similarity", "maxsim"))),
     "rewrite-canard-given": ("rewrite", EvalOptions("canard-unanswered:test", ("history", "context", "human"))),
+    "rewrite-canard": (
+        "rewrite",
+        EvalOptions(
+            "canard-unanswered:test",
+            (
+                *("context", "human", "untrained", "sft", "adaqr", "adaqr-gold"),
+                *("one-sample", "best-of", "best-of-retrieval", "best-of-gold"),
+            ),
+            n=150,
+        ),
+    ),
     "rewrite-canard-windows-given": ("rewrite", EvalOptions("canard-windows:test", ("history", "context", "human"))),
     "rewrite-acl": ("rewrite", EvalOptions("acl:test", ("statistical", "statistical-fused"))),
     "ambiguity": ("ambiguity", EvalOptions("ambiguous", methods=("rules", "few-words", "leans"))),

@@ -61,8 +61,8 @@ def _context(topic: Topic) -> str:
     return " ".join((topic.query.context, topic.query.text))
 
 
-def _settings(seed: int, **own: Any) -> dict[str, Any]:
-    return {**_ADAQR, "seed": seed, "own": {**_ADAQR["own"], **own}}
+def _settings(seed: int, *, context: bool = True, **own: Any) -> dict[str, Any]:
+    return {**_ADAQR, "seed": seed, "own": {**_ADAQR["own"], "context": context, **own}}
 
 
 def _rewriting(model: ChatModel, *, context: bool) -> Ask:
