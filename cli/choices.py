@@ -255,14 +255,12 @@ def _local_models() -> Choices:
 
 
 def _trained_models() -> Choices:
-    from litrag.training.artefact import called
+    from litrag.training.artefact import placed
 
     for folder in _entries(Path()):
         with suppress(OSError, ValueError, KeyError, TypeError):
             told = json.loads((folder / "training.json").read_bytes())
-            kind, base, file = told["kind"], told.get("base", ""), Path(told["model"]).name
-            known = kind != "adapter" or base
-            name = called(kind, folder.absolute(), base, file) if known else str(told["model"])
+            name = placed(told["model"], told["kind"], told.get("base", ""), folder.absolute())
             yield name, _line(f"trained in {folder.name} ({told['recipe']})")
 
 

@@ -103,10 +103,11 @@ def _windowed(name: str, folder: Path, split: str, *, unanswered: bool) -> Datas
     path = file_in(folder, "dev.jsonl")
     topics: list[Topic] = []
     own: list[Document] = []
+    dialogues = list(_dialogues(path))
     pages: dict[str, list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
-    for dialogue in _dialogues(path):
+    for dialogue in dialogues:
         pages[dialogue.title] += [(_passage(dialogue, texts).id, texts) for texts in _windows(dialogue.answers)]
-    for dialogue in _dialogues(path):
+    for dialogue in dialogues:
         for turn in dialogue.turns:
             held = [texts for texts in _windows(dialogue.answers) if turn.answer in texts and len(set(texts)) > 1]
             left = [document for texts in held if (document := _of_turn(turn, texts))]

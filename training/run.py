@@ -15,7 +15,7 @@ from typing import Final, Self
 from litrag.core.errors import BadInput, CannotWrite
 from litrag.core.versions import versions
 from litrag.exports.records import Record
-from litrag.training.artefact import MODEL, Kind, called
+from litrag.training.artefact import MODEL, Kind, placed
 from litrag.training.config import TrainConfig
 
 __all__ = ["Trained", "TrainingRun"]
@@ -39,9 +39,7 @@ class Trained(Record):
 
     def placed(self, folder: Path) -> Self:
         """The same, its model called by the run folder that it lies in now."""
-        if self.kind == "adapter" and not self.base:  # written before the base was kept
-            return self
-        return self.model_copy(update={"model": called(self.kind, folder, self.base, Path(self.model).name)})
+        return self.model_copy(update={"model": placed(self.model, self.kind, self.base, folder)})
 
 
 @dataclass(frozen=True, slots=True)
