@@ -8,11 +8,11 @@ import functools
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
-__all__ = ["WordWeights", "content_words", "names_in"]
+__all__ = ["Counts", "WordWeights", "content_words", "names_in"]
 
 _TOKEN: Final = re.compile(r"[\w&'’.-]*\w\.?|[^\w\s]")
 _JOINING: Final = frozenset("of the de la le du von van for in on at to a an & 's".split())
@@ -21,6 +21,17 @@ _FUNCTION: Final = frozenset(
     "more most no not of on or other our out over own she should so some such than that the their them then there these they this those to too "
     "under up was we were what when where which while who whom whose why will with would you your also both during between each after before".split()
 )
+
+
+class Counts(Protocol):
+    """An index that knows in how many of its texts a word stands."""
+
+    @property
+    def rows(self) -> int:
+        """How many texts there are."""
+
+    def held_by(self, word: str) -> int:
+        """How many hold the word; of one that the index leaves out (stop words, single letters), all."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +55,38 @@ class WordWeights:
     def __getitem__(self, word: str) -> float:
         return self.values.get(word, self.most)
 
+    @staticmethod
+    def over(counts: Sequence[Counts]) -> WordWeights:
+        """The same of collections that are indexed, word by word as they are asked for: none is read whole."""
+        return _Counted(counts=tuple(counts))
+
     def rarity(self, words: Iterable[str]) -> float:
         """The worth of the rarest of some words over the greatest, in [0, 1]; 0 without a word."""
         return max((self[word] for word in words), default=0.0) / self.most
+
+
+@dataclass(frozen=True)
+class _Counted(WordWeights):
+    counts: tuple[Counts, ...] = ()
+
+    @functools.cached_property
+    def most(self) -> float:
+        """That of a word in one text."""
+        return math.log(1 + self._texts) if self._texts else 1.0
+
+    def __getitem__(self, word: str) -> float:
+        if word not in self._known:
+            held = sum(each.held_by(word) for each in self.counts)
+            self._known[word] = math.log(1 + self._texts / held) if held else self.most
+        return self._known[word]
+
+    @functools.cached_property
+    def _texts(self) -> int:
+        return sum(each.rows for each in self.counts)
+
+    @functools.cached_property
+    def _known(self) -> dict[str, float]:
+        return {}
 
 
 @functools.lru_cache(maxsize=65_536)

@@ -79,17 +79,19 @@ class EntityHops:
         for bridge in bridges(notes, self.weight):
             if bridge.worth < self.least:
                 break
-            if not any(bridge.name.casefold() in asked for asked in notes.asked):
+            if not any(_within(_plain(bridge.name), _plain(asked)) for asked in notes.asked):
                 return Next(f"{bridge.name} {rest}".strip(), f"{bridge.document} leads to {bridge.name}")
         return Next(reason="no name left to follow")
 
 
 def open_names(notes: Notes) -> list[str]:
-    """Names of the question that are no title of what was read."""
+    """Names of the question that are no title of what was read, nor words of one, nor hold one."""
     titles = [_plain(document.title) for document in notes.documents]
     names = [name for name in names_in(notes.question.text) if len(name.split()) <= _NAME_WORDS]
     return [
-        name for name in names if not any(_plain(name) in title or title in _plain(name) for title in titles if title)
+        name
+        for name in names
+        if not any(_within(_plain(name), title) or _within(title, _plain(name)) for title in titles if title)
     ]
 
 
@@ -127,6 +129,11 @@ def _sentences(document: Document) -> list[str]:
     """Lines, or what a full stop ends: near enough to see which name stands beside which words."""
     body = document.text.removeprefix(document.title).strip()
     return [text for line in body.split("\n") for text in _ENDED.split(line) if text.strip()]
+
+
+def _within(few: str, many: str) -> bool:
+    """Whether words stand among others, one behind the other; half a word is none."""
+    return f" {few} " in f" {many} "
 
 
 def _plain(title: str) -> str:

@@ -53,6 +53,15 @@ def evaluate(
         int | None,
         typer.Option("-n", min=1, help="Topics to take, by a seeded hash.", show_default="all", rich_help_panel=_WHAT),
     ] = None,
+    library: Annotated[
+        str,
+        typer.Option(
+            help="Library to search in the place of the data set's own paragraphs (hotpotqa, 2wiki).",
+            show_default="none",
+            rich_help_panel=_WHAT,
+            autocompletion=choices.libraries,
+        ),
+    ] = "",
     measure: Annotated[
         list[str] | None,
         typer.Option(
@@ -76,7 +85,7 @@ def evaluate(
 ) -> None:
     """Measure methods on a data set."""
     from litrag.core import registry
-    from litrag.core.errors import Interrupted, LitragError, MissingExtra
+    from litrag.core.errors import BadInput, Interrupted, LitragError, MissingExtra
     from litrag.core.sync import run as run_sync
     from litrag.evals import EVALS
     from litrag.evals.plots import draw
@@ -85,7 +94,11 @@ def evaluate(
     from litrag.evals.tasks import EvalOptions, EvalTask
 
     chosen: EvalTask = registry.find("eval", EVALS, task)
-    options = EvalOptions(dataset, tuple(method or ()), n, seed, k, tuple(measure or ()), tuple(run or ()), settings())
+    if library and not getattr(chosen, "over_libraries", False):
+        raise BadInput(f"{task} searches its data set's own documents: leave out --library")
+    options = EvalOptions(
+        dataset, tuple(method or ()), n, seed, k, tuple(measure or ()), tuple(run or ()), settings(), library
+    )
     evaluation = chosen.evaluation(options)
     folder = out or Path(f"eval-{task}-{evaluation.dataset.name.replace('/', '-')}")
     try:

@@ -38,11 +38,22 @@ class Dataset:
     corpus: Callable[[], Iterator[Document]]
 
     def sample(self, n: int | None, seed: int) -> Dataset:
-        """The same data set with `n` of its topics, chosen by a hash of seed and id: a smaller sample is a part of a larger one, and
-        a topic that joins the set later moves no other. Topics keep their order. None is all."""
+        """The same data set with `n` of its topics, chosen by a hash of seed and id: a smaller sample is a part of a larger one. Types of questions
+        (facts["type"], as bridge and comparison) have their share of it, one question more or less. Topics keep their order. None is all."""
         if n is None or n >= len(self.topics):
             return self
-        chosen = set(sorted((topic.id for topic in self.topics), key=lambda name: digest([seed, name]))[:n])
+        strata: dict[str, list[str]] = {}
+        for name, stratum in sorted(
+            ((topic.id, str(topic.facts.get("type", ""))) for topic in self.topics),
+            key=lambda pair: digest([seed, pair[0]]),
+        ):
+            strata.setdefault(stratum, []).append(name)
+        ranked = sorted(
+            ((place + 0.5) / len(names), stratum, name)
+            for stratum, names in strata.items()
+            for place, name in enumerate(names)
+        )
+        chosen = {name for _, _, name in ranked[:n]}
         return replace(self, topics=tuple(topic for topic in self.topics if topic.id in chosen))
 
     def reachable(self) -> Iterator[Document]:

@@ -31,6 +31,7 @@ from litrag.evals.answers import (
     supporting_facts,
 )
 from litrag.evals.journal import Answer
+from litrag.evals.pages import Pages
 from litrag.evals.retrieval_bench import Bench
 from litrag.evals.runner import System
 from litrag.evals.tasks import EvalOptions
@@ -112,8 +113,20 @@ class AgentBench:
         return self.bench.documents
 
     @cached_property
+    def pages(self) -> Pages | None:
+        """The library that is searched, if any."""
+        return Pages.of(self.options.library, self.bench.settings) if self.options.library else None
+
+    @property
+    def searched(self) -> dict[str, Any]:
+        """What a library adds to the settings of an evaluation."""
+        return {"library": self.pages.name, "pages": len(self.pages)} if self.pages else {}
+
+    @cached_property
     def idf(self) -> WordWeights:
         """Of the pool."""
+        if self.pages:
+            return WordWeights.over([self.pages.counts])
         return WordWeights.of(document.text for document in self.documents.values())
 
     @cached_property
@@ -132,7 +145,9 @@ class AgentBench:
         return Hybrid((self.words, self.dense), weights=(1.0, 1.0), depth=100)
 
     def retriever(self, name: str) -> Retriever:
-        """bm25, dense or hybrid."""
+        """bm25, dense or hybrid. Raises BadInput for dense alone over a library."""
+        if self.pages:
+            return self.pages.retriever(name)
         if name == "bm25":
             return self.words
         return self.dense if name == "dense" else self.hybrid
@@ -199,10 +214,12 @@ class AgentBench:
     def measured(self, topic: Topic, notes: Notes, searches: float) -> dict[str, float]:
         """The metrics of what was read."""
         documents = notes.documents
+        numbered = bool(topic.facts.get("supporting_facts")) and not self.pages
+        read = lines_of(documents, numbered=numbered)
         return {
             "title_recall": title_recall(topic, notes),
             "all_titles": float(title_recall(topic, notes) == 1.0),
-            "support_token_recall": support_token_recall(gold_sentences(topic, self.documents), lines_of(documents)),
+            "support_token_recall": support_token_recall(gold_sentences(topic, self.documents), read),
             "documents": float(len(documents)),
             "searches": float(searches),
         }
@@ -227,8 +244,10 @@ class AgentBench:
         return self.settings.role_model("answer") == BASE
 
     def _facts(self, name: str, quote: str) -> list[Fact]:
-        """The sentences of a document that a quote covers or stands in."""
-        lines = lines_of([self.documents[name]])
+        """The sentences of a document that a quote covers or stands in; of a library's page that the data set has not, one that is not wanted."""
+        if name not in self.documents:
+            return [(name, 0)]
+        lines = lines_of([self.documents[name]], numbered=True)
         title = self.documents[name].title
         return [(title, i) for i, line in enumerate(lines) if line.strip() and (line.strip() in quote or quote in line)]
 
@@ -276,19 +295,19 @@ def gold_sentences(topic: Topic, documents: Mapping[str, Document]) -> list[str]
     for title, index in facts:
         name = wiki_id(str(title))
         if name in documents:
-            lines = lines_of([documents[name]])
+            lines = lines_of([documents[name]], numbered=True)
             found += lines[index : index + 1]
     return found
 
 
-def lines_of(documents: Sequence[Document]) -> list[str]:
-    """The documents' sentences: lines, which HotPotQA's are, else what the splitter finds."""
+def lines_of(documents: Sequence[Document], *, numbered: bool) -> list[str]:
+    """The documents' sentences: lines where the data set numbers them so, as HotPotQA does, else what the splitter finds."""
     from litrag.core.sentences import sentences
 
     found: list[str] = []
     for document in documents:
-        body = document.text.removeprefix(document.title).strip("\n")
-        found += body.split("\n") if "\n" in body else [span.text for span in sentences(body)]
+        body = document.text.removeprefix(f"{document.title}\n")
+        found += body.split("\n") if numbered else [span.text for span in sentences(body)]
     return found
 
 

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from litrag.core.errors import BadInput
 from litrag.core.protocols import Retriever
-from litrag.corpora import split_of
 from litrag.evals.retrieval_bench import Bench
 from litrag.evals.runner import System
 from litrag.evals.trainings import SEEDS, trained
@@ -33,11 +31,8 @@ def row(name: str, bench: Bench) -> System:
     own = dict(VARIANTS[name])
 
     def build() -> Sequence[Retriever]:
-        body, _ = split_of(bench.options.dataset or "scifact")
-        if bench.dataset.split in ("train", "all"):
-            raise BadInput(f"the rows of CAR learn from {body}:train; evaluate another split")
         base = bench.settings.role_model("embed") or ""
-        models = [trained("car", f"{body}:train", base, {"seed": seed, "own": own})[0] for seed in SEEDS]
+        models = [trained("car", bench.training_part, base, {"seed": seed, "own": own})[0] for seed in SEEDS]
         return [Dense(bench.embedder(model), bench.index, bench.fetch, "dense") for model in models]
 
     return bench.seeded(name, build, recipe="car", seeds=list(SEEDS), **own)

@@ -144,13 +144,8 @@ def _trained(bench: Bench, own: Mapping[str, Any], tuning: Mapping[str, Any]) ->
     given = bench.settings.role_model("embed") or ""
     if documents_model(given) != given:
         return given
-    body, _ = split_of(bench.options.dataset or "scifact")
-    if bench.dataset.split in ("train", "all"):
-        raise BadInput(
-            "the rows that are trained need topics that they were not trained on; evaluate another split than train"
-        )
     settings = {**tuning, "seed": bench.options.seed, "own": dict(own)}
-    return made("retriever", f"{body}:train", given, settings)[0]
+    return made("retriever", bench.training_part, given, settings)[0]
 
 
 def lists_before(bench: Bench) -> list[ReferenceList]:

@@ -1,7 +1,7 @@
 """Questions that take several documents: what agents read within how many searches (HotPotQA, MuSiQue, 2WikiMultiHopQA).
 
 The pool is the union of the questions' own paragraphs and their distractors, chosen by TF-IDF: far easier than all of Wikipedia, and not comparable
-with it. `hybrid-N` reads the first N documents of one search: what several searches have to beat at equal documents."""
+with it; `library` searches all of Wikipedia, where somebody indexed it. `hybrid-N` reads the first N documents of one search: what several searches have to beat at equal documents."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class Questions:
 
     methods: Mapping[str, object] = METHODS
 
-    def __init__(self, dataset: str) -> None:
-        self._dataset = dataset
+    def __init__(self, dataset: str, *, over_libraries: bool = True) -> None:
+        self._dataset, self.over_libraries = dataset, over_libraries
 
     def evaluation(self, options: EvalOptions) -> Evaluation:
         """Methods over a sample of the questions; the name of a way alone is its sweep from 1 to 8 searches, `NAME+answer` lets a model answer from what
@@ -71,7 +71,8 @@ class Questions:
             names += [f"{name}-{n}" for n in SEARCHES] if name in WAYS else [name]
         bench = AgentBench(dataset, options, searches=max(WHOLE, *map(_searches, names)))
         systems = tuple(_system(name, bench) for name in dict.fromkeys(names))
-        return Evaluation(self._dataset, dataset, systems, options.seed, {"model_searches": bench.model_searches})
+        facts = {"model_searches": bench.model_searches, **bench.searched}
+        return Evaluation(self._dataset, dataset, systems, options.seed, facts)
 
     def finish(self, evaluation: Evaluation, folder: Path) -> Sequence[Path]:
         """Writes the frugality curve: recall against searches and against documents."""
@@ -99,5 +100,5 @@ def _searches(name: str) -> int:
 
 
 HOTPOTQA: Final = Questions("hotpotqa")
-MUSIQUE: Final = Questions("musique")
+MUSIQUE: Final = Questions("musique", over_libraries=False)  # its paragraphs are no whole pages
 TWOWIKI: Final = Questions("2wiki")

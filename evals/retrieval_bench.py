@@ -15,6 +15,7 @@ from litrag.core.settings import Settings, load_settings
 from litrag.core.store import RequestCache
 from litrag.core.sync import run
 from litrag.core.types import Document, Query, Ranking
+from litrag.corpora import split_of
 from litrag.corpora.types import Dataset, Topic, last_day
 from litrag.evals.journal import Answer
 from litrag.evals.metrics import measures_of
@@ -90,6 +91,15 @@ class Bench:
     def settings(self) -> Settings:
         """The settings in force."""
         return self.options.settings or load_settings()
+
+    @property
+    def training_part(self) -> str:
+        """The data set that trained rows learn from. Raises BadInput where the topics measured are among it."""
+        if self.dataset.split in ("train", "all"):
+            raise BadInput(
+                "the rows that are trained need topics that they were not trained on; evaluate another split than train"
+            )
+        return f"{split_of(self.options.dataset or 'scifact')[0]}:train"
 
     def gateway(self, settings: Settings | None = None) -> Gateway:
         """A gateway on the user's cache."""

@@ -16,7 +16,8 @@ __all__ = ["EvalOptions", "EvalTask"]
 @dataclass(frozen=True, slots=True)
 class EvalOptions:
     """What the user asked. `dataset` is a spec of `evals.data.load` ("" is the task's own), `methods` and `measures` default to the
-    task's, `n` None is every topic, `runs` are files of TREC runs that join the table, `k` is how deep a ranking goes."""
+    task's, `n` None is every topic, `runs` are files of TREC runs that join the table, `k` is how deep a ranking goes; `library` is searched
+    in the place of the data set's own documents, by the tasks whose `over_libraries` is true."""
 
     dataset: str = ""
     methods: tuple[str, ...] = ()
@@ -26,6 +27,7 @@ class EvalOptions:
     measures: tuple[str, ...] = ()
     runs: tuple[Path, ...] = ()
     settings: Settings | None = None
+    library: str = ""
 
 
 class EvalTask(Protocol):

@@ -26,7 +26,7 @@ from litrag.core.sentences import splitting
 from litrag.core.settings import load_settings
 from litrag.core.shown import trajectory_table
 from litrag.core.telemetry import span, workflow
-from litrag.core.types import Query, Trajectory
+from litrag.core.types import Query, Ranking, Trajectory
 from litrag.models.request import Backend
 from litrag.pipelines.api import absolute
 from litrag.pipelines.finding import FirstSearch
@@ -39,7 +39,7 @@ __all__ = ["AGENTS", "STOPS", "Answered", "AskOptions", "ask", "ask_async"]
 
 AGENTS: Final = ("entity", "frugal", "react", "self-ask", "ircot", "none")
 STOPS: Final = (*RULES, "agreement")
-_POOL: Final = 100  # documents of the first search that words are weighted by
+_POOL: Final = 100  # documents of the first search that words are weighted by where no library is all that is searched
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +202,7 @@ def _graph(shop: Workshop, chosen: AskOptions) -> Any:
             )  # the agent's own first search is this one: it is not made twice
         except BudgetSpent as error:
             return {"searched": Searched(Notes(query), str(error))}
-        weights = WordWeights.of(hit.document.text for hit in pool.hits)
-        hops, stops = _decides(shop, chosen, weights)
+        hops, stops = _decides(shop, chosen, _weights(shop, pool))
         agent = SearchAgent(
             first,
             hops,
@@ -248,6 +247,14 @@ def _traced(name: str, node: Callable[..., Any]) -> Callable[..., Any]:
             return update
 
     return traced
+
+
+def _weights(shop: Workshop, pool: Ranking) -> WordWeights:
+    """What words are worth in what is searched: in the libraries, or where a source is elsewhere, in what the first search found."""
+    libraries = shop.libraries
+    if len(libraries) == len(shop.sources):
+        return WordWeights.over([library.index for library in libraries])
+    return WordWeights.of(hit.document.text for hit in pool.hits)
 
 
 class _Once:

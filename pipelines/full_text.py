@@ -14,7 +14,6 @@ from litrag.pipelines.finding import Selected, with_warnings
 from litrag.pipelines.state import ReviewState
 from litrag.pipelines.support import Coverage
 from litrag.pipelines.workshop import Workshop
-from litrag.retrievers.sources.library_search import LibrarySource
 from litrag.retrievers.sources.open_texts import OpenTexts
 
 __all__ = ["read"]
@@ -28,10 +27,9 @@ async def read(shop: Workshop, state: ReviewState) -> ReviewState:
     if not shop.settings.full_text:
         return {}
     selected = shop.store.get(state["selected"], tuple[Selected, ...])
-    libraries = [source.library for source in shop.sources if isinstance(source, LibrarySource)]
     warnings: list[str] = []
     found: list[Selected] = []
-    with OpenTexts(libraries, shop.web, shop.settings) as texts:
+    with OpenTexts(shop.libraries, shop.web, shop.settings) as texts:
         for place, item in enumerate(selected, start=1):
             passages: tuple[Passage, ...] = ()
             try:

@@ -11,7 +11,6 @@ from litrag.core.types import Paper
 from litrag.retrievers.snowball import EmbeddingScorer, Snowball, WordScorer
 from litrag.retrievers.sources import online_sources
 from litrag.retrievers.sources.citation_file import CitationFile, read_citations
-from litrag.retrievers.sources.library_search import LibrarySource
 
 if TYPE_CHECKING:
     from litrag.pipelines.workshop import Workshop
@@ -43,11 +42,10 @@ def snowball_of(shop: Workshop, warn: Callable[[str], None]) -> Snowball | None:
 
 def _papers_of(shop: Workshop) -> Callable[[Sequence[str]], list[Paper]]:
     """The records of ids in the run's libraries."""
-    libraries = [source.library for source in shop.sources if isinstance(source, LibrarySource)]
 
     def papers(ids: Sequence[str]) -> list[Paper]:
         found: dict[str, Paper] = {}
-        for library in libraries:
+        for library in shop.libraries:
             found |= {paper.id: paper for paper in library.table.known([name for name in ids if name not in found])}
         return [found[name] for name in ids if name in found]
 

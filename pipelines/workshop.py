@@ -67,6 +67,13 @@ class Workshop:
         return self.gateway.budget
 
     @property
+    def libraries(self) -> list[Library]:
+        """The libraries among the sources."""
+        from litrag.retrievers.sources.library_search import LibrarySource
+
+        return [source.library for source in self.sources if isinstance(source, LibrarySource)]
+
+    @property
     def recorded_search(self) -> RecordedSearch:
         """Searches under the run's budget."""
         return RecordedSearch(self.budget, self.ledger, self.store)

@@ -122,6 +122,20 @@ class BM25Index:
         owner = int(self._owners[position - len(self.ids)])
         return f"{self.ids[owner]}#p{position - len(self.ids) - int(self._firsts[owner]) + 1}"
 
+    @property
+    def rows(self) -> int:
+        """How many rows there are, those of passages among them."""
+        return int(self._engine.scores["num_docs"])
+
+    def held_by(self, word: str) -> int:
+        """How many rows hold a word, stemmed as the index stems; of one that it leaves out (stop words, single letters), all."""
+        tokens = _query_tokens(word)
+        places, vocabulary = self._engine.scores["indptr"], self._engine.vocab_dict
+        return min(
+            (int(places[n + 1] - places[n]) if (n := vocabulary.get(token)) is not None else 0 for token in tokens),
+            default=self.rows,
+        )
+
     def search(self, query: Query, k: int) -> list[tuple[int, float]]:
         """Positions and scores of the best row of each of the best `k` documents that the query allows; only rows that share a word with
         it. Documents of equal scores keep the order of the index."""

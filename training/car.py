@@ -77,7 +77,7 @@ async def _judged(job: Job, data: Dataset, own: CarSettings) -> list[dict[str, A
     if own.ambiguous != "model":
         judge = _JUDGES[own.ambiguous]
         return [{"id": topic.id, "ambiguous": judge(topic.query.text)} for topic in data.topics]
-    gateway = _gateway(job, own)
+    gateway = _gateway(own)
     model = AmbiguityModel(gateway.resolve("rewrite", needs=NextTokenLogprobs))
 
     async def one(topic: Topic) -> dict[str, Any]:
@@ -86,8 +86,9 @@ async def _judged(job: Job, data: Dataset, own: CarSettings) -> list[dict[str, A
     return await each(job, "judged", data.topics, one, gateway)
 
 
-def _gateway(job: Job, own: CarSettings) -> Gateway:
-    return Gateway(load_settings(rewrite_model=own.model, seed=job.config.seed), cache=RequestCache(cache_file()))
+def _gateway(own: CarSettings) -> Gateway:
+    """Greedy, and without the training's seed: seeds share their rewrites, and differ in the training alone."""
+    return Gateway(load_settings(rewrite_model=own.model), cache=RequestCache(cache_file()))
 
 
 async def _rewrites(
@@ -101,14 +102,14 @@ async def _rewrites(
     corpus = {document.id: document for document in data.corpus()}
     pairs = [(topic, corpus[name]) for topic in topics for name in _documents(topic, own.documents) if name in corpus]
     others = sorted(corpus)
-    gateway = _gateway(job, own)
+    gateway = _gateway(own)
     rewrite = _rewriter(gateway, corpus, own)
 
     async def one(pair: tuple[Topic, Document]) -> dict[str, Any]:
         topic, document = pair
         shown = document
         if own.document == "random":
-            shown = corpus[others[int(digest([topic.id, document.id, job.config.seed])[:12], 16) % len(others)]]
+            shown = corpus[others[int(digest([topic.id, document.id])[:12], 16) % len(others)]]
         text = await rewrite(topic.query.text, "" if own.document == "none" else shown.text)
         return {"id": topic.id, "document": document.id, "text": text}
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from litrag.agents.entities import WordWeights, content_words, names_in
 from litrag.agents.hops import EntityHops, Feedback, bridges, open_names, uncovered
-from litrag.agents.loop import Next, Notes, SearchAgent
+from litrag.agents.loop import Next, Notes, SearchAgent, Step
 from litrag.agents.stops import FEATURES, Controller, Covered, NothingNew, ScoreDrop, features
 from litrag.core.budget import Budget, Limits
 from litrag.core.errors import BadInput
-from litrag.core.types import Document, Query
+from litrag.core.types import Document, Hit, Query, Ranking
 from litrag.retrievers.bm25 import BM25, bm25_over
 from litrag.training.frugal import Trail, fitted_controller, stopped_at
 
@@ -130,6 +130,35 @@ async def test_a_comparison_asks_for_both_names() -> None:
     assert left in ("Dune Grass", "Sand Ridge")
     found = await SearchAgent(pages(), EntityHops(), max_searches=4, k=1).run(question)
     assert {"Dune Grass", "Sand Ridge"} <= {document.title for document in found.notes.documents}
+
+
+def test_words_weigh_in_an_index_as_in_the_texts_it_holds() -> None:
+    texts = [f"{title}\n{text}" for title, text in PAGES]
+    counted, whole = WordWeights.over([pages().index]), WordWeights.of(texts)
+    for word in ("tidal", "winter", "krag", "zebra"):
+        assert counted[word] == pytest.approx(whole[word]), word
+    assert counted["singers"] == counted["singer"], "stemmed as the index is"
+    assert counted["x"] == counted["the"] == pytest.approx(math.log(2)), "what it leaves out may stand in every text"
+    assert counted.rarity(["zebra", "winter"]) == 1.0
+    assert counted.rarity([]) == 0.0
+    twice = WordWeights.over([pages().index, pages().index])
+    assert twice["winter"] == pytest.approx(counted["winter"]), "of twice as many texts"
+    assert twice.most == pytest.approx(math.log(1 + 2 * len(texts)))
+
+
+async def test_half_a_word_of_a_title_is_not_that_title() -> None:
+    """Neither is Ann met in Annual Report, nor Art in Martin."""
+    question = Query("Did Ann and Martin Art Moe meet?")
+    read = [Document(title, title, title) for title in ("Annual Report", "Art", "Moe (village)")]
+    steps = tuple(Step(question, Ranking(question), (Hit(document),)) for document in read)
+    assert names_in(question.text) == ("Ann", "Martin Art Moe")
+    assert open_names(Notes(question, steps[:1])) == ["Ann", "Martin Art Moe"]
+    assert open_names(Notes(question, steps[1:2])) == ["Ann"], "a title that is a word of the name"
+    assert open_names(Notes(Query("Did Martin Artist meet Ann?"), steps[1:2])) == ["Martin Artist", "Ann"]
+    page = Document("Log", "Log", "Log\nThe log is by Ann Lund.")
+    first = Step(Query("who kept it"), Ranking(question), (Hit(page),))
+    notes = Notes(first.query, (first, Step(Query("ann lunde's log"), Ranking(question), ())))
+    assert (await EntityHops().next(notes)).text.startswith("Ann Lund "), "Ann Lunde was asked for, not she"
 
 
 async def test_what_a_hop_knows_is_what_was_read_by_then() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import typer
 from fakes.beir import write_beir
-from fakes.shell import Here, Shell
+from fakes.shell import Here, Shell, failure
 from fakes.texts import ABSTRACT, TITLE, write_library
 from jsonschema import Draft202012Validator
 
@@ -143,6 +143,8 @@ def test_evals_and_trainings(litrag: Here, tmp_path: Path) -> None:
     write_beir(tmp_path / "data")
     measured = litrag("--json", "eval", "retrieval", "--dataset", "data", "--method", "bm25", "-n", "2")
     assert [system["name"] for system in printed(measured, "eval")["systems"]] == ["bm25"]
+    refused = litrag("eval", "retrieval", "--dataset", "data", "--library", "a.bib")
+    assert "leave out --library" in failure(refused, 2)
     from litrag.training import defaults_of
     from litrag.training.config import train_config
     from litrag.training.run import Trained, TrainingRun

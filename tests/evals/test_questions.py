@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes.wiki import write_wiki
+from fakes.wiki import questions, write_wiki
 
 from litrag.agents.stops import Controller
 from litrag.core.errors import BadInput, UnknownName
+from litrag.core.paths import cache_file
 from litrag.core.settings import Settings
+from litrag.core.store import RequestCache
 from litrag.core.types import Query
 from litrag.corpora import load
 from litrag.corpora.types import Topic
+from litrag.corpora.wiki import wiki_document
 from litrag.evals import agent_bench, hop_rows
-from litrag.evals.agent_bench import AgentBench
+from litrag.evals.agent_bench import AgentBench, gold_sentences, lines_of
 from litrag.evals.answers import exact_match
 from litrag.evals.asked_rows import asked
+from litrag.evals.hop_rows import single
 from litrag.evals.questions import METHODS, TWOWIKI
 from litrag.evals.results import Results
 from litrag.evals.runner import Evaluation, evaluate
 from litrag.evals.tasks import EvalOptions
+from litrag.models.gateway import Gateway
 from litrag.models.request import ModelRequest
 from litrag.models.scripted import ScriptedBackend
+from litrag.retrievers.sources.library import open_library
+from litrag.retrievers.sources.library_search import fill_vectors
 from litrag.training.frugal import Trail, components
 
 pytest.importorskip("sentence_transformers")
@@ -119,12 +129,74 @@ async def test_models_decide_and_answer(tiny_embedder: Path, tmp_path: Path) -> 
     assert first.counts["calls"] == 3
 
 
+def encyclopedia(folder: Path) -> Path:
+    """Every page of the questions under ids of its own, and as many others that hold the same words."""
+    pages = {title: " ".join(lines) for question in questions() for title, lines in question["context"]}
+    pages |= {f"Coast {n}": f"Coast {n} is a coast of the island with a seaport town and a band." for n in range(20)}
+    path = folder / "pages.jsonl"
+    path.write_text(
+        "".join(json.dumps({"id": f"p{n}", "title": t, "abstract": pages[t]}) + "\n" for n, t in enumerate(pages))
+    )
+    return path
+
+
+async def test_questions_over_a_library(tiny_embedder: Path, tmp_path: Path, home: Path) -> None:
+    settings = Settings(embed_model=f"local/{tiny_embedder}", model="scripted/m")
+    path = encyclopedia(tmp_path)
+    names = ("bm25-3", "bm25-18", "fixed-2", "fixed-controller")
+    options = EvalOptions(f"2wiki={write_wiki(tmp_path / 'w')}", names, settings=settings, library=str(path))
+    results = await evaluate(TWOWIKI.evaluation(options), tmp_path / "out")
+    assert results.settings["library"] == "pages"
+    assert results.settings["pages"] == 52
+    few, many, hops, _ = results.systems
+    assert 0 < few.metrics["title_recall"].value <= many.metrics["title_recall"].value
+    assert few.metrics["documents"].value == 3
+    assert hops.metrics["title_recall"].value > few.metrics["title_recall"].value, "names lead on"
+    assert hops.metrics["support_token_recall"].value > few.metrics["support_token_recall"].value
+    with pytest.raises(BadInput, match="not by dense alone"):
+        TWOWIKI.evaluation(replace(options, methods=("dense-3",))).systems[0].prepare()
+    with pytest.raises(BadInput, match="no vectors yet"):
+        TWOWIKI.evaluation(replace(options, methods=("hybrid-3",))).systems[0].prepare()
+    with closing(open_library(str(path))) as library:
+        await fill_vectors(library, Gateway(settings, cache=RequestCache(cache_file())).embedder())
+
+    def quoting(request: ModelRequest) -> str:
+        """The first sentence of every passage."""
+        shown = re.findall(r"\[(\d+)\] (.+)\n(.+?\.)", request.messages[-1].content)
+        return json.dumps({"answer": "west", "quotes": [{"passage": int(n), "quote": text} for n, _, text in shown]})
+
+    bench = AgentBench(load(options.dataset), options, backend=ScriptedBackend(answer=quoting))
+    row = single("hybrid", 52, bench).prepare().answering()  # type: ignore[attr-defined]
+    topic = bench.dataset.topics[0]
+    read = await row.answer(topic)
+    pages = read.details["ids"]
+    assert {"Low_Harbour", "Esbrund"} <= set(pages)
+    assert any(page not in bench.documents for page in pages), "the library holds other pages, which count"
+    assert read.metrics["sp_f1"] == pytest.approx(2 / (len(pages) + 2)), "of Esbrund its second was wanted"
+
+
 async def test_what_reads_nothing_answers_nothing(tmp_path: Path, tiny_embedder: Path) -> None:
     settings = Settings(embed_model=f"local/{tiny_embedder}")
     options = EvalOptions(f"2wiki={write_wiki(tmp_path / 'w')}", ("narrow-interpolated+answer",), settings=settings)
     (system,) = TWOWIKI.evaluation(options).systems
     with pytest.raises(BadInput, match="nothing can be answered from it"):
         system.prepare()
+
+
+def test_numbered_sentences_are_those_of_the_data_set() -> None:
+    """A paragraph of one sentence is one, whatever stands in it, and an empty sentence has its number, too."""
+    one = wiki_document("Low Harbour", ["Low Harbour was formed by J. Moe. It split in 1990."])
+    two = wiki_document("Esbrund", ["", "Esbrund is a town.", "It lies west. It is old."])
+    assert lines_of([one, two], numbered=True) == [
+        *("Low Harbour was formed by J. Moe. It split in 1990.", ""),
+        *("Esbrund is a town.", "It lies west. It is old."),
+    ]
+    assert len(lines_of([one, two], numbered=False)) == 5
+    topic = Topic("q", Query("q"), {}, facts={"supporting_facts": [["Low Harbour", 0], ["Esbrund", 2]]})
+    assert gold_sentences(topic, {d.id: d for d in (one, two)}) == [
+        "Low Harbour was formed by J. Moe. It split in 1990.",
+        "It lies west. It is old.",
+    ]
 
 
 def test_questions_that_share_a_needed_document_are_one_component() -> None:

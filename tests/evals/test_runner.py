@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from litrag.core.errors import BadInput
 from litrag.core.types import Document, Query
@@ -114,6 +116,19 @@ def test_a_smaller_sample_is_part_of_a_larger_one_and_moves_with_the_seed() -> N
     assert ids[0] < ids[1] < ids[2]
     assert ids[0] != {topic.id for topic in DATASET.sample(5, 1).topics}
     assert DATASET.sample(None, 0) is DATASET is DATASET.sample(20, 0)
+
+
+@given(st.integers(1, 40), st.integers(0, 3))
+def test_types_of_questions_have_their_share_of_a_sample(n: int, seed: int) -> None:
+    kinds = ["bridge"] * 30 + ["comparison"] * 8 + ["other"] * 2
+    topics = tuple(Topic(f"t{i}", Query(f"q{i}"), {}, facts={"type": kind}) for i, kind in enumerate(kinds))
+    whole = Dataset("mixed", "all", topics, lambda: iter(()))
+    drawn, more = ({t.id for t in whole.sample(k, seed).topics} for k in (n, n + 3))
+    assert len(drawn) == n
+    assert drawn <= more
+    for kind in set(kinds):
+        share = n * kinds.count(kind) / 40
+        assert abs(sum(t.facts["type"] == kind for t in topics if t.id in drawn) - share) <= 1
 
 
 def test_a_split_is_a_matter_of_the_group_alone() -> None:
