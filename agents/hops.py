@@ -18,6 +18,8 @@ from litrag.core.types import Document
 __all__ = ["Bridge", "EntityHops", "Feedback", "MoreLikeThis", "bridges", "open_names", "uncovered"]
 
 _NAME_WORDS: Final = 8
+_LONG: Final = 5  # letters of a word that an ending of so many leaves the same
+_ENDING: Final = 2
 _ENDED: Final = re.compile(r"(?<=[a-z0-9)\]\"”][.!?])\s+(?=[A-Z\"“(])")
 _DATES: Final = frozenset(
     "january february march april may june july august september october november december monday tuesday wednesday thursday friday saturday "
@@ -132,8 +134,11 @@ def _sentences(document: Document) -> list[str]:
 
 
 def _within(few: str, many: str) -> bool:
-    """Whether words stand among others, one behind the other; half a word is none."""
-    return f" {few} " in f" {many} "
+    """Whether words stand among others, one behind the other, the last of them perhaps with an ending: a plural, a misspelt name."""
+    if not few:
+        return False
+    ending = rf"\w{{0,{_ENDING}}}" if len(few.split()[-1]) >= _LONG else ""
+    return re.search(rf"\b{re.escape(few)}{ending}\b", many) is not None
 
 
 def _plain(title: str) -> str:

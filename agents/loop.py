@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from litrag.core.budget import Budget, Spend
-from litrag.core.errors import BudgetSpent
+from litrag.core.errors import BudgetSpent, PromptTooLong
 from litrag.core.protocols import Retriever
 from litrag.core.types import Document, Hit, Hop, Query, Ranking, Trajectory
 
@@ -144,6 +144,8 @@ class SearchAgent:
                 decided = await self.hops.next(notes)
             except BudgetSpent as error:
                 return Searched(notes, str(error), spent=True)
+            except PromptTooLong as error:
+                return Searched(notes, str(error))
             if not decided.text.strip() or notes.repeats(decided):
                 return Searched(notes, decided.reason if not decided.text.strip() else "the same query again")
 

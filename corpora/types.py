@@ -39,7 +39,7 @@ class Dataset:
 
     def sample(self, n: int | None, seed: int) -> Dataset:
         """The same data set with `n` of its topics, chosen by a hash of seed and id: a smaller sample is a part of a larger one. Types of questions
-        (facts["type"], as bridge and comparison) have their share of it, one question more or less. Topics keep their order. None is all."""
+        (facts["type"], as bridge and comparison) are drawn in their proportion (Webster's rule). Topics keep their order. None is all."""
         if n is None or n >= len(self.topics):
             return self
         strata: dict[str, list[str]] = {}

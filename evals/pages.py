@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 from litrag.core.errors import BadInput
@@ -21,7 +22,7 @@ from litrag.retrievers.sources.library_search import LibrarySource
 __all__ = ["Pages"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pages:
     """A library whose papers are pages of an encyclopedia, known by their titles."""
 
@@ -47,11 +48,22 @@ class Pages:
         return len(self.library)
 
     def retriever(self, name: str) -> Retriever:
-        """bm25, or hybrid with the vectors that the library has by the embedder in force, here or on a Qdrant server. Raises BadInput for another."""
+        """bm25, or hybrid with the vectors that the library has by the embedder in force, here or on a Qdrant server; one for all who ask. Raises
+        BadInput for another."""
         if name == "bm25":
-            return _Titled(LibrarySource(self.library))
+            return self.words
         if name != "hybrid":
             raise BadInput(f"a library is searched by bm25 or hybrid, not by {name} alone; leave that method out")
+        return self.both
+
+    @cached_property
+    def words(self) -> Retriever:
+        """Its BM25."""
+        return _Titled(LibrarySource(self.library))
+
+    @cached_property
+    def both(self) -> Retriever:
+        """BM25 and vectors."""
         embedder = Gateway(self.settings, cache=RequestCache(cache_file())).embedder()
         return _Titled(LibrarySource(self.library, embedder, url=self.settings.qdrant_url))
 

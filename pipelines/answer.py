@@ -17,7 +17,7 @@ from litrag.agents.prompted import Agreement, Interleaved, SelfAsk
 from litrag.agents.stops import RULES, Controller
 from litrag.core import sync
 from litrag.core.display import Html, fold, fragment, items, line, text
-from litrag.core.errors import BadInput, BudgetSpent, UnknownName
+from litrag.core.errors import BadInput, BudgetSpent, PromptTooLong, UnknownName
 from litrag.core.events import Event, Listener, silent
 from litrag.core.ledger import Totals
 from litrag.core.lengths import measure_of
@@ -225,7 +225,7 @@ def _graph(shop: Workshop, chosen: AskOptions) -> Any:
             writer = ModelAnswerer(shop.gateway.resolve("answer", needs=Generates))
         try:
             return {"answer": await writer.answer(searched.notes.question, documents)}
-        except BudgetSpent as error:
+        except (BudgetSpent, PromptTooLong) as error:
             found = await extractive.answer(searched.notes.question, documents)
             return {"answer": found, "warnings": [*state["warnings"], f"{error}: answered by a sentence"]}
 

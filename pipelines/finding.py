@@ -41,6 +41,7 @@ __all__ = [
 _LEAST_COSINE: Final = (
     0.2  # MiniLM cosine of two unrelated abstracts of one field; below, a paper has nothing to do with the text
 )
+_DEPTH: Final = 100  # papers of a search, where no more are wanted
 _HARDLY: Final = 0.5  # share of the papers placed by a reranker below which its order is not taken
 _LOOKED_AT: Final = 100  # papers that are measured at once
 FAR: Final = "no paper found is near your text"
@@ -153,7 +154,7 @@ class FirstSearch:
 
     async def retrieve(self, queries: Sequence[Query], k: int) -> tuple[Ranking, ...]:
         """One ranking of at most `k` hits a query. Raises BudgetSpent where none of its searches could be made."""
-        agent = OnePass(self.shop.sources, self.shop.recorded_search)
+        agent = OnePass(self.shop.sources, self.shop.recorded_search, max(k, _DEPTH))
         rankings = []
         for query in queries:
             found = await agent.run([query])

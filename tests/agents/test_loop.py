@@ -155,6 +155,10 @@ async def test_half_a_word_of_a_title_is_not_that_title() -> None:
     assert open_names(Notes(question, steps[:1])) == ["Ann", "Martin Art Moe"]
     assert open_names(Notes(question, steps[1:2])) == ["Ann"], "a title that is a word of the name"
     assert open_names(Notes(Query("Did Martin Artist meet Ann?"), steps[1:2])) == ["Martin Artist", "Ann"]
+    endings = [Document(title, title, title) for title in ("Wexner Fellowship", "Jimmy Elliott", "Germania")]
+    met = Query("Did Wexner Fellowships and Jimmy Elliot help Ger Man?")
+    assert names_in(met.text) == ("Wexner Fellowships", "Jimmy Elliot", "Ger Man")
+    assert open_names(Notes(met, (Step(met, Ranking(met), tuple(map(Hit, endings))),))) == ["Ger Man"]
     page = Document("Log", "Log", "Log\nThe log is by Ann Lund.")
     first = Step(Query("who kept it"), Ranking(question), (Hit(page),))
     notes = Notes(first.query, (first, Step(Query("ann lunde's log"), Ranking(question), ())))

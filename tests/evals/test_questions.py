@@ -210,24 +210,30 @@ def test_questions_that_share_a_needed_document_are_one_component() -> None:
 def test_no_classifier_ends_a_question_of_a_component_that_taught_it(
     tiny_embedder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    rows = questions()
+    twins = [{**row, "_id": f"{row['_id']}b", "question": f"Which storms saw {row['context'][2][0]}?"} for row in rows]
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / "dev.json").write_text(json.dumps([*rows, *twins]))
+    needs = {row["question"]: {title for title, _ in row["supporting_facts"]} for row in (*rows, *twins)}
     taught: list[set[str]] = []
     judged: list[str] = []
     fit, end = agent_bench.fitted_controller, agent_bench.stopped_at
 
+    def needed(trail: Trail) -> set[str]:
+        return needs[trail.notes.question.text]
+
     def fitted(trails: Sequence[Trail], **options: float) -> Controller:
-        taught.append({trail.group for trail in trails})
+        taught.append(set().union(*map(needed, trails)))
         return fit(trails, **options)
 
     def ended(controller: Controller, trail: Trail) -> int:
-        assert trail.group not in taught[-1]
+        assert not needed(trail) & taught[-1], "no page that it needs was needed by what taught"
         judged.append(trail.group)
         return end(controller, trail)
 
     monkeypatch.setattr(agent_bench, "fitted_controller", fitted)
     monkeypatch.setattr(agent_bench, "stopped_at", ended)
-    options = EvalOptions(
-        f"2wiki={write_wiki(tmp_path / 'w')}", settings=Settings(embed_model=f"local/{tiny_embedder}")
-    )
+    options = EvalOptions(f"2wiki={tmp_path / 'w'}", settings=Settings(embed_model=f"local/{tiny_embedder}"))
     bench = AgentBench(load(options.dataset), options)
     ends = bench.controlled("narrow")
     assert len(judged) == len(ends) == len(bench.dataset.topics)
