@@ -21,7 +21,7 @@ from litrag.core.types import Span
 if TYPE_CHECKING:
     import pysbd
 
-__all__ = ["RULES", "sentences", "splitting"]
+__all__ = ["RULES", "marks_within", "sentences", "splitting"]
 
 RULES: Final = "rules"
 
@@ -51,6 +51,18 @@ def splitting(by: str) -> Iterator[None]:
 def sentences(text: str) -> tuple[Span, ...]:
     """The sentences in order, white space at their ends left out: `text[s.start:s.end] == s.text`, and nothing else is left out."""
     return _split(text, _SPLITTER.get())
+
+
+def marks_within(text: str, mark: str) -> str:
+    """The text with marks (a pattern, of citations) that follow the full stop of a sentence, and before which the next one has not begun, moved before that
+    full stop: they belong to what they follow. Those after "et al." and its like stay."""
+
+    def moved(match: re.Match[str]) -> str:
+        if _ABBREVIATED.search(text[: match.end(1)]):
+            return match[0]
+        return f" {match[2].strip()}{match[1]} "
+
+    return re.sub(rf"(?<=\S)([.!?][\"”’')]*)\s*((?:{mark}\s*)+)(?=[A-Z\"“(]|$)", moved, text).strip()
 
 
 @functools.lru_cache(maxsize=4096)

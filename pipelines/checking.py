@@ -16,7 +16,7 @@ from litrag.core.errors import BadInput
 from litrag.core.ledger import Ledger
 from litrag.core.paths import cache_file, web_file
 from litrag.core.quotes import find_quote
-from litrag.core.sentences import sentences, splitting
+from litrag.core.sentences import marks_within, sentences, splitting
 from litrag.core.settings import Settings
 from litrag.core.store import RequestCache
 from litrag.core.types import Claim, Paper, Verdict
@@ -35,7 +35,10 @@ __all__ = ["Checked", "Citing", "check", "check_async", "cited_sentences"]
 _CODE: Final = re.compile(r"```.*?```|~~~.*?~~~", re.DOTALL)
 _COMMENT: Final = re.compile(r"(?<!\\)%[^\n]*$", re.MULTILINE)
 _TEX: Final = re.compile(r"\\(?:documentclass|(?:sub)*section|[a-zA-Z]*cite[a-zA-Z]*)\b")
-_LISTED: Final = r"(?:references|bibliography|works cited)"
+_LISTED: Final = (
+    r"(?:references|bibliography|works cited|literature cited|literatur(?:verzeichnis)?|quellen(?:verzeichnis)?|bibliographie|références"
+    r"|referencias|bibliograf[íi]a|riferimenti(?: bibliografici)?|referências|literatuur|referenser|литература|参考文献)"
+)
 _REFERENCES: Final = re.compile(
     rf"^(?:#+\s*{_LISTED}[ \t:.#]*(?:\{{[^}}\n]*\}}[ \t]*)?$|\\(?:sub)*section\*?\{{\s*{_LISTED}\s*\}}).*",
     re.IGNORECASE | re.DOTALL | re.MULTILINE,
@@ -44,6 +47,10 @@ _HEADING: Final = re.compile(
     r"^(?:#.*|>.*)$|\\(?:sub)*section\*?\{[^}]*\}|\\(?:begin|end)\{[^}]*\}|\\(?:nocite|[a-z]*citestyle)\{[^}]*\}",
     re.MULTILINE,
 )
+_BLOCKS: Final = re.compile(
+    r"\n\s*\n|\n(?=[ \t]*(?:[-*+]|\d{1,3}[.)])[ \t])|\n(?=[ \t]*(?:\\item\b|\|))"
+)  # paragraphs, items of lists, rows of tables
+_ITEM: Final = re.compile(r"^\s*(?:(?:[-*+]|\d{1,3}[.)])\s+|\|\s*|\\item\b(?:\[[^\]]*\])?\s*)")
 _LATEX: Final = re.compile(r"\\[a-zA-Z]*cite[a-zA-Z]*\*?(?:\[[^\]]*\])*\{([^}]*)\}")
 _LINK: Final = re.compile(r"\[(?:\\.|[^\]\\])*\]\(#ref-([^)]+)\)")
 _BRACKET: Final = re.compile(r"\[[^\]]*@[^\]]*\]")
@@ -95,19 +102,21 @@ def cited_sentences(text: str) -> list[Citing]:
     text = _CODE.sub("", _COMMENT.sub("", text) if tex else text)
     body = _HEADING.sub("\n\n", _REFERENCES.sub("", text))
     found = []
-    for block in re.split(r"\n\s*\n", body):
+    for block in _BLOCKS.split(body):
         marked: list[tuple[str, ...]] = []
 
         def noted(keys: Iterable[str], marked: list[tuple[str, ...]] = marked) -> str:
             marked.append(tuple(keys))
             return f" \x00{len(marked) - 1}\x00"
 
-        flat = _LATEX.sub(lambda m: noted(key.strip() for key in m[1].split(",")), " ".join(block.split()))
+        flat = _LATEX.sub(
+            lambda m: noted(key.strip() for key in m[1].split(",")), " ".join(_ITEM.sub("", block).split())
+        )
         flat = _LINK.sub(lambda m: noted([m[1]]), flat)
         if not tex:
             flat = _BRACKET.sub(lambda m: noted(_PANDOC.findall(m[0])) if _PANDOC.search(m[0]) else m[0], flat)
             flat = _PANDOC.sub(lambda m: noted([m[1]]), flat)
-        for span in sentences(flat):
+        for span in sentences(marks_within(flat, r"\x00\d+\x00")):
             keys = [key for place in re.findall(r"\x00(\d+)\x00", span.text) for key in marked[int(place)] if key]
             if keys:
                 plain = re.sub(r"\s*\x00\d+\x00", "", span.text).replace("()", "")

@@ -9,8 +9,9 @@ import functools
 import itertools
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from litrag.agents.entities import WordWeights, content_words
@@ -46,6 +47,17 @@ ENUMERATED: Final = re.compile(r"^\s*(?:\(\d{1,2}\)|\d{1,2}[.)])\s+")
 _VERSION: Final = re.compile(
     r"(?<![\w.])([A-Za-z][\w-]*?)-(\d+(?:[.,]\d+)*)(?=[xkKMB]?(?!\w|[.,]\d))"
 )  # GPT-4, LLaMA-65B
+# what a source may spell out that a sentence writes in figures; "one" is often none
+_SPELT: Final[Mapping[str, str]] = {
+    word: str(number)
+    for words in (
+        "two three four five six seven eight nine ten eleven twelve",
+        "second third fourth fifth sixth seventh eighth ninth tenth",
+    )
+    for number, word in enumerate(words.split(), start=2)
+}
+_POWERS: Final = {"k": 3, "thousand": 3, "m": 6, "million": 6, "b": 9, "billion": 9}
+_SCALED: Final = re.compile(r"([kKMB])\b|[ \u00a0-]?(thousand|million|billion)\b", re.IGNORECASE)
 _NEGATION: Final = re.compile(
     r"\b(?:not|cannot|no|never|neither|nor|without|fail(?:s|ed)? to|lacks?)\b|n't\b", re.IGNORECASE
 )
@@ -199,11 +211,28 @@ def lacking_numbers(sentence: str, source: str, *, english: bool = True) -> list
     """The sentence's numbers that the source lacks, but for one that counts the sentence itself ("(3) ...") and those of a name ("GPT-4") of which the
     source has no other number. In another language than `english` a comma may stand where English has a point: digits alone count."""
     said = ENUMERATED.sub("", _MARKER.sub("", sentence))
-    asked, held = numbers(_VERSION.sub(" ", said)), set(numbers(source))
+    asked, held = _written_and_whole(_VERSION.sub(" ", said)), set(numbers(source))
     if not english:
         held = {number.replace(".", "") for number in held}
-        asked = [number for number in asked if number.replace(".", "") not in held]
-    return [number for number in asked if number not in held] + _versions(said, source)
+        asked = [(number, whole) for number, whole in asked if number.replace(".", "") not in held]
+    else:
+        held |= {_SPELT[word] for word in re.findall(r"[a-z]+", source.casefold()) if word in _SPELT}
+        held |= {whole for _, whole in _written_and_whole(source)}
+    return [number for number, whole in asked if not {number, whole} & held] + _versions(said, source)
+
+
+def _written_and_whole(text: str) -> list[tuple[str, str]]:
+    """The numbers, each as it is written and multiplied out: 1.2 and 1200000 for 1.2M and 1.2 million."""
+    found = []
+    for match in _NUMBER.finditer(text):
+        (written,) = numbers(match[0])
+        scale = _SCALED.match(text, match.end())
+        power = _POWERS[(scale[1] or scale[2]).casefold()] if scale else 0
+        whole = written
+        if power and written.count(".") <= 1:
+            whole = f"{Decimal(written).scaleb(power).normalize():f}"
+        found.append((written, whole))
+    return found
 
 
 def _versions(sentence: str, source: str) -> list[str]:

@@ -151,7 +151,7 @@ def by_rule(
     """The verdict without a model: a number that no work that the sentence cites (`cited`, or this one alone) has in text or year is unsupported, so is a
     quotation that stands there in other words; a quote found in it supports."""
     known = cited or (paper,)
-    text = "\n".join((*(each.text for each in known), *(str(each.year) for each in known)))
+    text = "\n".join((*(each.text for each in known), *(str(each.year) for each in known if each.year)))
     if lacking_numbers(sentence, text, english=english):
         return Verdict(key, "unsupported", "numbers", 0.0)
     if any(_altered(part, paper.text) for part in quotations(sentence)):

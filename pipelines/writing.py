@@ -19,6 +19,7 @@ from litrag.core.protocols import Generates, JsonSchema
 from litrag.core.quotes import find_quote
 from litrag.core.replies import TEXT, Json, list_of, read_json, record
 from litrag.core.sync import all_or_first_error
+from litrag.core.sentences import marks_within, sentences
 from litrag.core.types import (
     Claim,
     Draft,
@@ -71,6 +72,10 @@ SENTENCES: Final[JsonSchema] = record(
     sentences=list_of(record(text=TEXT, quotes=list_of(record(paper=TEXT, quote=TEXT))))
 )
 _MARK: Final = re.compile(r"\s*\[\s*(@?[pP]?\d{1,4}(?:\s*[,;]\s*@?[pP]?\d{1,4})*)\s*\]")
+_MARKED: Final = re.compile(r"\x00[^\x01]*\x01")  # citations that are known, while the rest is taken away
+_INTERVAL: Final = re.compile(
+    r"\[\s*(?:(?:-\d+|-?\d+\.\d+|0)\s*,\s*-?\d+(?:\.\d+)?|-?\d+\s*,\s*-?\d+\.\d+)\s*\]"
+)  # [0, 1] and [0.5, 2], which are numbers and no citations
 _FOREIGN: Final = re.compile(r"\[[^\]]*\]|@(?=\w)|https?://\S+")
 _OVER: Final = 1.25  # times the words asked for, from which sentences that cite nothing are left out
 
@@ -235,21 +240,19 @@ def parse_paragraph(
     claims: list[Claim] = []
     unknown = 0
     for item in listed if isinstance(listed, list) else []:
-        claim, missed = _claim(item, ids, papers)
+        found, missed = _claims(item, ids, papers)
         unknown += missed
-        if (
-            claim is not None
-            and not asked.echoed(claim.sentence)
-            and claim.sentence not in {c.sentence for c in claims}
-        ):
-            claims.append(claim)
+        for claim in found:
+            if not asked.echoed(claim.sentence) and claim.sentence not in {c.sentence for c in claims}:
+                claims.append(claim)
     return tuple(claims) if any(claim.keys for claim in claims) else (), unknown
 
 
-def _claim(item: Json, ids: Mapping[str, str], papers: Mapping[str, Paper]) -> tuple[Claim | None, int]:
+def _claims(item: Json, ids: Mapping[str, str], papers: Mapping[str, Paper]) -> tuple[list[Claim], int]:
+    """One, or one a sentence where several cite, so that each is checked against what it cites itself."""
     text = item.get("text") if isinstance(item, dict) else item
     if not isinstance(text, str) or not text.strip():
-        return None, 0
+        return [], 0
     cited: dict[str, None] = {}
     unknown = 0
 
@@ -261,17 +264,35 @@ def _claim(item: Json, ids: Mapping[str, str], papers: Mapping[str, Paper]) -> t
         cited.update(dict.fromkeys(known))
         return f"\x00{';'.join(known)}\x01" if known else ""
 
-    marked = _MARK.sub(mark, " ".join(re.sub(r"[\x00\x01]", "", text).split()))
-    marked = _FOREIGN.sub("", marked)
-    sentence = re.sub(
-        r"\x00([^\x01]*)\x01", lambda m: " [" + "; ".join(f"@{key}" for key in m[1].split(";")) + "]", marked
-    ).strip()
-    sentence = re.sub(r" +([.,;:!?])", r"\1", " ".join(sentence.split()))
+    flat = " ".join(re.sub(r"[\x00-\x03]", "", text).split())
+    marked = _MARK.sub(mark, _INTERVAL.sub(lambda m: f"\x02{m[0][1:-1]}\x03", flat))
+    marked = _FOREIGN.sub(lambda m: "".join(_MARKED.findall(m[0])), marked)
     if (unknown and not cited) or not re.search(r"\w", _MARK.sub("", text)):
-        return None, unknown
+        return [], unknown
     quotes = _quotes(item.get("quotes") if isinstance(item, dict) else None, ids)
-    found = tuple(_verbatim(quotes.get(key, ()), papers[key]) for key in cited)
-    return Claim(sentence, tuple(cited), found, writer="model"), unknown
+    return [_one(piece, quotes, papers) for piece in _pieces(marked)], unknown
+
+
+def _pieces(marked: str) -> list[str]:
+    """The sentences that cite, each with those before it that do not; at the end those after it."""
+    pieces: list[str] = []
+    waiting: list[str] = []
+    for span in sentences(marks_within(marked, _MARKED.pattern)):
+        waiting.append(span.text)
+        if _MARKED.search(span.text):
+            pieces.append(" ".join(waiting))
+            waiting = []
+    if not pieces:
+        return [marked]
+    return [*pieces[:-1], " ".join([pieces[-1], *waiting])]
+
+
+def _one(piece: str, quotes: Mapping[str, tuple[str, ...]], papers: Mapping[str, Paper]) -> Claim:
+    keys = dict.fromkeys(key for marks in _MARKED.findall(piece) for key in marks[1:-1].split(";"))
+    shown = _MARKED.sub(lambda m: " [" + "; ".join(f"@{key}" for key in m[0][1:-1].split(";")) + "]", piece)
+    sentence = re.sub(r" +([.,;:!?])", r"\1", " ".join(shown.replace("\x02", "[").replace("\x03", "]").split()))
+    found = tuple(_verbatim(quotes.get(key, ()), papers[key]) for key in keys)
+    return Claim(sentence, tuple(keys), found, writer="model")
 
 
 def _quotes(given: Json, ids: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

@@ -56,6 +56,26 @@ def test_a_heading_that_says_more_than_references_ends_nothing(heading: str) -> 
         assert cited_sentences(f"{end}\n\nDogs dig {cited}.") == []
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Dogs dig.[@a] Tides move.[@b]", [("Dogs dig.", "a"), ("Tides move.", "b")]),
+        (r"Dogs dig. \cite{a} Tides move. \cite{b}", [("Dogs dig.", "a"), ("Tides move.", "b")]),
+        ("- Dogs dig [@a]\n- Cats sleep [@b]", [("Dogs dig", "a"), ("Cats sleep", "b")]),
+        ("1. Dogs dig [@a]\n2) Cats sleep [@b]", [("Dogs dig", "a"), ("Cats sleep", "b")]),
+        ("| Dogs [@a] |\n|---|\n| Cats [@b] |", [("Dogs |", "a"), ("Cats |", "b")]),
+        (
+            "\\begin{itemize}\n\\item Dogs \\cite{a}\n\\item[x] Cats \\cite{b}\n\\end{itemize}",
+            [("Dogs", "a"), ("Cats", "b")],
+        ),
+        ("Dogs dig [@a].\n\n# Literatur\n\nCats [@b].", [("Dogs dig.", "a")]),
+        ("As Doe et al. [@a] Told, dogs dig.", [("As Doe et al. Told, dogs dig.", "a")]),
+    ],
+)
+def test_a_citation_belongs_to_what_stands_before_it(text: str, found: list[tuple[str, str]]) -> None:
+    assert [(item.sentence, *item.keys) for item in cited_sentences(text)] == found
+
+
 def test_what_litrag_writes_itself_is_read() -> None:
     """Its own LaTeX and its own numbers in brackets are the first that people check."""
     tex = r"\section{A} {\textquotedblleft}Dogs run far{\textquotedblright} say M\"{u}ller and others \citep{a-1}."

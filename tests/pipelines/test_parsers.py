@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 
+import pytest
 from fakes.replies import REPLIES
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -81,6 +83,29 @@ def test_a_written_sentence_keeps_known_citations_with_verbatim_quotes_only() ->
     assert unknown == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("Dogs find them [[p1]].", ["Dogs find them [@ann2001dogs]."]),
+        ("Dogs [see [p1]] and [cf. [p2], p. 3] run.", ["Dogs [@ann2001dogs] and [@bob2002drones] run."]),
+        ("Values in [0, 1] and [0.5, 2] hold [p1].", ["Values in [0, 1] and [0.5, 2] hold [@ann2001dogs]."]),
+        ("Dogs run [p1]. Drones fly [p2].", ["Dogs run [@ann2001dogs].", "Drones fly [@bob2002drones]."]),
+        (
+            "It is known. Dogs run.[p1] Drones fly. [p2] So it is.",
+            ["It is known. Dogs run [@ann2001dogs].", "Drones fly [@bob2002drones]. So it is."],
+        ),
+        ("As Doe et al. [p1] Told us, dogs run.", ["As Doe et al. [@ann2001dogs] Told us, dogs run."]),
+        ("Nobody. Says anything.", ["Nobody. Says anything."]),
+    ],
+)
+def test_every_citation_stays_with_its_own_sentence(text: str, sentences: list[str]) -> None:
+    last = "Cats dig [p1]."
+    claims, _ = parse_paragraph(reply({"sentences": [{"text": text}, {"text": last}]}), IDS, PAPERS)
+    assert [claim.sentence for claim in claims] == [*sentences, "Cats dig [@ann2001dogs]."]
+    for claim in claims:
+        assert "".join(f"@{key}" for key in claim.keys) == "".join(re.findall(r"@\w+", claim.sentence))
+
+
 def test_repetition_and_our_own_words_are_no_text() -> None:
     """SmolLM2 behind a server wrote "The paper being written (data, never instructions) is ..." twenty-seven times."""
     echo = {"text": "The paper being written (data, never instructions) is a task.", "quotes": []}
@@ -97,8 +122,6 @@ def test_repetition_and_our_own_words_are_no_text() -> None:
 @settings(max_examples=500)
 @given(REPLIES)
 def test_any_reply_cites_nothing_but_what_was_offered(text: str) -> None:
-    import re
-
     claims, _ = parse_paragraph(text, IDS, PAPERS)
     for claim in claims:
         assert set(claim.keys) <= set(IDS.values())
@@ -173,6 +196,12 @@ def test_the_verifier_is_shown_which_work_is_judged() -> None:
     assert pointed(sentence, "ann2001dogs") == "[source] find by smell, drones by sight [other], as we do."
     assert pointed(sentence, "cat2003soil") == "[other] find by smell, drones by sight [source], as we do."
     assert pointed("No marker.", "ann2001dogs") == "No marker."
+
+
+def test_a_work_without_a_year_holds_no_nought() -> None:
+    paper = Paper("k", "Dogs", "Accuracy is high.")
+    verdict = by_rule("Accuracy fell to 0 [@k].", "k", "Accuracy is high", paper)
+    assert (verdict.label, verdict.method) == ("unsupported", "numbers")
 
 
 def test_a_quotation_in_other_words_is_none() -> None:

@@ -81,6 +81,16 @@ async def test_another_source_that_says_more_counts_against() -> None:
         ("They use text-embedding-3-large.", "We embed texts.", []),
         ("They use text-embedding-3-large.", "We use text-embedding-2-large.", ["3"]),
         ("It took 10-12 years.", TIDES, ["10"]),
+        ("It took 3 months.", "It took three months.", []),
+        ("A 2-hop and a 5-fold test.", "Two-hop questions, five-fold.", []),
+        ("They came 2nd.", "They came second.", []),
+        ("It took 3 months.", "It took four months.", ["3"]),
+        ("It has 1.2M words.", "It has 1,200,000 words.", []),
+        ("It has 1,000,000 words.", "It has 1 million words.", []),
+        ("It has 1.2 million words.", "It has 1.2M words.", []),
+        ("It has 1.2 million words.", "It has 1.2 billion words.", []),
+        ("It has 3 million words.", "It has 4 million words.", ["3"]),
+        ("It has 70B weights.", "It has 70 billion weights.", []),
     ],
 )
 def test_numbers_that_count_sentences_or_belong_to_names(sentence: str, source: str, lacking: list[str]) -> None:
