@@ -25,7 +25,18 @@ from litrag.core.errors import BadInput
 from litrag.core.paths import home
 from litrag.core.sentences import RULES
 
-__all__ = ["EMBEDDING_MODEL", "ROLES", "Format", "Profile", "Role", "Settings", "load_settings", "stored_settings"]
+__all__ = [
+    "EMBEDDING_MODEL",
+    "MOST_SEED",
+    "MOST_WORDS",
+    "ROLES",
+    "Format",
+    "Profile",
+    "Role",
+    "Settings",
+    "load_settings",
+    "stored_settings",
+]
 
 Profile: TypeAlias = Literal["local", "api", "server"]
 Role: TypeAlias = Literal["rewrite", "react", "rerank", "plan", "write", "support", "verify", "answer", "embed"]
@@ -33,6 +44,8 @@ ROLES: tuple[Role, ...] = get_args(Role)
 Format: TypeAlias = Literal["md", "tex", "docx", "html", "bib", "ris", "csl"]
 
 EMBEDDING_MODEL = "local/all-MiniLM-L6-v2"
+MOST_SEED: Final = 2**32 - 1  # numpy's
+MOST_WORDS: Final = 100_000  # of a review: a book
 _WITH_OPTIONS: Final = {"rewriter": "rewriter_options", "reranker": "reranker_options"}
 _FILES: ContextVar[Mapping[str, Any]] = ContextVar("litrag_settings_files", default=MappingProxyType({}))
 
@@ -135,7 +148,10 @@ class Settings(BaseSettings):
         default="auto", description="auto: generate where a write model is set."
     )
     words: int | None = Field(
-        default=None, ge=30, description="Words of the review, about; nothing: as many as its papers need."
+        default=None,
+        ge=30,
+        le=MOST_WORDS,
+        description="Words of the review, about; nothing: as many as its papers need.",
     )
     sections: int | None = Field(
         default=None, ge=0, le=40, description="Headed sections; nothing: none below 50 papers, else one for 15 papers."
@@ -179,7 +195,7 @@ class Settings(BaseSettings):
         default=False,
         description="OpenTelemetry spans may hold texts: input, queries, prompts, replies, messages of errors.",
     )
-    seed: int = Field(default=0, ge=0, description="Seed of everything random.")
+    seed: int = Field(default=0, ge=0, le=MOST_SEED, description="Seed of everything random.")
 
     @field_validator("sentences")
     @classmethod

@@ -8,7 +8,7 @@ from pathlib import Path
 from litrag.core.errors import BadInput
 from litrag.evals.paper_map import draw_map
 from litrag.evals.pictures import Picture
-from litrag.evals.plots import STAGES, draw, draw_costs, draw_frugality, draw_stages
+from litrag.evals.plots import CURVE, STAGES, draw, draw_costs, draw_frugality, draw_stages
 from litrag.evals.results import Results, read_results
 from litrag.evals.runner import RESULTS
 from litrag.pipelines.api import Review
@@ -48,8 +48,10 @@ def _drawn(results: Results, folder: Path, named: Sequence[str]) -> dict[str, Pi
     if not results.systems:
         raise BadInput(f"{results.task}, {results.dataset}: no system, nothing to draw")
     measured = {name for system in results.systems for name in system.metrics}
+    if not measured:
+        raise BadInput(f"{results.task}, {results.dataset}: no system was measured, nothing to draw")
     pictures = {"plot": draw(results, folder)}
-    if "title_recall" in measured:
+    if any(system.metrics.keys() >= CURVE for system in results.systems):
         pictures["frugality"] = draw_frugality(results, folder, named=named)
     else:
         pictures["cost"] = draw_costs(results, folder)

@@ -11,7 +11,7 @@ from litrag.core.errors import BadInput, UnknownName
 from litrag.evals.pictures import SERIES, Look, Picture, drawing, new_figure, place_names, saved, tidy
 from litrag.evals.results import Cost, Results, SystemResult
 
-__all__ = ["STAGES", "draw", "draw_costs", "draw_frugality", "draw_stages"]
+__all__ = ["CURVE", "STAGES", "draw", "draw_costs", "draw_frugality", "draw_stages"]
 
 STAGES: Final = {
     "recall_pool": "found",
@@ -21,6 +21,7 @@ STAGES: Final = {
     "recall_cited": "cited",
 }
 _CURVE: Final = ("title_recall", "searches", "documents")
+CURVE: Final = frozenset(_CURVE)  # what a frugality curve needs of a system
 
 
 @drawing()
@@ -41,7 +42,7 @@ def draw_costs(results: Results, folder: Path) -> Picture:
     """`cost`: the first metric with its interval against what a topic took: tokens, or searches where no system has a token and searches differ, or else seconds.
     Tokens and seconds are on a scale of powers, left of which a system that takes none stands at 0. The grey line runs along the best that each cost buys. A run that another program wrote
     took nobody knows what: it is named below, where others' costs are known. Raises MissingExtra, CannotWrite."""
-    metric = next(iter(results.systems[0].metrics))
+    metric = next(name for system in results.systems for name in system.metrics)
     unit, costs = _costs(results)
     measured = [(system, cost) for system, cost in zip(results.systems, costs, strict=True) if metric in system.metrics]
     known = [(system, cost) for system, cost in measured if "run" not in system.settings]

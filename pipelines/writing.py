@@ -18,8 +18,8 @@ from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import Generates, JsonSchema
 from litrag.core.quotes import find_quote
 from litrag.core.replies import TEXT, Json, list_of, read_json, record
-from litrag.core.sync import all_or_first_error
 from litrag.core.sentences import marks_within, sentences
+from litrag.core.sync import all_or_first_error
 from litrag.core.types import (
     Claim,
     Draft,

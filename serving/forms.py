@@ -18,6 +18,7 @@ from litrag.serving.asked import LONGEST, added_libraries, lowered
 
 __all__ = ["CHOICES", "Form", "blank", "request_of"]
 
+LONGEST_TITLE: Final = 1_000  # characters, as over MCP
 _NUMBERS: Final[Mapping[str, type]] = {
     "papers": int,
     "words": int,
@@ -64,7 +65,10 @@ def request_of(form: Form, settings: Settings) -> ReviewRequest:
     text = form.value("abstract")
     if len(text) > LONGEST:
         raise BadInput(f"the abstract has {len(text):,} characters; at most {LONGEST:,} are taken")
-    abstract = parse_abstract(text, name="abstract", title=" ".join(form.value("title").split()) or None)
+    title = " ".join(form.value("title").split())
+    if len(title) > LONGEST_TITLE:
+        raise BadInput(f"the title has {len(title):,} characters; at most {LONGEST_TITLE:,} are taken")
+    abstract = parse_abstract(text, name="abstract", title=title or None)
     options: dict[str, Any] = {name: _number(form, name) for name in _NUMBERS}
     options |= {name: _choice(form, name) for name in CHOICES}
     options["sources"] = _named("source", form.many.get("source", ()), SOURCES)

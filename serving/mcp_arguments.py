@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from litrag.core.errors import BadInput
+from litrag.core.settings import MOST_SEED, MOST_WORDS
 from litrag.retrievers.sources import SOURCES
 from litrag.serving.asked import LONGEST
 
@@ -88,10 +89,10 @@ class Asked(Arguments):
     before: date | None = None
     exclude: Names | None = Field(default=None, description="ids or titles")
     papers: int | None = Field(default=None, ge=1, le=500)
-    words: int | None = Field(default=None, ge=30)
+    words: int | None = Field(default=None, ge=30, le=MOST_WORDS)
     sections: int | None = Field(default=None, ge=0, le=40)
     style: Style | None = None
-    seed: int | None = Field(default=None, ge=0)
+    seed: int | None = Field(default=None, ge=0, le=MOST_SEED)
 
 
 class Bounds(Arguments):
@@ -115,7 +116,7 @@ class Estimate(Arguments):
     libraries: Names | None = Field(default=None, description=_ADDED)
     sources: Sources | None = Field(default=None, description="online")
     papers: int | None = Field(default=None, ge=1, le=500)
-    words: int | None = Field(default=None, ge=30)
+    words: int | None = Field(default=None, ge=30, le=MOST_WORDS)
     sections: int | None = Field(default=None, ge=0, le=40)
 
 

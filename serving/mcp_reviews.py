@@ -22,7 +22,7 @@ __all__ = ["Reviews", "Tell"]
 # how far it is, of how much, and what is done now
 Tell: TypeAlias = Callable[[float, float, str], Awaitable[None]]
 _STAGES: Final = {name: place for place, name in enumerate(NODES)}
-_STEP: Final = 0.001  # progress has to grow with each notification
+_STEP: Final = 0.001  # of what is left: progress has to grow with each notification, and never beyond the whole
 
 
 @dataclass(slots=True)
@@ -52,11 +52,11 @@ class Reviews:
     async def _followed(self, run: Run, tell: Tell, *, after: int) -> tuple[Status, str]:
         self._waited_for.append(run)
         try:
-            done = 0.0
-            await tell(done, len(_STAGES), f"run {run.id} started; if you cancel, continue_review goes on with it")
+            done, whole = 0.0, len(_STAGES)
+            await tell(done, whole, f"run {run.id} started; if you cancel, continue_review goes on with it")
             async for _, event in self.jobs.events(run, after=after):
-                done = max(done + _STEP, _place(event))
-                await tell(done, len(_STAGES), _message(event))
+                done = max(done + (whole - done) * _STEP, _place(event))
+                await tell(done, whole, _message(event))
         finally:
             self._stop(run)
             self._waited_for.remove(run)

@@ -322,14 +322,14 @@ def _add(name: str, files: list[tuple[str, bytes]]) -> None:
     if len({each for each, _ in files}) < len(files):
         raise BadInput("two of the files have one name; give them different ones")
     folder = made(home() / "uploads") / name
-    try:
-        folder.mkdir()
-    except FileExistsError:
-        raise BadInput(f"files for a library {name} lie there already; take another name") from None
+    if any(folder in Path(source).parents for info in list_libraries() for source in info.sources):
+        raise BadInput(f"files for a library {name} belong to another library; take another name")
+    shutil.rmtree(folder, ignore_errors=True)  # of a library that was removed
+    folder.mkdir()
     try:
         write_files(folder, dict(files), remedy="free space or set LITRAG_HOME")
         add_library([folder / each for each, _ in files], name=name).close()
-    except LitragError:
+    except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
 

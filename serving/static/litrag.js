@@ -27,6 +27,12 @@ function follow(list) {
     if (step.kind === "end") row.classList.add("done");
   });
 
+  events.addEventListener("error", () => {
+    if (events.readyState === EventSource.CLOSED) {
+      now.textContent = "The server no longer tells how far it is; load the page anew.";
+    }
+  });
+
   events.addEventListener("end", () => {
     events.close();
     window.location.reload();

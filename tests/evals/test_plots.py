@@ -200,3 +200,16 @@ def test_what_cannot_be_drawn_is_told_with_the_remedy(tmp_path: Path, home: Path
         plot(results(), tmp_path)
     (tmp_path / "results.json").write_text(toy.to_json())
     assert set(plot(tmp_path, tmp_path / "out")) == {"plot", "cost"}
+
+
+def test_results_without_what_a_picture_needs(tmp_path: Path) -> None:
+    nothing = results(system("bm25"), system("dense"))
+    (tmp_path / "nothing.json").write_text(nothing.model_dump_json())
+    with pytest.raises(BadInput, match="nothing to draw"):
+        plot(tmp_path / "nothing.json", tmp_path / "a")
+    half = results(system("bm25"), system("dense", tokens=3, recall=0.5))
+    (tmp_path / "half.json").write_text(half.model_dump_json())
+    assert set(plot(tmp_path / "half.json", tmp_path / "b")) == {"plot", "cost"}
+    part = results(system("narrow-1", title_recall=0.5), system("narrow-2", title_recall=0.6, searches_of=2))
+    (tmp_path / "part.json").write_text(part.model_dump_json())
+    assert set(plot(tmp_path / "part.json", tmp_path / "c")) == {"plot", "cost"}, "no curve without its searches"

@@ -18,12 +18,13 @@ from starlette.testclient import TestClient
 
 from litrag import review
 from litrag.core.errors import BadInput
+from litrag.core.paths import home
 from litrag.core.types import Paper
 from litrag.pipelines.exporting import document_of
 from litrag.pipelines.marking import mark, read_marks
 from litrag.pipelines.pausing import extra_lines, with_boxes
 from litrag.pipelines.runs import find_run, list_runs
-from litrag.retrievers.sources.library import add_library, list_libraries
+from litrag.retrievers.sources.library import add_library, list_libraries, remove_library
 from litrag.serving.guard import Rules, rules
 from litrag.serving.web import Web, web_app
 
@@ -244,6 +245,19 @@ def test_a_library_is_made_of_the_files_sent(tmp_path: Path) -> None:
     assert broken.status_code == 400
     odd = page.post("/libraries", data={"csrf": csrf, "name": "文献"}, files={"files": ("refs.bib", bib)})
     assert "take letters from a to z, or digits" in odd.text
+    remove_library("my-refs")
+    page.post("/libraries", data={"csrf": csrf, "name": "My Refs"}, files={"files": ("refs.bib", bib)})
+    assert [info.name for info in list_libraries()] == ["my-refs"], "removed elsewhere, its name is free"
+    kept = home() / "uploads" / "b"
+    kept.mkdir(parents=True)
+    (kept / "refs.bib").write_bytes(bib)
+    add_library([kept / "refs.bib"], name="other").close()
+    used = page.post("/libraries", data={"csrf": csrf, "name": "b"}, files={"files": ("refs.bib", bib)})
+    assert "belong to another library" in used.text
+    assert (kept / "refs.bib").is_file()
+    remove_library("other")
+    large = page.post("/libraries", data={"csrf": csrf, "name": "c"}, files={"files": ("c.bib", b"%" * 26_000_000)})
+    assert large.status_code == 413
     page.post("/libraries", data={"csrf": csrf, "name": "Müller 1"}, files={"files": ("refs.bib", bib)})
     assert [info.name for info in list_libraries()] == ["muller-1", "my-refs"]
 
@@ -363,8 +377,34 @@ def test_events_go_on_after_the_last_one_seen(model: Chat, forest: str) -> None:
     page = client()
     run_id = page.post("/runs", data=form(page, library=forest, pause="plan")).headers["location"].rpartition("/")[2]
     assert "The plan" in finished(page, run_id)
-    told = client().get(f"/runs/{run_id}/events", headers={"last-event-id": "4"}).text
-    ids = [int(number) for number in re.findall(r"^id: (\d+)", told, re.MULTILINE)]
-    assert ids == list(range(5, 5 + len(ids)))
-    assert "event: end" in told
-    assert '"stage": "export"' not in told
+
+    def steps(last: str) -> list[tuple[str, str]]:
+        told = client().get(f"/runs/{run_id}/events", headers={"last-event-id": last} if last else {}).text
+        assert "event: end" in told
+        return re.findall(r"^id: (\d+)\r?\nevent: step\r?\ndata: (.*?)\r?$", told, re.MULTILINE)
+
+    whole = steps("")
+    assert [int(number) for number, _ in whole] == list(range(1, 1 + len(whole)))
+    assert any('"stage": "plan"' in data for _, data in whole)
+    assert not any('"stage": "export"' in data for _, data in whole)
+    assert len(whole) > 8
+    assert steps("4") == whole[4:]
+    assert steps(str(len(whole))) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("title", "a" * 900_000, "at most 1,000"),
+        ("seed", "4294967296", "seed"),
+        ("words", str(10**40), "words"),
+        ("papers", "0", "papers"),
+    ],
+)
+def test_what_is_too_much_is_told_before_anything_is_paid(forest: str, field: str, value: str, told: str) -> None:
+    page = client()
+    answer = page.post("/estimate", data=form(page, library=forest, **{field: value}))
+    assert answer.status_code == 400
+    assert told in answer.text
+    assert "Start the review" not in answer.text
+    assert list_runs() == ()
