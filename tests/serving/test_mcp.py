@@ -21,6 +21,7 @@ from fakes.chat import Chat, chat_server
 from fakes.mcp_clients import Bare, Progress, http_client, over_stdio, said
 from fakes.texts import ABSTRACT, TITLE, papers, write_library
 from mcp import Client, MCPError
+from starlette.testclient import TestClient
 
 from litrag import Review, review
 from litrag.core.errors import BadInput, MissingExtra
@@ -29,10 +30,12 @@ from litrag.pipelines.runs import find_run
 from litrag.retrievers.sources import SOURCES
 from litrag.retrievers.sources.library import add_library
 from litrag.serving.asked import lowered
+from litrag.serving.guard import rules
 from litrag.serving.mcp_arguments import Search
 from litrag.serving.mcp_http import serve_http
 from litrag.serving.mcp_server import server_of
 from litrag.serving.mcp_tools import TOOLS, Desk
+from litrag.serving.web import Web, web_app
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "a-token-of-thirty-two-characters"
@@ -329,7 +332,19 @@ async def test_a_run_that_was_allowed_more_is_not_continued_here(finished: Revie
 # Over stdio
 
 
-async def test_two_reviews_at_once_over_stdio_equal_those_of_command_line_and_python(
+def through_the_page(**fields: str) -> bytes:
+    """The review.md of a form that was sent to `litrag serve`."""
+    page = TestClient(web_app(Web(rules("127.0.0.1"))), base_url="http://127.0.0.1:8765", follow_redirects=False)
+    token = re.search(r'name="csrf" value="(\w+)"', page.get("/").text)
+    assert token
+    sent = page.post("/runs", data={"csrf": token[1], **fields})
+    run = sent.headers["location"]
+    with page.stream("GET", f"{run}/events") as events:
+        assert "event: end" in list(events.iter_lines())
+    return page.get(f"{run}/files/review.md").content
+
+
+async def test_two_reviews_at_once_over_stdio_equal_those_of_command_line_python_and_the_page(
     library: str, model: Chat, tmp_path: Path
 ) -> None:
     """The same settings and seed give the same bytes through every door."""
@@ -352,6 +367,8 @@ async def test_two_reviews_at_once_over_stdio_equal_those_of_command_line_and_py
     )
     assert through_mcp.encode() == (out / "review.md").read_bytes()
     assert through_mcp == here_too.text
+    fields = {"abstract": ABSTRACT, "title": TITLE, "library": library, "papers": "7", "seed": "3"}
+    assert through_mcp.encode() == await asyncio.to_thread(through_the_page, **fields)
     assert ours.structured_content["papers"] == 7
     assert (other.structured_content["status"], other.structured_content["papers"]) == ("done", 7)
     steps = [step for step, _, _ in progress.told]

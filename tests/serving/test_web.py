@@ -26,6 +26,7 @@ from litrag.pipelines.pausing import extra_lines, with_boxes
 from litrag.pipelines.runs import find_run, list_runs
 from litrag.retrievers.sources.library import add_library, list_libraries, remove_library
 from litrag.serving.guard import Rules, rules
+from litrag.serving.views import FILES
 from litrag.serving.web import Web, web_app
 
 TOKEN = "a-token-of-the-tests"
@@ -301,11 +302,16 @@ def test_the_review_is_the_command_lines_and_shows_hostile_words_as_words(
     marked = page.get(f"/runs/{run_id}").text
     assert "Marked as wrong: &lt;b&gt;no&lt;/b&gt;" in marked
     assert "(marked as wrong by a reader: " in (out / "review.md").read_text(encoding="utf-8")
-    docx = page.get(f"/runs/{run_id}/files/review.docx")
-    assert docx.content[:2] == b"PK"
-    assert docx.headers["content-disposition"].startswith("attachment")
-    html = page.get(f"/runs/{run_id}/files/review.html")
-    assert html.headers["content-disposition"].startswith("attachment")
+    offered = re.findall(rf'href="/runs/{run_id}/files/([^"]+)"', marked)
+    assert set(offered) == set(FILES)
+    for name in offered:
+        file = page.get(f"/runs/{run_id}/files/{name}")
+        assert file.status_code == 200, name
+        assert file.headers["content-disposition"].startswith("attachment"), name
+        made = (out / name).read_bytes() if (out / name).is_file() else file.content
+        assert file.content == made or name.endswith((".docx", ".html")), name
+        assert len(file.content) > 50, name
+    assert page.get(f"/runs/{run_id}/files/review.docx").content[:2] == b"PK"
 
 
 def test_begun_here_it_goes_on_there_with_the_same_words(model: Chat, forest: str, tmp_path: Path, home: Path) -> None:
