@@ -180,12 +180,12 @@ def _checked(model: str, path: Path) -> tuple[Path, str]:
 
 
 def _adapter(model: str, path: Path) -> Path:
-    for found in (path, models_folder() / path):
+    for found in (place for each in (path, models_folder() / path) for place in (each, each / "model")):
         lora = (found / "adapter_config.json").is_file() and (found / "adapter_model.safetensors").is_file()
         if lora or (found / "query_head.safetensors").is_file():
             return found
     raise BadInput(
-        f"{model}: {path} is no adapter folder; it must hold adapter_config.json and adapter_model.safetensors"
+        f"{model}: {path} is no adapter folder, nor the run folder of a training; it must hold adapter_config.json and adapter_model.safetensors"
     )
 
 

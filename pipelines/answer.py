@@ -190,7 +190,10 @@ def _graph(shop: Workshop, chosen: AskOptions) -> Any:
             return {}
         if not shop.gateway.has("rewrite"):
             return {"warnings": [*warnings, "no model to rewrite the question with its history: searched as it is"]}
-        found = await SelfContained(shop.gateway.resolve("rewrite", needs=Generates)).rewrite(query)
+        try:
+            found = await SelfContained(shop.gateway.resolve("rewrite", needs=Generates)).rewrite(query)
+        except BudgetSpent as error:
+            return {"warnings": [*warnings, f"{error}: the question was searched as it is"]}
         return {"query": replace(query, text=found[-1].text)}
 
     async def search(state: _State) -> _State:

@@ -3,6 +3,7 @@ task of AdaQR, arXiv 2406.10991). A model that AdaQR has trained is asked by thi
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
@@ -23,6 +24,7 @@ $conversation
 Question: $question
 Rewrite:""")
 STOP: Final = ("\nQuestion:", "\nConversation:")  # no line break: a reply may begin with one, or with its reasoning
+_LABEL: Final = re.compile(r"^[\s*_#>]*rewrit(?:e|ten (?:question|query))[\s*_]*:[\s*_]*", re.IGNORECASE)
 _LONGEST: Final = 60  # words of a rewrite
 
 
@@ -44,7 +46,7 @@ def asked(measure: TextMeasure, query: Query, *, tokens: int = 300) -> str:
 
 def parse_rewrite(reply: str) -> str:
     """The first line of a reply that is a question's length; "" where there is none."""
-    text = one_line(without_reasoning(reply).strip().removeprefix("Rewrite:"), longest=_LONGEST)
+    text = one_line(_LABEL.sub("", without_reasoning(reply).strip()), longest=_LONGEST)
     return "" if CONVERSATION.echoed(text) else text
 
 

@@ -4,6 +4,7 @@ dropped; where nothing usable comes back, the statistical extractor takes over."
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
@@ -69,5 +70,5 @@ def parse_queries(reply: str, abstract: str, *, n: int, longest: int) -> tuple[s
         words = text.replace('"', " ").split()
         told = len(quote.split()) > 1 or len(quote) >= _QUOTED
         if 1 <= len(words) <= longest and told and any(c.isalpha() for c in text):
-            found.setdefault(" ".join(words).casefold(), " ".join(words))
+            found.setdefault(" ".join(re.findall(r"\w+", text.casefold())), " ".join(words))
     return tuple(found.values())[:n]

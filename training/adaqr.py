@@ -128,7 +128,8 @@ def adaqr(job: Job) -> Built:
         update={"base": learned, "dataset": str(folder / "pairs.jsonl"), "own": {"beta": own.beta}, "recipe": "dpo"}
     )
     built = dpo(Job(replace(job.run, config=second), job.listen))
-    facts = {"sft_turns": len(human), "turns": len(judged), "pairs": len(pairs), **built.facts}
+    taught = len(human) // _OFFERED if own.choose else len(human)
+    facts = {"sft_turns": taught, "turns": len(judged), "pairs": len(pairs), **built.facts}
     return replace(built, facts=facts)
 
 

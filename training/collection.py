@@ -117,7 +117,7 @@ def _rewritten(data: Dataset, rewrites: str) -> list[Topic]:
         topic = known.get(str(row.get("id")))
         if topic is None or row.get("document") not in topic.relevant or not row.get("text"):
             raise BadInput(f"{rewrites}, line {number}: no rewrite of a topic of {data.name} with a relevant document")
-        others = frozenset(topic.relevant) - {row["document"]}
+        others = frozenset(name for name, grade in topic.relevant.items() if grade > 0) - {row["document"]}
         query = replace(
             topic.query, text=row["text"], exclude=topic.query.exclude | others, parent=topic.query.text, history=()
         )

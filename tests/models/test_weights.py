@@ -210,6 +210,9 @@ def test_a_model_string_names_a_folder_a_gguf_file_or_either_with_an_adapter(tmp
     assert resolve_local(f"local/{tmp_path / 'm.gguf'}").path == tmp_path / "m.gguf"
     tuned = resolve_local(f"local/{base}+{adapter}")
     assert (tuned.path, tuned.adapter) == (base, adapter)
+    adapter_folder(tmp_path / "run" / "model")
+    of_run = resolve_local(f"local/{base}+{tmp_path / 'run'}")
+    assert of_run.adapter == tmp_path / "run" / "model", "the run folder of a training will do"
     assert tuned.fingerprint != resolve_local(f"local/{base}").fingerprint
 
 

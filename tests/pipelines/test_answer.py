@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from litrag.agents.answerer import ExtractiveAnswerer, parse_answer
 from litrag.agents.loop import Notes
 from litrag.agents.stops import FEATURES, RULES, Controller
-from litrag.core.errors import BadInput, UnknownName
+from litrag.core.errors import BadInput, PromptTooLong, UnknownName
 from litrag.core.types import Document, Query
-from litrag.models.request import ModelRequest
+from litrag.models.request import ModelReply, ModelRequest
 from litrag.models.scripted import ScriptedBackend
 from litrag.pipelines.answer import AskOptions, ask
 
@@ -202,3 +202,29 @@ def test_what_a_source_warns_of_is_told(library: Path, tmp_path: Path) -> None:
         found = ask(QUESTION, library=library, sources=("semantic-scholar",), options=AskOptions(k=1), **how)
     assert any("semantic-scholar" in warning.casefold() or "Semantic Scholar" in warning for warning in found.warnings)
     assert found.answer.text
+
+
+def test_a_spent_budget_leaves_the_question_as_it_is(library: Path) -> None:
+    turns = ("Which band made Tidal Maps?", "Low Harbour.")
+    options = AskOptions(history=turns, k=1, max_searches=1)
+    found = ask(
+        "Who is its singer?",
+        library=library,
+        options=options,
+        backend=ScriptedBackend("never"),
+        rewrite_model="scripted/m",
+        max_calls=0,
+    )
+    assert found.asked == "Who is its singer?"
+    assert any("searched as it is" in warning for warning in found.warnings)
+    assert len(found.trajectory.hops) == 1
+
+
+def test_documents_that_no_model_can_read_at_once_are_answered_by_a_sentence(library: Path) -> None:
+    class Full(ScriptedBackend):
+        async def send(self, request: ModelRequest) -> ModelReply:
+            raise PromptTooLong("the prompt has 9,000 tokens, the context 8,192: lower -k")
+
+    found = ask(QUESTION, library=library, options=AskOptions(k=1), backend=Full(), answer_model="scripted/m")
+    assert found.answer.text
+    assert any("answered by a sentence" in warning for warning in found.warnings)

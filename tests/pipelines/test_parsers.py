@@ -135,11 +135,16 @@ def test_queries_need_a_quote_from_the_abstract() -> None:
             "queries": [
                 {"query": '"dog training" smell', "quote": "train dogs to find"},
                 {"query": "invented", "quote": "not in there"},
+                {"query": "Dog-training smell.", "quote": "train dogs to find"},
+                {"query": "finding mushrooms", "quote": "dogs to find mushrooms"},
                 {"query": "a b c d e f g h i", "quote": "train dogs"},
             ]
         }
     )
-    assert parse_queries(text, "We train dogs to find mushrooms.", n=5, longest=8) == ("dog training smell",)
+    assert parse_queries(text, "We train dogs to find mushrooms.", n=5, longest=8) == (
+        "dog training smell",
+        "finding mushrooms",
+    )
 
 
 @given(REPLIES)

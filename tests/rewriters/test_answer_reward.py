@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from litrag.core.protocols import TokenScores
 from litrag.core.settings import Settings
 from litrag.core.store import RequestCache
-from litrag.core.types import Document, Hit, Query, Ranking, Score
+from litrag.core.types import Document, Hit, Message, Query, Ranking, Score
 from litrag.models.gateway import Gateway
 from litrag.models.request import ModelRequest
 from litrag.models.scripted import ScriptedBackend
@@ -56,6 +58,35 @@ async def test_by_hand() -> None:
     released, _ = reward(normalisation="none", temperature=4.0, form="expected-nll")
     (nll,) = await released.of(QUESTION, ["who did ada meet"], "Bo")
     assert nll == pytest.approx(sum(c * READ[n] for c, n in zip(chances, ("d1", "d3", "d2"), strict=True)))
+
+
+class Pieces:
+    """A reader whose answers have several tokens, of known log-probabilities."""
+
+    async def score(self, messages: Sequence[Message], continuations: Sequence[str]) -> list[TokenScores]:
+        text = messages[0].content
+        logs = {"d1": (-0.1, -0.4, -1.0), "d2": (-3.0, -5.0), "d3": (-2.0,)}
+        name = next(name for name, said in TEXTS.items() if said in text)
+        return [TokenScores(tuple("x" for _ in logs[name]), logs[name]) for _ in continuations]
+
+
+async def test_a_likelihood_is_that_of_a_token_however_many_an_answer_has() -> None:
+    made = AnswerReward(Pieces(), Index(), normalisation="none", temperature=4.0)  # type: ignore[arg-type]
+    (found,) = await made.of(QUESTION, ["who did ada meet"], "Bo the surveyor")
+    parts = [math.exp(s / 4) for s in (9.0, 5.0, 1.0)]
+    means = [-1.5 / 3, -2.0, -4.0]
+    assert found == pytest.approx(
+        math.log(sum(p / sum(parts) * math.exp(m) for p, m in zip(parts, means, strict=True)))
+    )
+
+
+def test_scores_are_brought_to_one_scale() -> None:
+    """By hand: of 1, 3 and 5 the mean is 3, the deviation of the whole population the root of 8/3."""
+    z = math.sqrt(1.5)
+    for form, values in (("z", (-z, 0.0, z)), ("minmax", (0.0, 0.5, 1.0)), ("none", (1.0, 3.0, 5.0))):
+        whole = math.log(sum(math.exp(v / 0.5) for v in values))
+        found = weights([1.0, 3.0, 5.0], temperature=0.5, normalisation=form)  # type: ignore[arg-type]
+        assert found == pytest.approx([v / 0.5 - whole for v in values])
 
 
 async def test_the_reader_sees_the_question_and_never_the_rewrite() -> None:

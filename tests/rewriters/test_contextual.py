@@ -107,12 +107,7 @@ def test_controls_without_a_model() -> None:
         "grass": 9,
         "holds": 9,
     }
-    assert rare_terms("dune?", DOCUMENT, frequency, 10, n=2) in (
-        "dune marram inland",
-        "dune dunes marram",
-        "dune migration marram",
-        "dune dunes migration",
-    )
+    assert rare_terms("dune?", DOCUMENT, frequency, 10, n=2) == "dune dunes marram", "of one worth by the alphabet"
     assert rare_terms("dune", "the dune", {}, 1) == ""
     assert with_phrase("coastal dune?", "Dune Grass of the Coast") == "coastal dune Grass of the Coast"
 

@@ -86,6 +86,15 @@ async def test_the_prompts_own_words_are_no_reply() -> None:
     assert await rewriter.rewrite(QUERY) == (QUERY,)  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    "reply",
+    ["Who was Ada?", "Rewrite: Who was Ada?", "**Rewrite:** Who was Ada?", "rewritten question: Who was Ada?\nmore"],
+)
+def test_a_label_is_no_part_of_a_rewrite(reply: str) -> None:
+    assert parse_rewrite(reply) == "Who was Ada?"
+    assert parse_rewrite("Rewrite history: who may?") == "Rewrite history: who may?"
+
+
 async def test_a_question_gets_what_it_leans_on_from_the_latest_turns() -> None:
     rewriter, backend = by(SelfContained, "When did Ada and Bo meet at the bay?\nQuestion: more")
     original, rewrite = await rewriter.rewrite(TALK)  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,15 @@ from fakes.acl import write_acl
 
 from litrag.core.errors import BadInput
 from litrag.core.events import silent
+from litrag.core.settings import Settings
+from litrag.core.store import RequestCache
 from litrag.core.sync import run
 from litrag.corpora import load
+from litrag.models.gateway import Gateway
+from litrag.models.request import ModelRequest
+from litrag.models.scripted import ScriptedBackend
 from litrag.rewriters.ambiguity import AmbiguityModel, ambiguous, leans
+from litrag.training import car as recipe
 from litrag.training.collection import Collection
 from litrag.training.config import TrainConfig
 from litrag.training.kit import train
@@ -96,6 +103,73 @@ def test_a_language_model_chooses_and_the_stage_is_kept(
     (tmp_path / "run" / "training.json").unlink()
     taught(acl, tiny_embedder, tmp_path / "run", **own)
     assert (tmp_path / "run" / "rewrites.jsonl").stat().st_mtime_ns == kept
+
+
+@pytest.mark.parametrize("document", ["relevant", "random", "none"])
+def test_a_language_model_writes_with_just_that_document(
+    acl: str, tiny_embedder: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, document: str
+) -> None:
+    topics = {topic.id: topic for topic in load(f"{acl}:train").topics}
+    corpus = {item.id: item for item in load(f"{acl}:train").corpus()}
+    asked: list[str] = []
+
+    def answer(request: ModelRequest) -> str:
+        """The query with the longest word of what is shown; of every second one nothing of use."""
+        prompt = request.messages[-1].content
+        asked.append(prompt)
+        shown = re.search(r"<document>\n(.*?)\n</document>", prompt, re.DOTALL)
+        query = re.search(r"<query>\n(.*?)\n</query>", prompt, re.DOTALL)
+        assert query
+        words = re.findall(r"\w+", shown[1] if shown and shown[1].strip() else "unheardof")
+        return f"{query[1]} {max(words, key=len)}" if len(asked) % 2 else "I cannot."
+
+    backend = ScriptedBackend(answer=answer)
+    gateway = Gateway(Settings(rewrite_model="scripted/m"), cache=RequestCache(":memory:"), backend=backend)
+    monkeypatch.setattr(recipe, "_gateway", lambda own: gateway)
+    taught(acl, tiny_embedder, tmp_path / "run", form="write", ambiguous="all", documents=1, document=document)
+    made = rows(tmp_path / "run")
+    assert 0 < len(made) < len(asked), "what is no rewrite is left out"
+    assert all(row["text"].startswith(topics[row["id"]].query.text) for row in made)
+    own = {corpus[name].text for topic in topics.values() for name, grade in topic.relevant.items() if grade > 0}
+    shown = [re.search(r"<document>\n(.*?)\n</document>", prompt, re.DOTALL)[1] for prompt in asked]  # type: ignore[index]
+    if document == "relevant":
+        assert set(shown) <= own
+    elif document == "random":
+        assert set(shown) <= {item.text for item in corpus.values()}
+        assert set(shown) - own
+    else:
+        assert set(shown) == {""}
+        assert {row["text"].split()[-1] for row in made} == {"unheardof"}
+
+
+def test_chosen_rewrites_add_a_phrase_of_the_document(
+    acl: str, tiny_embedder: Path, tiny_gpt2: Path, tmp_path: Path, home: Path
+) -> None:
+    corpus = {item.id: item for item in load(f"{acl}:train").corpus()}
+    topics = {topic.id: topic for topic in load(f"{acl}:train").topics}
+    taught(acl, tiny_embedder, tmp_path / "run", ambiguous="all", documents=1, model=f"local/{tiny_gpt2}")
+    made = rows(tmp_path / "run")
+    assert made
+    for row in made:
+        known = topics[row["id"]].query.text.rstrip(" ?.")
+        assert row["text"].startswith(known)
+        assert row["text"] != known
+        assert set(row["text"].removeprefix(known).casefold().split()) <= set(
+            re.findall(r"[\w-]+", corpus[row["document"]].text.casefold())
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [
+        ("IT outsourcing contracts of large public companies in Europe", False),
+        ("What did it do in Europe", True),
+        ("WHAT DID IT DO", True),
+        ("What did she find there", True),
+    ],
+)
+def test_capitals_are_no_pronoun(text: str, points: bool) -> None:
+    assert leans(text) == points
 
 
 def test_the_share_judged_ambiguous_is_told_whoever_judges(
