@@ -44,7 +44,9 @@ def leans(text: str) -> bool:
     """Whether a text points at something outside it. "that" and "this" in a clause of six words or more point inside it as often as not."""
     written = _WORD.findall(text)
     shouted = all(word.isupper() for word in written)
-    words = [word.casefold() for word in written if shouted or len(word) < 2 or not word.isupper()]  # "IT" is no pronoun
+    words = [
+        word.casefold() for word in written if shouted or len(word) < 2 or not word.isupper()
+    ]  # "IT" is no pronoun
     found = [word for word in words if word in _POINTING and word not in ("that", "so")]
     return bool(found) or (len(words) < 6 and "that" in words)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes.author import Author
+from fakes.scholarly import APIS, crossref_doi, scholarly
 from fakes.texts import ABSTRACT, TITLE, papers, write_library
 from typer.testing import CliRunner
 
@@ -121,6 +123,29 @@ def test_a_paper_that_nobody_here_knows_needs_a_source(library: Path, tmp_path: 
     file.write_text(file.read_text() + "- https://doi.org/10.1000/XYZ\n")
     with pytest.raises(BadInput, match="10.1000/xyz is not among the papers found, and this review asks nobody online"):
         resume(pause.run_id)
+
+
+def test_a_paper_is_added_by_its_doi_from_the_pool_and_from_online(
+    tmp_path: Path, no_weights: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one was found and not chosen, the other nobody here has."""
+    known = [replace(paper, doi=f"10.7777/{paper.id}") for paper in papers()]
+    library = write_library(tmp_path / "forest.jsonl", known)
+    far = Paper("far-1", "Truffle Hounds of the North", "Hounds find truffles under snow.", ("B. Aker",), 2003)
+    with scholarly([far]) as server:
+        monkeypatch.setenv("LITRAG_SOURCE_URLS", json.dumps(server.urls()))
+        monkeypatch.setenv("LITRAG_SOURCE_INTERVALS", json.dumps(dict.fromkeys(APIS, 0.01)))
+        pause = waits(library, tmp_path / "out", pause=("papers",), sources=("crossref",))
+        file = Path(pause.file)
+        left_out = [line for line in file.read_text().splitlines() if line.startswith("- [ ]")][5]
+        key = left_out.split("@")[1].split(":")[0]
+        named = next(paper for paper in known if paper.title in left_out)
+        file.write_text(f"{file.read_text()}- https://doi.org/{named.doi}\n- doi:{crossref_doi(far).upper()}\n")
+        result = resume(pause.run_id)
+    assert {key} < cited(result)
+    assert result.counters["selected"] == 10
+    assert "Truffle Hounds of the North" in result.text
+    assert "Hounds find truffles under snow" in (result.folder / "evidence.json").read_text()
 
 
 def test_a_plan_given_from_the_start_is_followed(library: Path, tmp_path: Path, no_weights: None) -> None:
