@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
-from typing import Final
+from typing import Final, Self
 
 from pydantic import Field
 
@@ -33,7 +33,9 @@ from litrag.training.kit import Built, Fitted, Job
 
 __all__ = [
     "FrugalSettings",
+    "Reliability",
     "Trail",
+    "chances_out_of_fold",
     "components",
     "fitted_controller",
     "frugal",
@@ -47,6 +49,7 @@ __all__ = [
 
 CONTROLLER: Final = "controller.json"
 _FOLDS: Final = 5
+_BINS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,14 @@ def frugal(job: Job) -> Built:
         raise BadInput(f"{job.config.dataset}: {error}") from error
     judged = run(trails_of(agent, held, groups, idf))
     ends = [stopped_at(controller, trail) for trail in judged]
-    facts = {"questions": len(learned), "held_out": len(held)}
+    told = Reliability.of(trails, chances_out_of_fold(trails, own.penalty))
+    facts = {
+        "questions": len(learned),
+        "held_out": len(held),
+        "brier_percent": round(100 * told.brier),
+        "brier_of_mean_percent": round(100 * told.brier_of_mean),
+        "calibration_error_percent": round(100 * told.calibration_error),
+    }
     if judged:
         kept = fmean(t.recalls[end - 1] for t, end in zip(judged, ends, strict=True))
         whole = fmean(t.recalls[-1] for t in judged)
@@ -167,6 +177,13 @@ def fitted_controller(trails: Sequence[Trail], *, target: float = 0.98, penalty:
     if sum(len(trail.rows) for trail in trails) < 2:
         hops = sum(len(trail.rows) for trail in trails)
         raise ValueError(f"{len(trails)} trajectories with {hops} hops to decide: give more questions or searches")
+    chances = chances_out_of_fold(trails, penalty)
+    return replace(_weighed(trails, penalty), threshold=_threshold(trails, chances, target))
+
+
+def chances_out_of_fold(trails: Sequence[Trail], penalty: float = 1.0) -> list[list[float]]:
+    """For each trail the probability after each search but the last that no later one adds a needed document, by a classifier that has seen neither the
+    trail nor one that shares a needed document."""
     parts = [int(place_of(f"threshold {trail.group}") * _FOLDS) for trail in trails]
     chances: list[list[float]] = [[] for _ in trails]
     for part in set(parts):
@@ -175,7 +192,42 @@ def fitted_controller(trails: Sequence[Trail], *, target: float = 0.98, penalty:
         for place, trail in enumerate(trails):
             if parts[place] == part:
                 chances[place] = [judge.chance_of(row) for row in trail.rows]
-    return replace(_weighed(trails, penalty), threshold=_threshold(trails, chances, target))
+    return chances
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """How far probabilities can be taken at their word: their Brier score (mean squared error), that of the mean outcome given every time, and the expected
+    calibration error over ten bins of equal width (Naeini et al., AAAI 2015), each in [0, 1], 0 the best."""
+
+    brier: float
+    brier_of_mean: float
+    calibration_error: float
+
+    @classmethod
+    def of(cls, trails: Sequence[Trail], chances: Sequence[Sequence[float]]) -> Self:
+        """Of the probabilities of `chances_out_of_fold`. Raises ValueError without any."""
+        pairs = [pair for trail, row in zip(trails, chances, strict=True) for pair in zip(row, _safe(trail), strict=True)]
+        if not pairs:
+            raise ValueError("no decision to judge: give trajectories of more than one search")
+        base = fmean(safe for _, safe in pairs)
+        bins: dict[int, list[tuple[float, bool]]] = {}
+        for chance, safe in pairs:
+            bins.setdefault(min(_BINS - 1, int(chance * _BINS)), []).append((chance, safe))
+        gaps = (
+            len(held) * abs(fmean(chance for chance, _ in held) - fmean(safe for _, safe in held))
+            for held in bins.values()
+        )
+        return cls(
+            fmean((chance - safe) ** 2 for chance, safe in pairs),
+            fmean((base - safe) ** 2 for _, safe in pairs),
+            sum(gaps) / len(pairs),
+        )
+
+
+def _safe(trail: Trail) -> list[bool]:
+    """After each search but the last, whether no later one finds more."""
+    return [recall >= trail.recalls[-1] for recall in trail.recalls[:-1]]
 
 
 def _weighed(trails: Sequence[Trail], penalty: float) -> Controller:
@@ -184,7 +236,7 @@ def _weighed(trails: Sequence[Trail], penalty: float) -> Controller:
     from scipy.optimize import minimize  # type: ignore[import-untyped]
 
     rows = [row for trail in trails for row in trail.rows]
-    safe = [trail.recalls[hop - 1] >= trail.recalls[-1] for trail in trails for hop in range(1, len(trail.recalls))]
+    safe = [outcome for trail in trails for outcome in _safe(trail)]
     values, labels = np.asarray(rows, dtype=float), np.asarray(safe, dtype=float)
     means, spread = values.mean(axis=0), values.std(axis=0)
     scaled = np.hstack([(values - means) / np.where(spread > 0, spread, 1.0), np.ones((len(values), 1))])

@@ -19,7 +19,7 @@ from litrag.core.budget import Budget, Limits
 from litrag.core.errors import BadInput
 from litrag.core.types import Document, Hit, Query, Ranking
 from litrag.retrievers.bm25 import BM25, bm25_over
-from litrag.training.frugal import Trail, fitted_controller, stopped_at
+from litrag.training.frugal import Reliability, Trail, chances_out_of_fold, fitted_controller, stopped_at
 
 PAGES = (
     ("Tidal Maps", "Tidal Maps is an album by the band Low Harbour.\nIt was recorded in winter."),
@@ -220,6 +220,22 @@ def test_the_classifier_stops_where_nothing_more_comes() -> None:
     for trail in unseen:
         live = next((hop for hop in range(1, 4) if controller.stop(trail.notes.first(hop))), len(trail.recalls))
         assert live == stopped_at(controller, trail), "as it decides in the loop"
+
+
+def test_how_far_probabilities_can_be_taken_at_their_word() -> None:
+    """Two decisions a trail of three searches: by hand."""
+    one, two = (Trail(Notes(Query("q")), recalls) for recalls in ((0.5, 1.0, 1.0), (1.0, 1.0, 1.0)))
+    told = Reliability.of([one, two], [[0.1, 0.9], [0.9, 0.7]])
+    assert told.brier == pytest.approx((0.01 + 0.01 + 0.01 + 0.09) / 4)
+    assert told.brier_of_mean == pytest.approx(0.75 * 0.25), "three of four are safe"
+    # bins: .1 (unsafe) alone, .7 (safe) alone, both .9 (safe) together
+    assert told.calibration_error == pytest.approx((0.1 + 0.3 + 2 * 0.1) / 4)
+    assert Reliability.of([one], [[0.0, 1.0]]) == Reliability(0.0, 0.25, 0.0)
+    with pytest.raises(ValueError, match="no decision"):
+        Reliability.of([], [])
+    learned = trails(24, useful=True)
+    fitted = Reliability.of(learned, chances_out_of_fold(learned))
+    assert fitted.brier < fitted.brier_of_mean / 2, "better than the base rate on trails that it has not seen"
 
 
 def test_an_unreachable_target_never_stops_and_a_file_reads_back(tmp_path: object) -> None:
