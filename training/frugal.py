@@ -207,7 +207,9 @@ class Reliability:
     @classmethod
     def of(cls, trails: Sequence[Trail], chances: Sequence[Sequence[float]]) -> Self:
         """Of the probabilities of `chances_out_of_fold`. Raises ValueError without any."""
-        pairs = [pair for trail, row in zip(trails, chances, strict=True) for pair in zip(row, _safe(trail), strict=True)]
+        pairs = [
+            pair for trail, row in zip(trails, chances, strict=True) for pair in zip(row, _safe(trail), strict=True)
+        ]
         if not pairs:
             raise ValueError("no decision to judge: give trajectories of more than one search")
         base = fmean(safe for _, safe in pairs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shutil
@@ -11,6 +12,7 @@ from fakes.author import reply_to
 from fakes.beir import write_beir
 from fakes.chat import Reply
 from fakes.texts import ABSTRACT, TITLE, papers
+from fakes.wiki import questions, write_wiki
 
 from litrag.core.types import Paper
 
@@ -51,6 +53,11 @@ def write_folder(folder: Path) -> None:
         f"q{f} Q0 {f}-{i} {rank} {9.5 - rank} other" for f in range(4) for rank, i in enumerate((4, 2, 7), start=1)
     ]
     (folder / "woods.run").write_text("\n".join(lines) + "\n")
+    (folder / "data").mkdir()
+    write_wiki(folder / "data" / "hotpotqa")
+    pages = {title: " ".join(lines) for question in questions() for title, lines in question["context"]}
+    with gzip.open(folder / "wikipedia.jsonl.gz", "wt") as file:
+        file.write("".join(json.dumps({"title": title, "text": text}) + "\n" for title, text in pages.items()))
     shutil.copytree(ROOT / "examples", folder / "examples")
 
 
