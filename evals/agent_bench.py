@@ -55,6 +55,7 @@ from litrag.training.frugal import (
 __all__ = ["FOLDS", "WAYS", "AgentBench", "Ended", "Read", "Row", "Way", "folds", "gold_sentences", "lines_of"]
 
 FOLDS: Final = 5
+_POOL: Final = "the questions' own paragraphs, with distractors chosen by TF-IDF; not comparable with all of Wikipedia"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,8 @@ class AgentBench:
 
     @property
     def searched(self) -> dict[str, Any]:
-        """What a library adds to the settings of an evaluation."""
-        return {"library": self.pages.name, "pages": len(self.pages)} if self.pages else {}
+        """What is searched, for the settings of an evaluation."""
+        return {"library": self.pages.name, "pages": len(self.pages)} if self.pages else {"pool": _POOL}
 
     @cached_property
     def idf(self) -> WordWeights:
@@ -228,14 +229,19 @@ class AgentBench:
         """The answer of the model of the role `answer` to what was read, with the measures of it and of the sentences that it quotes."""
         writer = ModelAnswerer(self.model("answer", tally), tokens=150, plain=self._plain)
         found = await writer.answer(topic.query, notes.documents)
-        best = max((answer_f1(found.text, gold) for gold in topic.answers), key=lambda each: each.f1, default=PRF())
-        em = max((exact_match(found.text, gold) for gold in topic.answers), default=0.0)
+        gold = topic.facts.get("supporting_facts")
+        scored = [answer_f1(found.text, answer, closed=bool(gold)) for answer in topic.answers]
+        best = max(scored, key=lambda each: each.f1, default=PRF())
+        em = max((exact_match(found.text, answer) for answer in topic.answers), default=0.0)
         metrics = {"em": em, "f1": best.f1, "match": matched(found.text, topic.answers)}
-        if gold := topic.facts.get("supporting_facts"):
+        if gold:
             wanted = {(str(title), int(index)) for title, index in gold}
             facts = supporting_facts({fact for s in found.supports for fact in self._facts(s.id, s.quote)}, wanted)
             both = joint(best, facts)
             metrics |= {"sp_em": facts.em, "sp_f1": facts.f1, "joint_em": both.em, "joint_f1": both.f1}
+        else:  # MuSiQue's supports are whole paragraphs
+            quoted, needed = {s.id for s in found.supports}, {name for name, grade in topic.relevant.items() if grade > 0}
+            metrics["support_f1"] = supporting_facts({(n, 0) for n in quoted}, {(n, 0) for n in needed}).f1
         return found.text, metrics
 
     @property

@@ -1,5 +1,5 @@
 """Measures of answers to questions, as the data sets' own scripts define them: HotPotQA's exact match, F1, supporting facts and joint (Yang et
-al., EMNLP 2018), which MuSiQue's answers share; whether the answer stands in a text; and a recall of supporting sentences by their tokens."""
+al., EMNLP 2018), MuSiQue's answers and paragraphs (Trivedi et al., TACL 2022); whether the answer stands in a text; and a recall of supporting sentences by their tokens."""
 
 from __future__ import annotations
 
@@ -51,11 +51,12 @@ def exact_match(answer: str, gold: str) -> float:
     return float(normalised_answer(answer) == normalised_answer(gold))
 
 
-def answer_f1(answer: str, gold: str) -> PRF:
-    """F1 of tokens. yes, no and noanswer are right or wrong, nothing between."""
+def answer_f1(answer: str, gold: str, *, closed: bool = True) -> PRF:
+    """F1 of tokens. Where the set has `closed` questions (HotPotQA, 2WikiMultiHopQA) yes, no and noanswer are right or wrong, nothing between; MuSiQue's
+    script knows no such words."""
     one, other = normalised_answer(answer), normalised_answer(gold)
     em = float(one == other)
-    if one != other and (one in _CLOSED or other in _CLOSED):
+    if closed and one != other and (one in _CLOSED or other in _CLOSED):
         return PRF()
     found, wanted = one.split(), other.split()
     common = sum((Counter(found) & Counter(wanted)).values())

@@ -91,7 +91,8 @@ def _differs(results: Results, system: str, metric: str) -> bool:
 
 
 def _note(results: Results) -> list[str]:
-    notes = [_MARK] if len(results.systems) > 1 else []
+    notes = [f"Pool: {pool}"] if (pool := results.settings.get("pool")) else []
+    notes += [_MARK] if len(results.systems) > 1 else []
     return notes + ([_INVALID] if any("(invalid)" in _label(system) for system in results.systems) else [])
 
 

@@ -52,6 +52,13 @@ def test_answers(answer: str, gold: str, em: float, f1: float) -> None:
     assert found.f1 == pytest.approx(f1)
 
 
+def test_yes_and_no_are_words_like_others_where_the_set_has_no_such_questions() -> None:
+    assert answer_f1("no man's land", "no") == PRF()
+    open_ = answer_f1("no man's land", "no", closed=False)
+    assert (open_.em, open_.f1) == (0.0, pytest.approx(0.5))
+    assert answer_f1("", "no", closed=False) == PRF()
+
+
 def test_supporting_facts_and_joint() -> None:
     gold = [("A", 0), ("B", 2)]
     assert supporting_facts(gold, gold) == PRF(1.0, 1.0, 1.0, 1.0)

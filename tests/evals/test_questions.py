@@ -29,6 +29,7 @@ from litrag.evals.hop_rows import single
 from litrag.evals.questions import METHODS, TWOWIKI
 from litrag.evals.results import Results
 from litrag.evals.runner import Evaluation, evaluate
+from litrag.evals.tables import markdown_table, terminal_table
 from litrag.evals.tasks import EvalOptions
 from litrag.models.gateway import Gateway
 from litrag.models.request import ModelRequest
@@ -148,6 +149,10 @@ async def test_questions_over_a_library(tiny_embedder: Path, tmp_path: Path, hom
     results = await evaluate(TWOWIKI.evaluation(options), tmp_path / "out")
     assert results.settings["library"] == "pages"
     assert results.settings["pages"] == 52
+    assert "TF-IDF" not in terminal_table(results)
+    own = await evaluate(TWOWIKI.evaluation(replace(options, methods=("bm25-3",), library="")), tmp_path / "own")
+    for table in (terminal_table(own), markdown_table(own)):
+        assert "distractors chosen by TF-IDF; not comparable with all of Wikipedia" in table
     few, many, hops, _ = results.systems
     assert 0 < few.metrics["title_recall"].value <= many.metrics["title_recall"].value
     assert few.metrics["documents"].value == 3
@@ -173,6 +178,43 @@ async def test_questions_over_a_library(tiny_embedder: Path, tmp_path: Path, hom
     assert {"Low_Harbour", "Esbrund"} <= set(pages)
     assert any(page not in bench.documents for page in pages), "the library holds other pages, which count"
     assert read.metrics["sp_f1"] == pytest.approx(2 / (len(pages) + 2)), "of Esbrund its second was wanted"
+
+
+async def test_musique_measures_paragraphs(tiny_embedder: Path, tmp_path: Path) -> None:
+    """Its supports are whole paragraphs, and its answers know no yes or no."""
+    rows = questions()
+    told = [
+        {
+            "id": row["_id"],
+            "question": row["question"],
+            "answer": row["answer"],
+            "answer_aliases": [],
+            "question_decomposition": [],
+            "paragraphs": [
+                {"title": title, "paragraph_text": " ".join(lines), "is_supporting": place in (1, 2)}
+                for place, (title, lines) in enumerate(row["context"])
+            ],
+        }
+        for row in rows
+    ]
+    (tmp_path / "musique").mkdir()
+    (tmp_path / "musique" / "kag_100.jsonl").write_text("".join(json.dumps(row) + "\n" for row in told))
+    settings = Settings(embed_model=f"local/{tiny_embedder}", model="scripted/m")
+    options = EvalOptions(f"musique={tmp_path / 'musique'}", settings=settings)
+    data = load(options.dataset)
+
+    def quoting(request: ModelRequest) -> str:
+        shown = re.findall(r"\[(\d+)\] (.+)\n(.+?\.)", request.messages[-1].content)
+        quotes = [{"passage": int(n), "quote": text} for n, title, text in shown if title in ("Low Harbour", "Storm 0")]
+        return json.dumps({"answer": "the west coast", "quotes": quotes})
+
+    bench = AgentBench(data, options, backend=ScriptedBackend(answer=quoting))
+    row = single("bm25", 32, bench).prepare().answering()  # type: ignore[attr-defined]
+    read = await row.answer(data.topics[0])
+    assert "sp_f1" not in read.metrics
+    assert read.metrics["support_f1"] == pytest.approx(0.5), "one of two quoted, one of two needed"
+    assert read.metrics["f1"] == pytest.approx(2 / 3)
+    assert read.metrics["title_recall"] == 1.0
 
 
 async def test_what_reads_nothing_answers_nothing(tmp_path: Path, tiny_embedder: Path) -> None:
