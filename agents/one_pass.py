@@ -176,7 +176,7 @@ class OnePass:
                 new.extend(dict.fromkeys(paper.id for paper in result.papers if paper.id not in seen))
                 seen.update(new)
             results.extend(kept)
-            hops.append(Hop("search", query.text, new_ids=tuple(new)))
+            hops.append(Hop("search", query.text, query.reason, tuple(new)))
             self.tick(len(hops), len(queries))
             errors = [result for result in found if isinstance(result, BaseException)]
             for error in errors:

@@ -190,6 +190,7 @@ class RewrittenQuery(Record):
 
     kind: str
     text: str
+    reason: str = ""
 
 
 class Rewrite(Record):

@@ -64,7 +64,7 @@ def rewrite(
     with progress():
         found = rewritten(query, chosen, options, history=read_history(history) if history else ())
     tell(found.spent)
-    rows = [{"kind": query.kind, "text": query.text} for query in found.queries]
+    rows = [{"kind": query.kind, "text": query.text, "reason": query.reason} for query in found.queries]
     show(
         {"method": found.method, "queries": rows},
         "\n".join(" ".join(query.text.split()) for query in found.queries),

@@ -76,7 +76,7 @@ class Filter:
 @dataclass(frozen=True, slots=True)
 class Query:
     """What is searched for. `before` is exclusive: only papers published earlier count. `exclude` holds document ids; `only` filters
-    by year, venue and source."""
+    by year, venue and source; `reason` is why it was made, for people: no search depends on it."""
 
     text: str
     kind: str = "original"
@@ -86,6 +86,7 @@ class Query:
     exclude: frozenset[str] = frozenset()
     parent: str | None = None
     only: Filter = Filter()
+    reason: str = ""
 
     @property
     def restricted(self) -> bool:

@@ -240,7 +240,10 @@ class AgentBench:
             both = joint(best, facts)
             metrics |= {"sp_em": facts.em, "sp_f1": facts.f1, "joint_em": both.em, "joint_f1": both.f1}
         else:  # MuSiQue's supports are whole paragraphs
-            quoted, needed = {s.id for s in found.supports}, {name for name, grade in topic.relevant.items() if grade > 0}
+            quoted, needed = (
+                {s.id for s in found.supports},
+                {name for name, grade in topic.relevant.items() if grade > 0},
+            )
             metrics["support_f1"] = supporting_facts({(n, 0) for n in quoted}, {(n, 0) for n in needed}).f1
         return found.text, metrics
 

@@ -33,8 +33,8 @@ class Rewritten:
     spent: str
 
     def _repr_html_(self) -> str:
-        rows = ((query.kind, query.text) for query in self.queries)
-        return fragment(table(["kind", "query"], rows), line(self.spent, kind="quiet"))
+        rows = ((query.kind, query.text, query.reason) for query in self.queries)
+        return fragment(table(["kind", "query", "reason"], rows), line(self.spent, kind="quiet"))
 
 
 def rewritten(

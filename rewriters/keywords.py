@@ -50,25 +50,31 @@ class KeywordQueries:
         """Original first. Raises ModelFault, BudgetSpent."""
         prompt = KEYWORDS.fill(n=str(self.n), abstract=neutralised(query.text))
         reply = await self.model.generate([Message("user", prompt)], schema=_SCHEMA, max_tokens=120 * self.n)
-        texts = parse_queries(reply.text, query.text, n=self.n, longest=self.longest)
-        if not texts:
+        found = parse_queries(reply.text, query.text, n=self.n, longest=self.longest)
+        if not found:
             return await (self.fallback or StatisticalKeywords(self.n)).rewrite(query)
-        return (query, *(replace(query, text=text, kind="keywords", parent=query.text) for text in texts))
+        made = (
+            replace(query, text=text, kind="keywords", parent=query.text, reason=f"“{quote}”")
+            for text, quote in found.items()
+        )
+        return (query, *made)
 
 
-def parse_queries(reply: str, abstract: str, *, n: int, longest: int) -> tuple[str, ...]:
-    """The queries of a reply whose quote, of two words or more, stands in the abstract: at most `n`, each of 1 to `longest` words, none twice."""
+def parse_queries(reply: str, abstract: str, *, n: int, longest: int) -> dict[str, str]:
+    """The queries of a reply whose quote, of two words or more, stands in the abstract, with that place of it: at most `n`, each of 1 to `longest` words,
+    none twice."""
     data = read_json(reply)
     items = data.get("queries") if isinstance(data, dict) else None
-    found: dict[str, str] = {}
+    found: dict[str, tuple[str, str]] = {}
     for item in items if isinstance(items, list) else []:
         if not isinstance(item, dict):
             continue
         text, quote = item.get("query"), item.get("quote")
-        if not isinstance(text, str) or not isinstance(quote, str) or find_quote(quote, abstract) is None:
+        if not isinstance(text, str) or not isinstance(quote, str) or (place := find_quote(quote, abstract)) is None:
             continue
         words = text.replace('"', " ").split()
         told = len(quote.split()) > 1 or len(quote) >= _QUOTED
         if 1 <= len(words) <= longest and told and any(c.isalpha() for c in text):
-            found.setdefault(" ".join(re.findall(r"\w+", text.casefold())), " ".join(words))
-    return tuple(found.values())[:n]
+            told_of = " ".join(place.span.text.split())
+            found.setdefault(" ".join(re.findall(r"\w+", text.casefold())), (" ".join(words), told_of))
+    return dict(list(found.values())[:n])

@@ -167,7 +167,11 @@ def test_the_command(tmp_path: Path, home: Path, no_weights: None) -> None:
     assert out.splitlines()[0].startswith("Drones map")
     assert len(out.splitlines()) == 3
     piped = json.loads(litrag("--json", "rewrite", "-", "--method", "none", stdin="dunes\n")[1])
-    assert piped == {"schema": "litrag/rewrite/1", "method": "none", "queries": [{"kind": "original", "text": "dunes"}]}
+    assert piped == {
+        "schema": "litrag/rewrite/1",
+        "method": "none",
+        "queries": [{"kind": "original", "text": "dunes", "reason": ""}],
+    }
     assert "nothing to rewrite" in failure(litrag("rewrite", " "), 2)
     assert "no setting 'depth'; there is: n (3), words (3)" in failure(litrag("rewrite", "x", "-s", "depth=2"), 2)
     assert "needs its answer" in failure(litrag("rewrite", "x", "--history", "odd.txt"), 2)

@@ -37,7 +37,12 @@ async def test_a_models_queries_come_after_the_original_and_inherit_its_filters(
     assert [q.text for q in queries] == [ABSTRACT, "scent detection dogs", "drones in forests"]
     assert queries[0] == QUERY
     assert all(
-        q.parent == ABSTRACT and q.kind == "keywords" and q.before == QUERY.before and q.exclude == QUERY.exclude
+        q.reason.strip("“”") in ABSTRACT
+        and q.reason
+        and q.parent == ABSTRACT
+        and q.kind == "keywords"
+        and q.before == QUERY.before
+        and q.exclude == QUERY.exclude
         for q in queries[1:]
     )
 
