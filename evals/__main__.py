@@ -19,7 +19,7 @@ from litrag.evals.results import Results, read_results
 from litrag.evals.review_pipeline import PIPELINES
 from litrag.evals.review_writing import WRITERS
 from litrag.evals.runner import Evaluation, evaluate
-from litrag.evals.tables import figure, markdown_table, terminal_table
+from litrag.evals.tables import difference, figure, markdown_table, terminal_table
 from litrag.evals.tasks import EvalOptions, EvalTask
 
 __all__ = ["TABLES", "documents", "main", "rendered"]
@@ -200,6 +200,7 @@ TABLES: Final = {
     "coherence-acl": ("coherence", EvalOptions("acl", n=200)),
 }
 _BLOCK: Final = re.compile(r"(<!-- results: ([\w-]+)(?: ([\w@, ()=-]+))? -->\n).*?(<!-- end -->)", re.DOTALL)
+_DIFFERENCE: Final = re.compile(r"(<!-- difference: ([\w-]+) (\S+) (\S+) (\S+)( interval)?( p)? -->).*?(<!-- end -->)")
 _FIGURE: Final = re.compile(r"(<!-- figure: ([\w-]+) (\S+) (\S+)( interval)? -->).*?(<!-- end -->)")
 
 
@@ -211,7 +212,8 @@ def documents() -> tuple[Path, ...]:
 def rendered(text: str, folder: Path) -> str:
     """A document whose blocks `<!-- results: NAME METRIC, METRIC --> ... <!-- end -->` hold the tables of a folder's results, and whose
     places `<!-- figure: NAME SYSTEM METRIC -->...<!-- end -->` hold one figure of them, followed by its interval where `interval`
-    stands behind the metric. Raises UnknownName for a system or metric that the results lack."""
+    stands behind the metric, and `<!-- difference: NAME A B METRIC -->...<!-- end -->` what A has more than B, with `interval` and `p` likewise. Raises
+    UnknownName for a system or metric that the results lack."""
 
     def block(match: re.Match[str]) -> str:
         metrics = [name.strip() for name in (match[3] or "").split(",") if name.strip()]
@@ -221,7 +223,12 @@ def rendered(text: str, folder: Path) -> str:
         results = read_results(folder / f"{match[2]}.json")
         return f"{match[1]}{figure(results, match[3], match[4], interval=bool(match[5]))}{match[6]}"
 
-    return _FIGURE.sub(single, _BLOCK.sub(block, text))
+    def apart(match: re.Match[str]) -> str:
+        results = read_results(folder / f"{match[2]}.json")
+        told = difference(results, match[3], match[4], match[5], interval=bool(match[6]), p=bool(match[7]))
+        return f"{match[1]}{told}{match[8]}"
+
+    return _DIFFERENCE.sub(apart, _FIGURE.sub(single, _BLOCK.sub(block, text)))
 
 
 def _told(event: Event) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -74,14 +75,15 @@ def paired_difference(a: Sequence[float], b: Sequence[float], *, rounds: int = 1
 def paired_differences(
     pairs: Sequence[tuple[Sequence[float], Sequence[float]]], *, rounds: int = 10_000, seed: int = 0
 ) -> list[Difference]:
-    """`paired_difference` of several pairs over the same topics at once: what is drawn is the same for all. Raises ValueError."""
+    """`paired_difference` of several pairs over the same topics at once: what is drawn is the same for all. So many sign vectors are drawn, `rounds` at
+    least, that the smallest p there can be stays below LEVEL when Holm multiplies it by the number of pairs. Raises ValueError."""
     for a, b in pairs:
         if len(a) != len(b) or not a:
             raise ValueError(f"{len(a)} and {len(b)} values make no pairs")
     gaps = [[x - y for x, y in zip(a, b, strict=True)] for a, b in pairs]
     if not gaps:
         return []
-    ps = _flipped(gaps, rounds, seed)
+    ps = _flipped(gaps, max(rounds, math.ceil(2 * len(pairs) / LEVEL)), seed)
     return [Difference(i.value, i.low, i.high, p) for i, p in zip(_intervals(gaps, rounds, seed), ps, strict=True)]
 
 

@@ -9,7 +9,7 @@ from litrag.core.errors import UnknownName
 from litrag.evals.results import Metric, Results, SystemResult
 from litrag.evals.significance import LEVEL
 
-__all__ = ["figure", "markdown_table", "terminal_table"]
+__all__ = ["difference", "figure", "markdown_table", "terminal_table"]
 
 _MARK = f"* differs from the first row at p < {LEVEL} (paired permutation test, Holm over all pairs of the table)"
 
@@ -56,6 +56,25 @@ def figure(results: Results, system: str, metric: str, *, interval: bool = False
     if found is None:
         raise UnknownName(f"metric of {system}", metric, rows[system])
     return f"{_short(found.value)} [{_short(found.low)}, {_short(found.high)}]" if interval else _short(found.value)
+
+
+def difference(results: Results, a: str, b: str, metric: str, *, interval: bool = False, p: bool = False) -> str:
+    """a - b as prose has it: "+.012", with `interval` "+.012 [-.013, +.037]", with `p` Holm's adjusted p behind it: "+.075, p .005". Raises UnknownName for a
+    pair that was not compared under the metric."""
+    for found in results.comparisons:
+        if found.metric == metric and {found.a, found.b} == {a, b}:
+            sign = 1.0 if found.a == a else -1.0
+            low, high = sorted((sign * found.low, sign * found.high))
+            bounds = f" [{_signed(low)}, {_signed(high)}]" if interval else ""
+            chance = f", p {_short(found.p_holm)}" if found.p_holm >= 0.0005 else ", p < .001"
+            return f"{_signed(sign * found.difference)}{bounds}{chance if p else ''}"
+    pairs = (f"{each.a} {each.b} {each.metric}" for each in results.comparisons)
+    raise UnknownName(f"comparison of {results.task} on {results.dataset}", f"{a} {b} {metric}", pairs)
+
+
+def _signed(value: float) -> str:
+    shown = _short(abs(value))
+    return f"{'-' if value < 0 and float(shown) else '+'}{shown}"
 
 
 def _label(system: SystemResult) -> str:

@@ -29,7 +29,7 @@ from litrag.training import RECIPES, SETTINGS
 
 METHODS = ROOT / "docs" / "methods"
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
-_FIGURE = re.compile(r"<!-- figure: ([\w-]+) ")
+_FIGURE = re.compile(r"<!-- (?:figure|difference): ([\w-]+) ")
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +219,9 @@ def test_beside_every_figure_stands_the_command_that_makes_it(page: Path) -> Non
 def test_no_measure_is_typed(page: Path) -> None:
     """A value with three decimals that no result stands behind would go on saying what was true once. (Evals tells of differences, too, which
     stand in the files of its tables, Training of settings, decisions of what was known then.)"""
-    text = re.sub(r"<!-- (figure|results): .*?<!-- end -->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    text = re.sub(
+        r"<!-- (figure|difference|results): .*?<!-- end -->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL
+    )
     assert re.findall(r"(?<![\w.])0?\.\d{3}\b", text) == []
 
 

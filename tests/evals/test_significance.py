@@ -8,7 +8,14 @@ import pytest
 from scipy import stats
 
 from litrag.evals.results import compare
-from litrag.evals.significance import LEVEL, bootstrap_interval, holm, paired_difference, permutation_p
+from litrag.evals.significance import (
+    LEVEL,
+    bootstrap_interval,
+    holm,
+    paired_difference,
+    paired_differences,
+    permutation_p,
+)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +87,16 @@ def test_a_difference_has_value_interval_and_p() -> None:
         paired_difference([1.0], [])
     with pytest.raises(ValueError, match="no values"):
         bootstrap_interval([])
+
+
+def test_of_many_pairs_one_that_is_clear_can_still_be_marked() -> None:
+    """With 10,000 sign vectors the smallest p is .0001, which Holm lifts above .01 from 101 pairs on."""
+    rng = np.random.default_rng(0)
+    noise = [(list(rng.normal(size=40)), list(rng.normal(size=40))) for _ in range(299)]
+    clear = (list(rng.normal(5, 1, 40)), list(rng.normal(size=40)))
+    ps = holm([difference.p for difference in paired_differences([clear, *noise])])
+    assert ps[0] < LEVEL
+    assert sum(p < LEVEL for p in ps) == 1
 
 
 def test_twelve_systems_without_a_difference_are_left_alone() -> None:

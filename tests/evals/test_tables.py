@@ -85,6 +85,23 @@ def test_a_figure_within_a_sentence_is_rendered_as_the_tables_print_it(tmp_path:
     assert rendered(once, tmp_path) == once
 
 
+def test_a_difference_within_a_sentence_is_the_comparisons(tmp_path: Path) -> None:
+    (tmp_path / "toy.json").write_text(toy().to_json())
+    text = (
+        "It is <!-- difference: toy dense bm25 R@100 -->?<!-- end -->, <!-- difference: toy bm25 odd R@100 interval -->?<!-- end -->, "
+        "<!-- difference: toy odd dense R@100 interval p -->?<!-- end -->."
+    )
+    once = rendered(text, tmp_path)
+    assert once.replace("<!-- end -->", "").split("-->")[1:] == [
+        "+.100, <!-- difference: toy bm25 odd R@100 interval ",
+        "-.100 [-.150, -.050], <!-- difference: toy odd dense R@100 interval p ",
+        "+.100 [+.050, +.150], p .002.",
+    ]
+    assert rendered(once, tmp_path) == once
+    with pytest.raises(UnknownName, match="dense sparse R@100"):
+        rendered("<!-- difference: toy dense sparse R@100 -->?<!-- end -->", tmp_path)
+
+
 @pytest.mark.parametrize(("wrong", "there"), [("sparse R@100", "bm25, dense, odd"), ("dense P@1", "R@100")])
 def test_a_figure_that_the_results_lack_is_an_error_and_no_number(tmp_path: Path, wrong: str, there: str) -> None:
     (tmp_path / "toy.json").write_text(toy().to_json())
