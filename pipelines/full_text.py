@@ -44,7 +44,7 @@ async def read(shop: Workshop, state: ReviewState) -> ReviewState:
     told = sum(bool(item.passages) for item in found)
     if not told:
         warnings.append(
-            "no full text was found: libraries hold them of PDF, Markdown and text files, arXiv of its own papers"
+            "no full text was found: libraries hold them of PDF, Markdown and text files, arXiv and the ACL Anthology of their own papers"
         )
     return {
         "selected": shop.store.put(tuple(found), tuple[Selected, ...]),

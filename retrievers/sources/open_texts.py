@@ -1,17 +1,17 @@
-"""Full texts of papers, where they are open: from the libraries that hold them, else arXiv's PDF."""
+"""Full texts of papers, where they are open: from the libraries that hold them, else the PDF of arXiv or of the ACL Anthology."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from litrag.core.errors import BadInput
 from litrag.core.types import Paper, Passage
-from litrag.retrievers.normal_forms import arxiv_id_in
+from litrag.retrievers.normal_forms import anthology_id_in, arxiv_id_in
 from litrag.retrievers.sources.full_texts import of_pdf
 from litrag.retrievers.sources.pdf import PdfFile, PdfReading
 from litrag.retrievers.sources.web import Host, WebRequest
@@ -23,8 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenTexts"]
 
-_HOST: Final = Host("arXiv's PDFs", interval=3.1, most_bytes=60_000_000)
-_URL: Final = "https://arxiv.org/pdf"
+_MOST: Final = 60_000_000  # bytes
+_ARXIV: Final = "arxiv-pdf"
+_ANTHOLOGY: Final = "acl-pdf"
+# the key of a setting -> who has PDFs, and where
+_HOSTS: Final[Mapping[str, tuple[Host, str]]] = {
+    _ARXIV: (Host("arXiv's PDFs", interval=3.1, most_bytes=_MOST), "https://arxiv.org/pdf/{}"),
+    _ANTHOLOGY: (Host("the ACL Anthology's PDFs", interval=1.0, most_bytes=_MOST), "https://aclanthology.org/{}.pdf"),
+}
 
 
 class OpenTexts:
@@ -32,9 +38,7 @@ class OpenTexts:
 
     def __init__(self, libraries: Sequence[Library], web: Web | None, settings: Settings) -> None:
         self._libraries, self._web = libraries, web
-        self._url = settings.source_urls.get("arxiv-pdf", _URL).rstrip("/")
-        self._seconds = settings.source_seconds
-        self._host = replace(_HOST, interval=settings.source_intervals.get("arxiv-pdf", _HOST.interval))
+        self._settings = settings
         self._pdfs = PdfReading()
 
     def __enter__(self) -> OpenTexts:
@@ -50,10 +54,14 @@ class OpenTexts:
             for name in _names(paper) if library.manifest.passages else ():
                 if found := await asyncio.to_thread(library.table.passages_of, name):
                     return tuple(replace(passage, document_id=paper.id) for passage in found)
-        number = paper.arxiv_id or arxiv_id_in(paper.doi, paper.url)
+        where, number = _open(paper)
         if self._web is None or not number:
             return ()
-        body = await self._web.fetch(WebRequest(f"{self._url}/{number}"), self._host, _pdf, seconds=self._seconds)
+        host, form = _HOSTS[where]
+        base, wanted = self._settings.source_urls.get(where), form.format(number)
+        url = f"{base.rstrip('/')}/{wanted.rpartition('/')[2]}" if base else wanted
+        host = replace(host, interval=self._settings.source_intervals.get(where, host.interval))
+        body = await self._web.fetch(WebRequest(url), host, _pdf, seconds=self._settings.source_seconds)
         try:
             record = of_pdf(await asyncio.to_thread(self._read, body, number, warn))
         except BadInput as error:
@@ -66,6 +74,14 @@ class OpenTexts:
             path = Path(folder) / f"{number.replace('/', '-')}.pdf"
             path.write_bytes(body)
             return self._pdfs.read(path, warn)
+
+
+def _open(paper: Paper) -> tuple[str, str]:
+    """Who has the PDF, and under which id; ("", "") where nobody known to be open has it."""
+    if number := paper.arxiv_id or arxiv_id_in(paper.doi, paper.url):
+        return _ARXIV, number
+    number = anthology_id_in(paper.url, paper.doi)
+    return (_ANTHOLOGY, number) if number else ("", "")
 
 
 def _names(paper: Paper) -> tuple[str, ...]:

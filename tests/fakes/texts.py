@@ -59,7 +59,7 @@ def write_library(path: Path, records: list[Paper] | None = None) -> Path:
                 "year": p.year,
                 "venue": p.venue,
                 "doi": p.doi,
-                **({"arxiv_id": p.arxiv_id} if p.arxiv_id else {}),
+                **{name: value for name in ("arxiv_id", "url") if (value := getattr(p, name))},
             }
         )
         for p in (papers() if records is None else records)

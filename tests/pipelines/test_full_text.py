@@ -107,6 +107,21 @@ def test_what_is_no_pdf_is_a_warning(server: Server, tmp_path: Path, no_weights:
     assert result.papers == 4
 
 
+@pytest.mark.parametrize(
+    "known",
+    [{"url": "https://aclanthology.org/P19-1001/"}, {"doi": "10.18653/v1/p19-1001"}],
+)
+def test_the_acl_anthology_is_open(server: Server, tmp_path: Path, known: dict[str, str], no_weights: None) -> None:
+    server.files["/P19-1001.pdf"] = server.files["/2001.00001"]
+    first, *rest = papers()[:3]
+    library = write_library(tmp_path / "forest.jsonl", [replace(first, **known), *rest])  # type: ignore[arg-type]
+    how = {"source_urls": {"acl-pdf": server.url}, "source_intervals": {"acl-pdf": 0.0}}
+    result = review(TEXT, library=library, out=tmp_path / "out", full_text=True, **how)
+    assert server.asked == ["/P19-1001.pdf"]
+    assert DEEP in evidence(result)["0-0"]["passage"]
+    assert result.counters["full_texts"] == 1
+
+
 def test_nothing_is_fetched_unless_it_was_asked_for(server: Server, tmp_path: Path, no_weights: None) -> None:
     made(server, tmp_path)
     assert server.asked == []
