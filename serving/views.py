@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -38,6 +39,7 @@ STAGES: Final[Mapping[str, str]] = {
 }
 FILES: Final = (*files_of(FORMATS), "evidence.json", "run.json")  # what can be downloaded, by name
 assert set(STAGES) == set(NODES)
+_CITED: Final = re.compile(r'[(\[]?<button type="button" class="cite".*?</button>[)\],;.]*', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,9 @@ def _paragraph(
     shown, citations = [], []
     for each in sentences:
         html = inline(document.runs(each.sentence), cited=partial(_button, each.number))
+        html = _CITED.sub(
+            lambda m: f'<span class="kept">{m[0]}</span>', html
+        )  # no line ends between it and its bracket
         shown.append(f'<span id="sentence-{each.number}">{html}</span>')
         citations += [
             Citation(

@@ -88,11 +88,15 @@ def page(chromium: Any) -> Iterator[Any]:
 
 
 def seen(tab: Any, name: str) -> None:
-    """The page has no serious fault by axe-core, fits a telephone, and is kept as pictures where they are wanted."""
+    """The page has no serious fault by axe-core, by day and by night, fits a telephone, and is kept as pictures where they are wanted."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(tab).response["violations"]
-    assert [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")] == []
+    for scheme in ("dark", "light"):
+        tab.emulate_media(color_scheme=scheme)
+        found = Axe().run(tab).response["violations"]
+        assert [(scheme, v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")] == []
+        if PICTURES and scheme == "dark":
+            tab.screenshot(path=f"{PICTURES}/{name}-dark.png", full_page=True)
     for width, height in ((360, 740), (1280, 900)):
         tab.set_viewport_size({"width": width, "height": height})
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
