@@ -45,7 +45,7 @@ class Section:
 class Exported:
     """What a writer writes. `papers` holds at least the cited works by key, `header` lines that say how the text
     came about; `style` is "author-year", "numeric", a name or the path of a CSL style; `marks`: sentences that their
-    sources do not support are marked."""
+    sources do not support are marked; `language` of the text, by its English name or its tag."""
 
     draft: Draft
     papers: Mapping[str, Paper]
@@ -54,6 +54,7 @@ class Exported:
     evidence: EvidenceFile | None = None
     title: str = "Related work"
     marks: bool = True
+    language: str = "English"
 
     @cached_property
     def cited(self) -> dict[str, Paper]:

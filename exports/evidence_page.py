@@ -31,7 +31,7 @@ def evidence_html(document: Exported) -> str:
             body.append(f"<h2>{text(section.heading)}</h2>")
         for sentence in section.sentences:
             body.extend(_claim(document, sentence))
-    return whole_page(f"{document.title}: evidence", "\n".join(body))
+    return whole_page(f"{document.title}: evidence", "\n".join(body), "en")
 
 
 def _claim(document: Exported, each: JudgedSentence) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import Final
 
 from litrag.exports.document import Exported
 from litrag.exports.facts import clean
+from litrag.exports.languages import language_tag
 from litrag.exports.styles import Run
 
 __all__ = ["inline", "review_html", "text", "whole_page"]
@@ -47,7 +48,7 @@ mark { background: var(--mark); color: inherit; } .quiet { color: var(--quiet); 
 _HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _PAGE: Final = Template(
     f"""<!DOCTYPE html>
-<html lang="en">
+<html lang="$lang">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy"
@@ -79,12 +80,12 @@ def review_html(document: Exported) -> str:
     body.extend(f'<li id="ref-{entry.key}">{inline(entry.runs)}</li>' for entry in document.look.references)
     body.append("</ol>")
     body.append('<p class="quiet"><a href="evidence.html">The evidence behind each citation</a></p>')
-    return whole_page(document.title, "\n".join(body))
+    return whole_page(document.title, "\n".join(body), language_tag(document.language))
 
 
-def whole_page(title: str, body: str) -> str:
-    """A page around a body that is HTML."""
-    return _PAGE.substitute(title=text(title), body=body)
+def whole_page(title: str, body: str, lang: str) -> str:
+    """A page around a body that is HTML; `lang` is its language's tag, "" where it is not known."""
+    return _PAGE.substitute(title=text(title), body=body, lang=text(lang))
 
 
 def text(plain: str) -> str:

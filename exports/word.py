@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from litrag.core.errors import MissingExtra
 from litrag.exports.document import Exported
 from litrag.exports.facts import clean
+from litrag.exports.languages import language_tag
 from litrag.exports.styles import Run
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def review_docx(document: Exported) -> bytes:
 
     word = docx.Document()
     _properties(word, document.title)
+    _spoken(word, language_tag(document.language))
     references = document.look.references
     places = {entry.key: f"ref_{n}" for n, entry in enumerate(references, start=1)}  # names in Word take no hyphen
     word.add_heading(clean(document.title), 0)
@@ -65,6 +67,14 @@ def review_docx(document: Exported) -> bytes:
         _add(added, entry.runs, places)
         _bookmark(added, "End", n)
     return _steady(word)
+
+
+def _spoken(word: Word, tag: str) -> None:
+    """The language that Word checks the text by; that of the template, English, where it is not known."""
+    from docx.oxml.ns import qn
+
+    for element in word.styles.element.iter(qn("w:lang")) if tag and tag != "en" else ():
+        element.set(qn("w:val"), tag)
 
 
 def _add(paragraph: Paragraph, runs: Iterable[Run], places: dict[str, str]) -> None:

@@ -111,6 +111,7 @@ def write_outputs(
         style=shop.settings.style,
         evidence=evidence_file(draft, papers, table, retracted),
         marks=shop.settings.unsupported != "keep",
+        language=shop.settings.language if generated else "English",
     )
     files = written(document, (*ALWAYS, *shop.settings.formats))
     files["evidence.json"] = evidence_json(document)

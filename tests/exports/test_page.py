@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import pytest
 from fakes.hostile import reviews
 from fakes.html import Page
 from fakes.reviews import made_up
@@ -11,6 +12,7 @@ from hypothesis import given
 from litrag.exports.document import Exported
 from litrag.exports.evidence import PageRecord
 from litrag.exports.evidence_page import evidence_html
+from litrag.exports.languages import language_tag
 from litrag.exports.page import review_html
 
 TAGS = set(
@@ -79,3 +81,25 @@ def test_unsupported_sentences_that_are_to_be_kept_are_not_marked() -> None:
     kept = Exported(draft=document.draft, papers=document.papers, marks=False)
     assert "unsupported by" in review_html(document)
     assert "unsupported by" not in review_html(kept)
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [
+        ("English", "en"),
+        ("German", "de"),
+        (" portuguese ", "pt"),
+        ("pt-BR", "pt-BR"),
+        ("Chinese", "zh"),
+        ("de", "de"),
+        ("Klingon", ""),
+        ("plain English, please", ""),
+        ('en" onload="x', ""),
+        ("C", ""),
+        ("", ""),
+    ],
+)
+def test_a_page_says_in_which_language_it_is(name: str, tag: str) -> None:
+    """A screen reader would read German as if it were English."""
+    assert language_tag(name) == tag
+    assert f'<html lang="{tag}">' in review_html(replace(made_up(), language=name))

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import zipfile
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import docx
@@ -56,3 +58,13 @@ def test_without_the_extra_the_error_says_how_to_get_it(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "docx", None)
     with pytest.raises(MissingExtra, match=r"pip install 'litrag\[export\]'"):
         review_docx(made_up())
+
+
+def test_word_checks_the_text_by_its_own_language() -> None:
+    def languages(document: Exported) -> set[str]:
+        with zipfile.ZipFile(io.BytesIO(review_docx(document))) as archive:
+            return set(re.findall(r'<w:lang [^>]*w:val="([^"]+)"', archive.read("word/styles.xml").decode()))
+
+    assert languages(made_up()) == {"en-US"}
+    assert languages(replace(made_up(), language="German")) == {"de"}
+    assert languages(replace(made_up(), language="Klingon")) == {"en-US"}
