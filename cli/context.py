@@ -104,8 +104,8 @@ def show(data: Mapping[str, Any], lines: str, form: str) -> None:
 
 
 def tell(line: str) -> None:
-    """A line beside the result: on stderr, nowhere with -q."""
-    if not globals_().quiet:
+    """A line beside the result: on stderr, with -q only what is wrong."""
+    if not globals_().quiet or line.startswith("warning"):
         typer.echo(line, err=True)
 
 
@@ -132,12 +132,18 @@ def fail(error: BaseException, *, told: bool = False) -> NoReturn:
 def progress() -> Iterator[Listener]:
     """A listener that draws on a terminal and prints lines elsewhere; warnings are always lines."""
     if globals_().quiet:
-        yield lambda event: None
+        yield _warned
     elif globals_().json or not sys.stderr.isatty():
         yield _line
     else:
         with _drawn() as listen:
             yield listen
+
+
+def _warned(event: Event) -> None:
+    """What is wrong is told with -q, too."""
+    if event.kind == "warning":
+        typer.echo(f"[{event.stage}] {event.message}", err=True)
 
 
 def _line(event: Event) -> None:

@@ -25,7 +25,7 @@ def evaluate(
         str,
         typer.Argument(
             metavar="TASK",
-            help="What to measure: retrieval, rerank, rewrite, ambiguity, hotpotqa, musique, 2wiki, verify, coherence.",
+            help="What to measure: retrieval, rerank, rewrite, ambiguity, hotpotqa, musique, 2wiki, review, verify, coherence.",
             autocompletion=choices.evals,
         ),
     ],
@@ -41,13 +41,17 @@ def evaluate(
         list[str] | None,
         typer.Option(
             help="Method to measure; repeatable.",
-            show_default="all",
+            show_default="the task's own choice",
             rich_help_panel=_WHAT,
             autocompletion=choices.eval_methods,
         ),
     ] = None,
     run: Annotated[
-        list[Path] | None, typer.Option(help="TREC run to put into the table; repeatable.", rich_help_panel=_WHAT)
+        list[Path] | None,
+        typer.Option(
+            help="TREC run to put into the table of retrieval, called by its tag, or NAME=FILE; repeatable.",
+            rich_help_panel=_WHAT,
+        ),
     ] = None,
     n: Annotated[
         int | None,
@@ -94,6 +98,10 @@ def evaluate(
     from litrag.evals.tasks import EvalOptions, EvalTask
 
     chosen: EvalTask = registry.find("eval", EVALS, task)
+    if run and not getattr(chosen, "takes_runs", False):
+        raise BadInput(
+            f"{task} takes no --run: `litrag rerank FILE` reranks one, `litrag eval retrieval --run FILE` measures what comes of it"
+        )
     if library and not getattr(chosen, "over_libraries", False):
         raise BadInput(f"{task} searches its data set's own documents: leave out --library")
     options = EvalOptions(

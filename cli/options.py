@@ -79,7 +79,12 @@ Sources = Annotated[
 ]
 Before = Annotated[
     datetime | None,
-    typer.Option("--before", formats=["%Y-%m-%d"], help="Only papers published before.", rich_help_panel=INPUT),
+    typer.Option(
+        "--before",
+        formats=["%Y-%m-%d", "%Y"],
+        help="Only papers published before that day, or year.",
+        rich_help_panel=INPUT,
+    ),
 ]
 Model = Annotated[str | None, _model("", "Model of every role, e.g. openai/gpt-4o-mini.")]
 ApiBase = Annotated[

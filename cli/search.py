@@ -32,6 +32,9 @@ def search(
             "-f", "--format", help="table, jsonl, trec or bib.", autocompletion=choices.closed("search format")
         ),
     ] = "table",
+    topic: Annotated[
+        str, typer.Option(help="What a TREC run calls the query: lines of several searches make one run.")
+    ] = "q1",
     library: Libraries = None,
     sources: Sources = None,
     before: Before = None,
@@ -88,6 +91,8 @@ def search(
         "snowball_graph": snowball_graph,
         "qdrant_url": qdrant_url,
     }
+    from dataclasses import replace
+
     from litrag.core.errors import UnknownName
     from litrag.pipelines.searching import FORMATS, find, shown
 
@@ -109,7 +114,7 @@ def search(
     if globals_().json:
         show({"query": found.query, "stop_reason": found.stop_reason, "papers": found.rows()}, "", "search")
     else:
-        typer.echo(shown(found, form))
+        typer.echo(shown(replace(found, topic=topic), form))
 
 
 def _filter(year: str | None, venues: list[str] | tuple[str, ...], sources: list[str] | tuple[str, ...]) -> Filter:

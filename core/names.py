@@ -66,10 +66,12 @@ class NameParts:
 
 
 def name_parts(author: str) -> NameParts:
-    """The parts of a name, read with or without comma."""
+    """The parts of a name, read with or without comma; one that ends with its only comma is an organisation's, and all of it is its family name."""
     from bibtexparser.middlewares.names import InvalidNameError, parse_single_name_into_parts
 
     whole = " ".join(author.split())
+    if whole.endswith(",") and whole.count(",") == 1:
+        return NameParts(whole[:-1].strip())
     name = _SUFFIX.sub("", whole)
     suffix = whole[len(name) :].strip(" ,")
     try:

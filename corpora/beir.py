@@ -33,7 +33,7 @@ def beir(folder: Path, split: str) -> Dataset:
     assert corpus is not None
     assert queries is not None
     topics = _topics(rows(queries), read_qrels(splits[part]))
-    return Dataset(folder.name, part, topics, partial(_documents, partial(rows, corpus)))
+    return Dataset(folder.resolve().name, part, topics, partial(_documents, partial(rows, corpus)))
 
 
 def from_hub(name: str, split: str) -> Dataset:
@@ -63,7 +63,7 @@ def from_hub(name: str, split: str) -> Dataset:
 
 
 def _topics(queries: Iterable[Mapping[str, Any]], qrels: Mapping[str, Mapping[str, int]]) -> tuple[Topic, ...]:
-    texts = {str(row["_id"]): str(row["text"]) for row in queries}
+    texts = {_field(row, "_id", "query", n): _field(row, "text", "query", n) for n, row in enumerate(queries, start=1)}
     topics = tuple(Topic(name, Query(texts[name]), grades) for name, grades in qrels.items() if name in texts)
     if not topics:
         raise BadInput("no query has a judgement; the ids of queries and qrels do not meet")
@@ -71,7 +71,13 @@ def _topics(queries: Iterable[Mapping[str, Any]], qrels: Mapping[str, Mapping[st
 
 
 def _documents(read: Any) -> Iterator[Document]:
-    for row in read():
+    for number, row in enumerate(read(), start=1):
         title = str(row.get("title") or "")
-        text = str(row["text"])
-        yield Document(str(row["_id"]), title, f"{title}\n{text}" if title else text)
+        name, text = _field(row, "_id", "document", number), _field(row, "text", "document", number)
+        yield Document(name, title, f"{title}\n{text}" if title else text)
+
+
+def _field(row: Mapping[str, Any], name: str, what: str, number: int) -> str:
+    if row.get(name) is None:
+        raise BadInput(f"{what} {number} of the data set has no {name!r}; each line has _id and text")
+    return str(row[name])

@@ -37,10 +37,14 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     return dict(qrels)
 
 
-def read_run(path: Path) -> tuple[str, dict[str, tuple[str, ...]]]:
-    """The run's tag, and topic -> document ids, best first. Raises BadInput, naming the line."""
+def read_run(path: Path, *, as_evaluators: bool = False) -> tuple[str, dict[str, tuple[str, ...]]]:
+    """The run's tag, and topic -> document ids, best first; equal scores by rank or, `as_evaluators` have them (trec_eval), by id from the last to the first.
+    Raises BadInput, naming the line."""
     with _opened(path) as lines:
         tag, run = parse_run(lines, path)
+    if as_evaluators:
+        run = {topic: {name: scores[name] for name in sorted(scores, reverse=True)} for topic, scores in run.items()}
+        run = {topic: dict(sorted(scores.items(), key=lambda pair: -pair[1])) for topic, scores in run.items()}
     return tag, {topic: tuple(scores) for topic, scores in run.items()}
 
 

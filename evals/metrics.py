@@ -13,10 +13,16 @@ __all__ = ["check_measures", "measures_of"]
 
 
 def check_measures(names: Sequence[str]) -> None:
-    """Raises BadInput for a name that ir-measures does not know."""
+    """Raises BadInput for a name that ir-measures does not know, a cutoff of 0, and what cannot be computed on this machine."""
     for name in names:
-        if _normalised(name) is None:
-            _measure(name)
+        if _normalised(name) is not None:
+            continue
+        if _measure(name).params.get("cutoff", 1) < 1:
+            raise BadInput(f"measure {name}: a cutoff is at least 1")
+        try:
+            measures_of(["d"], {"d": 1}, [name])
+        except Exception as error:  # a provider may call another program, which is not there
+            raise BadInput(f"measure {name} cannot be computed here ({' '.join(str(error).split())[:120]})") from error
 
 
 def measures_of(ids: Sequence[str], relevant: Mapping[str, int], names: Sequence[str]) -> dict[str, float]:

@@ -4,13 +4,15 @@ bm25 is the floor of every table. A new method is one entry of METHODS: a functi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from litrag.core import registry
 from litrag.core.errors import BadInput
+from litrag.core.store import digest
 from litrag.corpora import load
 from litrag.corpora.trec import read_run, write_run
 from litrag.corpora.types import Topic
@@ -85,6 +87,7 @@ class Retrieval:
     """`litrag eval retrieval`."""
 
     methods: Mapping[str, object] = METHODS
+    takes_runs = True
 
     def evaluation(self, options: EvalOptions) -> Evaluation:
         """Methods and TREC runs over a sample of a data set. Raises UnknownName, BadInput, EnvironmentFault."""
@@ -96,7 +99,8 @@ class Retrieval:
         bench = Bench(dataset, options.k, measures, options)
         names = options.methods or (() if options.runs else ("bm25",))
         systems = [registry.find("retrieval method", METHODS, name)(bench) for name in names]
-        systems += [_system_of_run(bench, path) for path in options.runs]
+        for given in options.runs:
+            systems.append(_system_of_run(bench, given, {system.name for system in systems}))
         return Evaluation(
             "retrieval", dataset, tuple(systems), options.seed, {"k": options.k, "measures": list(measures)}
         )
@@ -118,12 +122,19 @@ def written_runs(evaluation: Evaluation, folder: Path) -> list[Path]:
     return written
 
 
-def _system_of_run(bench: Bench, path: Path) -> System:
-    tag, run = read_run(path)
+def _system_of_run(bench: Bench, given: Path, taken: Collection[str]) -> System:
+    """The row of FILE, called by its tag, or of NAME=FILE; where that name is taken, by the file's."""
+    named, _, file = str(given).partition("=")
+    path, named = (given, "") if given.exists() or not file else (Path(file), named)
+    tag, run = read_run(path, as_evaluators=True)
+    name = named or re.sub(r"[^\w.+-]+", "-", tag)
+    if name in taken and not named:
+        name = path.stem
     known = {topic.id for topic in bench.dataset.topics}
     if not known & set(run):
         raise BadInput(f"{path} ranks no topic of {bench.dataset.name}; check --run and --dataset")
-    return System(tag, lambda: _FromRun(bench, run), {"run": path.name, "topics": len(known & set(run))})
+    told = {"run": path.name, "topics": len(known & set(run)), "content": digest(sorted(run.items()))[:16]}
+    return System(name, lambda: _FromRun(bench, run), told)
 
 
 RETRIEVAL: Final = Retrieval()

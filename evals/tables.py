@@ -24,7 +24,7 @@ def terminal_table(results: Results) -> str:
     head = ["", *metrics, "searches", "calls", "tokens", "seconds"]
     body = [
         [
-            _label(system),
+            _label(system, results.n),
             *(_cell(results, system.name, name, system.metrics.get(name)) for name in metrics),
             f"{system.cost.searches:.1f}",
             f"{system.cost.calls:.1f}",
@@ -43,7 +43,7 @@ def markdown_table(results: Results, metrics: Sequence[str] = ()) -> str:
     lines = [f"| {results.dataset}, n = {results.n} | {' | '.join(chosen)} |", "|---" * (len(chosen) + 1) + "|"]
     for system in results.systems:
         cells = [_cell(results, system.name, name, system.metrics.get(name)) for name in chosen]
-        lines.append(f"| {_label(system)} | {' | '.join(cells)} |")
+        lines.append(f"| {_label(system, results.n)} | {' | '.join(cells)} |")
     return "\n".join([*lines, *(line for note in _note(results) for line in ("", note))])
 
 
@@ -77,12 +77,15 @@ def _signed(value: float) -> str:
     return f"{'-' if value < 0 and float(shown) else '+'}{shown}"
 
 
-def _label(system: SystemResult) -> str:
-    """The system's name, its class before it where it has one, and a mark where its model decided too little of the order to be judged."""
+def _label(system: SystemResult, n: int) -> str:
+    """The system's name, its class before it where it has one, and a mark where its model decided too little of the order to be judged, or a run lacks some of
+    the `n` topics, which count as 0."""
     kind = system.settings.get("class")
     placed = system.metrics.get("placed")
     mark = " (invalid)" if placed is not None and placed.value < PLACED else ""
-    return f"{f'({kind}) ' if kind else ''}{system.name}{mark}"
+    topics = system.settings.get("topics") if "run" in system.settings else None
+    part = f" ({topics} of {n} topics)" if topics is not None and topics < n else ""
+    return f"{f'({kind}) ' if kind else ''}{system.name}{mark}{part}"
 
 
 def _metrics(results: Results) -> list[str]:
@@ -112,7 +115,7 @@ def _differs(results: Results, system: str, metric: str) -> bool:
 def _note(results: Results) -> list[str]:
     notes = [f"Pool: {pool}"] if (pool := results.settings.get("pool")) else []
     notes += [_MARK] if len(results.systems) > 1 else []
-    return notes + ([_INVALID] if any("(invalid)" in _label(system) for system in results.systems) else [])
+    return notes + ([_INVALID] if any("(invalid)" in _label(system, results.n) for system in results.systems) else [])
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from litrag.core.names import labels
+from litrag.core.names import labels, name_parts
 from litrag.core.types import Paper
 from litrag.exports.facts import clean, kind, link
 from litrag.exports.latex_text import field, protected
@@ -66,6 +66,11 @@ def _verbatim(identifier: str) -> str:
 def _name(author: str) -> str:
     """Braces keep together what BibTeX would take apart: an "and", maths, many commas, the "il" of Kang-il as a
     particle."""
+    parts = name_parts(author)
+    if author.endswith(",") and not parts.given:
+        return f"{{{_label(parts.family)}}}"
+    if parts.suffix:
+        author = f"{f'{parts.particle} {parts.family}'.strip()}, {parts.suffix}, {parts.given}"
     name = re.sub(r"(\S+-[a-z]\S*)", r"{\1}", _label(author))
     whole = re.search(r"\band\b|\$", name, re.IGNORECASE) or name.count(",") > 2
     return f"{{{name}}}" if whole else name

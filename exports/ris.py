@@ -16,7 +16,14 @@ def references_ris(papers: Mapping[str, Paper]) -> str:
     """The file, works sorted by key."""
     import rispy
 
-    text: str = rispy.dumps([_record(key, papers[key]) for key in sorted(papers)])
+    class Plain(rispy.RisWriter):  # type: ignore[misc]
+        """Without a number before each record, which is no part of the format."""
+
+        def set_header(self, count: int) -> str:
+            return ""
+
+    records = [_record(key, papers[key]) for key in sorted(papers)]
+    text: str = rispy.dumps(records, implementation=Plain)
     return text.rstrip("\n") + "\n" if text else ""
 
 

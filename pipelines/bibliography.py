@@ -27,6 +27,8 @@ def bibliography_of(
     from litrag.retrievers.sources.readers import PAPER_KINDS, read_papers
 
     file = path.expanduser()
+    if not file.exists():
+        raise BadInput(f"{path}: no such file; name the file of references ({', '.join(PAPER_KINDS)})")
     if not file.is_file() or not file.name.lower().endswith(tuple(PAPER_KINDS)):
         raise BadInput(f"{path}: no file of references; name a {', '.join(PAPER_KINDS)} file")
     read = read_papers(file, lambda text: listen(Event("verify", text, "warning")))

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Final
 
 from litrag.agents.entities import WordWeights
 from litrag.core.errors import BudgetSpent
-from litrag.core.names import citation_keys
 from litrag.core.quotes import find_quote
 from litrag.core.settings import Settings
 from litrag.core.sync import all_or_first_error
-from litrag.core.types import Draft, Evidence, Hit, Paper, Plan, Ranking, Span
+from litrag.core.types import Draft, Evidence, Paper, Plan, Span
 from litrag.pipelines.drafting import best_draft
 from litrag.pipelines.extractive import ExtractivePlanner, ExtractiveWriter, fitted
 from litrag.pipelines.finding import Selected, cited, readable, with_warnings
 from litrag.pipelines.judging import verifier_of
+from litrag.pipelines.named import with_named
 from litrag.pipelines.output import write_outputs
 from litrag.pipelines.pausing import edit, offer_plan
 from litrag.pipelines.plan_file import assigned, read_plan, sized
@@ -29,7 +29,6 @@ from litrag.pipelines.statements import by_cosine, by_words
 from litrag.pipelines.support import Both, Coverage, Support
 from litrag.pipelines.workshop import Workshop
 from litrag.pipelines.writing import GeneratingWriter, WritingReport
-from litrag.retrievers.normal_forms import doi
 
 if TYPE_CHECKING:
     from litrag.core.protocols import Vectors
@@ -74,7 +73,7 @@ async def plan(shop: Workshop, state: ReviewState) -> ReviewState:
     selected = shop.store.get(state["selected"], tuple[Selected, ...])
     given, about = shop.request.plan, shop.request.about
     if given:
-        selected = _with_named(shop, state, given, selected)
+        selected = with_named(shop, state, given, selected)
     papers = cited(selected)
     update: ReviewState = {}
     counters = dict(state.get("counters", {}))
@@ -242,24 +241,6 @@ def evidence_table(draft: Draft, selected: Mapping[str, Selected]) -> tuple[Evid
         query = best.query if best else ""
         table.append(Evidence(key, paper.passage(), span, query, hit.scores, hit.reasons, selected[key].pages))
     return tuple(table)
-
-
-def _with_named(shop: Workshop, state: ReviewState, text: str, selected: tuple[Selected, ...]) -> tuple[Selected, ...]:
-    """The selected papers and those of the pool that a plan names by DOI or arXiv id."""
-    chosen = {item.paper.id for item in selected}
-    pool = shop.store.get(state["papers"], tuple[Paper, ...])
-    hits = {hit.document.id: hit for hit in shop.store.get(state["ranking"], Ranking).hits}
-    named = [
-        paper
-        for paper in pool
-        if paper.id not in chosen
-        and any(number and number in text.lower() for number in (doi(paper.doi), paper.arxiv_id))
-    ]
-    keys = citation_keys(named, [item.key for item in selected])
-    return (
-        *selected,
-        *(Selected(keys[paper.id], paper, hits.get(paper.id) or Hit(paper.to_document())) for paper in named),
-    )
 
 
 def _room(shop: Workshop, papers: int) -> int:

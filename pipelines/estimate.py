@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ from litrag.pipelines.runs import new_run
 from litrag.pipelines.state import ReviewRequest
 from litrag.pipelines.workshop import Workshop, open_workshop
 
-__all__ = ["RERANKS", "Planned", "Way", "estimate", "planned_calls"]
+__all__ = ["RERANKS", "Planned", "Way", "estimate", "planned_calls", "usd_of"]
 
 _TOKENS_A_PAPER = (
     350  # title and abstract, as prompts show them; words bounds of planning, writing and reranking stay below it
@@ -40,6 +40,15 @@ class Planned:
     calls: int
     tokens: int
     usd: float | None
+
+
+def usd_of(planned: Sequence[Planned]) -> str:
+    """What all of it costs at the most, as far as prices are known."""
+    unknown = sum(row.usd is None for row in planned)
+    known = sum(row.usd or 0.0 for row in planned)
+    if unknown == len(planned) > 0:
+        return "price unknown"
+    return f"${known:.4f}" + (f" and {unknown} roles of unknown price" if unknown else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,14 @@ _SHARED: Final = (
     "The present work takes up {shared} as well.",
     "Common ground with the present work is {shared}.",
 )
+_SHARED_BY_SOME: Final = (
+    "Some of these papers share with the present work its concern with {shared}.",
+    "Like some of them, the present work deals with {shared}.",
+    "What connects several of these papers with the present work is {shared}.",
+    "Several of them speak of {shared}, as the present work does.",
+    "With some of this group the present work has {shared} in common.",
+    "The present work returns to {shared}, of which some of these papers speak.",
+)
 _CONTRAST: Final = (
     "None of these abstracts mentions {missing}, which the present work takes up.",
     "Unlike these abstracts, that of the present work speaks of {missing}.",
@@ -271,17 +279,22 @@ class _Desk:
         return chosen
 
     def _closing(self, members: Sequence[Paper]) -> str:
-        """A sentence on the relation to the user's abstract: what is shared, else what is missing, phrases not used before first."""
+        """A sentence on the relation to the user's abstract: what all share, else what several do, else what is missing where every abstract is at hand;
+        phrases not used before first."""
         if len(members) < 2:  # "these papers" are two or more
             return ""
-        shared = [p for p in self._central if sum(mentions(m.text, p) for m in members) >= 2]
-        missing = [p for p in self._central if not any(touches(m.text, p) for m in members)]
+        spoken = {p: sum(mentions(m.text, p) for m in members) for p in self._central}
+        by_all = [p for p, times in spoken.items() if times == len(members)]
+        shared = by_all or [p for p, times in spoken.items() if times >= 2]
+        told = all(member.abstract.strip() for member in members)
+        missing = [p for p in self._central if told and not any(touches(m.text, p) for m in members)]
         fresh_shared = sorted(shared, key=lambda p: (self._related[p], p in self._common))[:2]
         fresh_missing = sorted(missing, key=lambda p: self._related[p])[:1]
         texts: list[str] = []
         if fresh_shared and all(self._related[p] < 2 for p in fresh_shared[:1]):
             pair = [p for p in fresh_shared if self._related[p] == self._related[fresh_shared[0]]]
-            texts += [text.format(shared=joined(pair)) for text in self._turned(_SHARED)]
+            templates = _SHARED if by_all else _SHARED_BY_SOME
+            texts += [text.format(shared=joined(pair)) for text in self._turned(templates)]
             chosen = pair
         else:
             chosen = fresh_missing

@@ -20,7 +20,7 @@ from litrag.pipelines.state import ReviewState
 from litrag.pipelines.workshop import Workshop
 from litrag.rerankers.similarity import FirstStageOrder, Similarity, cosines
 from litrag.retrievers.merging import merge, with_origin
-from litrag.retrievers.screening import Screened, screen
+from litrag.retrievers.screening import Screened, called, names_of, screen
 from litrag.rewriters.statistical import StatisticalKeywords
 
 __all__ = [
@@ -179,8 +179,8 @@ async def merge_results(shop: Workshop, state: ReviewState) -> ReviewState:
         raise NoEvidence(_nothing_found(shop, state["results"], screened.newer))
     found = sum(map(len, (screened.kept, screened.own, screened.newer, screened.excluded)))
     shop.say("merge", f"{found} papers, {len(kept)} after screening")
-    unmatched = f"--exclude {', '.join(shop.request.exclude)}: none of the papers found has such an id, DOI or title"
-    idle = (unmatched,) if shop.request.exclude and not screened.excluded else ()
+    unmatched = ", ".join(_unmatched(shop, screened.excluded))
+    idle = (f"--exclude {unmatched}: no paper has such an id, DOI or whole title",) if unmatched else ()
     return {
         "papers": shop.store.put(tuple(kept.values()), tuple[Paper, ...]),
         "pool": shop.store.put(ranking, Ranking),
@@ -193,6 +193,13 @@ async def merge_results(shop: Workshop, state: ReviewState) -> ReviewState:
             "pool": len(kept),
         },
     }
+
+
+def _unmatched(shop: Workshop, excluded: Sequence[Paper]) -> list[str]:
+    """What was to be excluded and names neither a paper of the libraries, which did not give it, nor one that was found and left out."""
+    names = [name for name in shop.request.exclude if not any(called(name) & names_of(paper) for paper in excluded)]
+    held = {paper.id for library in shop.libraries for paper in library.table.known(names)}
+    return [name for name in names if name not in held]
 
 
 async def rerank(shop: Workshop, state: ReviewState) -> ReviewState:
@@ -239,10 +246,21 @@ async def select(shop: Workshop, state: ReviewState) -> ReviewState:
     selected = tuple(Selected(keys[hit.document.id], papers[hit.document.id], hit) for hit in hits)
     shop.say("select", f"{len(selected)} papers to cite")
     update: ReviewState = {}
+    notes: list[str] = []
+    if bare := [item.key for item in selected if not item.paper.abstract.strip()]:
+        notes.append(
+            f"{len(bare)} of {len(selected)} papers to cite have no abstract and are known by their titles alone: {', '.join(bare[:5])}{' …' * (len(bare) > 5)}"
+        )
+    if related and len(related) < min(shop.settings.papers, len(ranking.hits)) / 2:
+        notes.append(
+            f"{len(related)} of {len(ranking.hits)} papers found are near your text, and only they are cited; is it about what you search, and in its language?"
+        )
     if hits and not related:
         closest = max(value for hit in ranking.hits for value in _cosines(hit))
         far = f"{FAR} (the closest has a cosine of {closest:.2f}); they are cited for want of others: add papers on its subject"
-        update["warnings"] = with_warnings(shop, state, far)
+        notes.append(far)
+    if notes:
+        update["warnings"] = with_warnings(shop, state, *notes)
     if "papers" in shop.settings.pause:
         from litrag.pipelines.pausing import offer_papers
 

@@ -15,6 +15,7 @@ from litrag.core.names import KEY, citation_keys, labels
 from litrag.core.types import Hit, Paper, Plan, Ranking
 from litrag.pipelines.event_log import open_stage
 from litrag.pipelines.finding import Selected, cited, with_warnings
+from litrag.pipelines.named import with_named
 from litrag.pipelines.plan_file import PLAN_FILE, assigned, plan_markdown, read_plan
 from litrag.pipelines.runs import Run
 from litrag.pipelines.state import PAUSES, ReviewRequest, ReviewState
@@ -208,13 +209,17 @@ async def edit(shop: Workshop, state: ReviewState) -> ReviewState:
     if "plan" not in shop.settings.pause:
         return {}
     text = _awaited(shop, PLAN_FILE)
-    papers = cited(shop.store.get(state["selected"], tuple[Selected, ...]))
+    selected = with_named(shop, state, text, shop.store.get(state["selected"], tuple[Selected, ...]))
+    papers = cited(selected)
     planned = assigned(read_plan(text, papers, name=_path(shop, PLAN_FILE)), papers)
     if not planned.paragraphs:
         raise BadInput(
             f"{_path(shop, PLAN_FILE)}: no paragraph cites a paper; name papers by their @key in its sentences"
         )
-    return {"plans": shop.store.put((planned,), tuple[Plan, ...])}
+    return {
+        "plans": shop.store.put((planned,), tuple[Plan, ...]),
+        "selected": shop.store.put(selected, tuple[Selected, ...]),
+    }
 
 
 def _awaited(shop: Workshop, name: str) -> str:

@@ -11,6 +11,7 @@ from litrag.core.errors import BadInput
 __all__ = ["Abstract", "parse_abstract", "read_abstract", "read_text"]
 
 _LEAST_WORDS = 5
+_REFERENCES = (".bib", ".ris", ".jsonl", ".csv")
 _BINARY = {
     b"%PDF": "a PDF",
     b"PK\x03\x04": "a Word or zip file",
@@ -30,6 +31,10 @@ class Abstract:
 
 def read_abstract(source: str, *, title: str | None = None, stdin: bytes | None = None) -> Abstract:
     """The abstract in a file, or in `stdin` for "-". Raises BadInput, naming the file and the remedy."""
+    if source.lower().endswith(_REFERENCES):
+        raise BadInput(
+            f"{source} is a file of references; name it with --library, and give the text that holds your abstract"
+        )
     text = read_text(source, "the abstract", stdin=stdin)
     return parse_abstract(text, name="stdin" if source == "-" else Path(source).stem, title=title)
 

@@ -30,7 +30,8 @@ __all__ = ["FORMATS", "Found", "find", "find_async", "shown"]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search found: papers best first, beside each its hit with all scores and, of full texts, the passage that was found."""
+    """What a search found: papers best first, beside each its hit with all scores and, of full texts, the passage that was found;
+    `topic` is what a TREC run calls the query."""
 
     query: str
     queries: tuple[str, ...]
@@ -39,6 +40,7 @@ class Found:
     passages: tuple[Passage | None, ...]
     warnings: tuple[str, ...]
     stop_reason: str = "done"
+    topic: str = "q1"
 
     @property
     def ranking(self) -> Ranking:
@@ -161,10 +163,10 @@ def _json_lines(found: Found) -> str:
 
 
 def _trec(found: Found) -> str:
-    """One topic, q1; the score is n - rank, as in every run that litrag writes."""
+    """One topic; the score is n - rank, as in every run that litrag writes."""
     n = len(found.papers)
     names = ["_".join(paper.id.split()) for paper in found.papers]
-    return "\n".join(f"q1 Q0 {name} {rank} {n - rank} litrag" for rank, name in enumerate(names, start=1))
+    return "\n".join(f"{found.topic} Q0 {name} {rank} {n - rank} litrag" for rank, name in enumerate(names, start=1))
 
 
 def _bib(found: Found) -> str:

@@ -55,7 +55,7 @@ def screen(
 ) -> Screened:
     """Sorts papers out. `before` is exclusive, a year without a day counts as its 31 December; undated papers stay, with a
     warning, unless `strict_dates`. `exclude` holds ids, DOIs, arXiv ids (also as URLs) or titles."""
-    barred = {name for text in exclude for name in _names(text)}
+    barred = {name for text in exclude for name in called(text)}
     kept: list[Paper] = []
     own: list[Paper] = []
     newer: list[Paper] = []
@@ -63,8 +63,7 @@ def screen(
     undated: list[str] = []
     for paper in papers:
         day = paper.latest_date
-        texts = (paper.id, *paper.aliases, paper.title, paper.doi, paper.arxiv_id)
-        if any(name in barred for text in texts for name in _names(text)):
+        if barred & names_of(paper):
             excluded.append(paper)
         elif is_own_paper(paper, title=title, abstract=abstract):
             own.append(paper)
@@ -78,10 +77,16 @@ def screen(
     return Screened(tuple(kept), tuple(own), tuple(newer), tuple(excluded), tuple(undated), warnings)
 
 
-def _names(text: str) -> list[str]:
+def called(text: str) -> set[str]:
     """What a text may name: a title or id as words, a DOI, an arXiv id."""
     names = {"words": normalised_title(text), "doi": doi(text), "arxiv": arxiv_id(text) or arxiv_id_in(text)}
-    return [f"{kind}:{name}" for kind, name in names.items() if name]
+    return {f"{kind}:{name}" for kind, name in names.items() if name}
+
+
+def names_of(paper: Paper) -> set[str]:
+    """By what a paper may be called."""
+    texts = (paper.id, *paper.aliases, paper.title, paper.doi, paper.arxiv_id)
+    return {name for text in texts for name in called(text)}
 
 
 def _same_title(ours: str, theirs: str, most_errors: float) -> bool:

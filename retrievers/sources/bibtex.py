@@ -22,6 +22,7 @@ _ESCAPED: Final = re.compile(r"\\([%&_$#{}])")
 _NEEDS_LATEX: Final = re.compile(r"\\[^%&_$#{}]|(?<!\\)\$")
 _MATH: Final = re.compile(r"(?<!\\)\$(?:((?=\S)[^$]*(?<=[^\s\\]))\$(?!\d))?")  # Pandoc's rule for what is a formula
 _PROSE: Final = re.compile(r"[A-Za-z]{2,}\s+[A-Za-z]{2,}")
+_SWALLOWED: Final = re.compile(r"\n\s*([A-Za-z]+)\s*=\s*[{\"]")
 _LINK: Final = re.compile(r"\\href\s*\{[^{}]*\}")
 
 
@@ -35,7 +36,7 @@ def bibtex_records(path: Path, warn: Warn) -> Iterator[tuple[str, dict[str, Any]
 
     logging.getLogger("bibtexparser").setLevel(logging.ERROR)
     text = path.read_text(encoding="utf-8-sig")
-    stack = [m.ResolveStringReferencesMiddleware(), m.RemoveEnclosingMiddleware(), m.SeparateCoAuthors()]
+    stack = [m.ResolveStringReferencesMiddleware(), m.RemoveEnclosingMiddleware()]
     try:
         library = bibtexparser.parse_string(text, parse_stack=stack)
     except Exception as error:  # its splitter promises to raise nothing; a text that makes it raise is no BibTeX
@@ -49,7 +50,11 @@ def bibtex_records(path: Path, warn: Warn) -> Iterator[tuple[str, dict[str, Any]
             warn(f"{where}: broken entry ({start} …); left out")
     for entry in library.entries:
         fields = {field.key.lower(): field.value for field in entry.fields}
-        yield f"{path.name}, line {(entry.start_line or 0) + 1}, entry {entry.key}", _record(entry.key, fields)
+        where = f"{path.name}, line {(entry.start_line or 0) + 1}, entry {entry.key}"
+        for name, value in fields.items():
+            if swallowed := _SWALLOWED.search(str(value)):
+                warn(f"{where}: field {name} holds “{swallowed[1]} = …”; is a comma missing before it?")
+        yield where, _record(entry.key, fields)
 
 
 def plain_text(latex: str) -> str:
@@ -90,7 +95,6 @@ def _record(key: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     def field(*names: str) -> str:
         return next((str(fields[name]) for name in names if fields.get(name)), "")
 
-    authors = fields.get("author", [])
     archive = field("archiveprefix", "eprinttype")
     venue = plain_text(field("booktitle", "journal", "journaltitle"))
     eprint = arxiv_id(field("eprint")) if not archive or "arxiv" in archive.lower() else ""
@@ -99,7 +103,7 @@ def _record(key: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         "key": key,
         "title": plain_text(field("title")),
         "abstract": plain_text(field("abstract")),
-        "authors": [_forename_first(str(name)) for name in (authors if isinstance(authors, list) else [authors])],
+        "authors": [_forename_first(name) for name in _names(field("author"))],
         "year": field("year") or field("date")[:4],
         "published": field("date"),
         "venue": venue,
@@ -109,10 +113,23 @@ def _record(key: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _names(authors: str) -> list[str]:
+    """The names that " and " separates outside of braces. (bibtexparser's splitter drops a command at the beginning of a name: \\L{}ukasz.)"""
+    found, depth, start = [], 0, 0
+    for match in re.finditer(r"\\.|[{}]|\s+and\s+", authors, re.IGNORECASE | re.DOTALL):
+        if match[0] in "{}":
+            depth += 1 if match[0] == "{" else -1
+        elif depth <= 0 and match[0][0] != "\\":
+            found.append(authors[start : match.start()])
+            start = match.end()
+    return [name.strip() for name in (*found, authors[start:]) if name.strip()]
+
+
 def _forename_first(name: str) -> str:
-    """A BibTeX name as it is read aloud; one wholly in braces is an organisation's and stays as it is."""
+    """A BibTeX name as it is read aloud; one wholly in braces is an organisation's, which a comma at its end says (`core.names`)."""
     if name.startswith("{") and name.endswith("}") and name.count("{") == 1:
-        return plain_text(name)
+        whole = plain_text(name)
+        return f"{whole}," if " " in whole and "," not in whole else whole
     parts = [part.strip() for part in plain_text(name).split(",")]
     if len(parts) == 2 and len(parts[0].split()) > 1 and parts[0][:1].isupper():
         return ", ".join(parts)  # García Márquez, Gabriel: without the comma its first half is a forename

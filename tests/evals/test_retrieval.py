@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import signal
 import time
@@ -77,6 +78,58 @@ def test_bad_options_are_one_line(litrag: Shell, tmp_path: Path) -> None:
         litrag("eval", "retrieval", "--dataset", "forest", "--run", "other.run"), 2
     )
     assert "no data set named 'woods'" in failure(litrag("eval", "retrieval", "--dataset", "woods"), 2)
+
+
+def test_runs_of_others_are_taken_as_evaluators_take_them(litrag: Shell, tmp_path: Path) -> None:
+    """Called by their tags, which may clash or be no file's name; ties by id; what they lack is told; another content is another eval."""
+    write_beir(tmp_path / "forest")
+    topics = [row["_id"] for row in map(json.loads, (tmp_path / "forest" / "queries.jsonl").read_text().splitlines())]
+    (tmp_path / "a.run").write_text(
+        "".join(f"{topic} Q0 d{n} {n} 1.0 my/bm25\n" for topic in topics for n in (1, 2, 3))
+    )
+    (tmp_path / "b.run").write_text("".join(f"{topics[0]} Q0 d{n} {n} {9 - n} my/bm25\n" for n in (1, 2)))
+    command = ("eval", "retrieval", "--dataset", "forest", "--run", "a.run", "--run", "b.run", "--run", "mine=b.run")
+    code, out, err = litrag(*command, "-o", "out")
+    assert code == 0, err
+    names = [system["name"] for system in json.loads((tmp_path / "out" / "results.json").read_text())["systems"]]
+    assert names == ["my-bm25", "b", "mine"]
+    assert "b (1 of 4 topics)" in out
+    lines = (tmp_path / "out" / "my-bm25.run").read_text().splitlines()
+    assert [line.split()[2] for line in lines[:3]] == ["d3", "d2", "d1"], "equal scores as trec_eval has them"
+    (tmp_path / "b.run").write_text(f"{topics[0]} Q0 d2 1 5 my/bm25\n")
+    assert "holds another eval" in failure(litrag(*command, "-o", "out", "--resume"), 2)
+    told = failure(litrag("eval", "rerank", "--dataset", "forest", "--run", "a.run"), 2)
+    assert "takes no --run: `litrag rerank FILE` reranks one" in told
+
+
+@pytest.mark.parametrize(
+    ("measure", "told"), [("nDCG@0", "a cutoff is at least 1"), ("ERR@10", "cannot be computed here")]
+)
+def test_a_measure_that_cannot_be_is_told_before_anything_is_searched(
+    litrag: Shell, tmp_path: Path, measure: str, told: str
+) -> None:
+    write_beir(tmp_path / "forest")
+    wrong = litrag("eval", "retrieval", "--dataset", "forest", "--measure", measure, "-o", "out")
+    if measure == "ERR@10" and wrong[0] == 0:
+        pytest.skip("this machine has what ERR needs")
+    assert told in failure(wrong, 2)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "told"),
+    [
+        ("corpus.jsonl", "{}", "document 1 of the data set has no '_id'"),
+        ("corpus.jsonl", '{"_id": "d1"}', "document 1 of the data set has no 'text'"),
+        ("queries.jsonl", '{"_id": "q1"}', "query 1 of the data set has no 'text'"),
+    ],
+)
+def test_a_row_that_lacks_something_is_named(litrag: Shell, tmp_path: Path, file: str, line: str, told: str) -> None:
+    folder = write_beir(tmp_path / "forest")
+    (folder / "corpus.jsonl").write_bytes(gzip.decompress((folder / "corpus.jsonl.gz").read_bytes()))
+    (folder / "corpus.jsonl.gz").unlink()
+    (folder / file).write_text(f"{line}\n{(folder / file).read_text()}")
+    assert told in failure(litrag("eval", "retrieval", "--dataset", "forest"), 2)
 
 
 @pytest.mark.data

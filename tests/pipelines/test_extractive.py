@@ -293,3 +293,38 @@ def test_groups_partition_their_papers_in_fair_sizes(n: int, seed: int) -> None:
 
 def test_texts_without_a_word_can_still_be_grouped() -> None:
     assert len(group(word_vectors(["", "..", "1"] * 4), 3)) >= 1
+
+
+def test_what_all_share_some_share_and_none_has_is_said_as_it_is() -> None:
+    """ "These papers" are all of them; of an abstract that is not at hand nothing is said."""
+    about = Paper(
+        "about",
+        "Truffle hounds",
+        "We study truffle hounds in oak forests. Truffle hounds learn by scent games. Scent games help truffle hounds.",
+    )
+
+    def closings(*groups: tuple[str, ...]) -> list[str]:
+        found: dict[str, Paper] = {}
+        paragraphs = []
+        for texts in groups:
+            keys = [f"k{len(found) + n}" for n in range(len(texts))]
+            found |= {
+                key: Paper(key, f"Title {key}", text, (f"A. Ame{key}",), 2001 + len(found))
+                for key, text in zip(keys, texts, strict=True)
+            }
+            paragraphs.append(PlannedParagraph("", tuple(PlannedSentence("x", (key,)) for key in keys)))
+        draft = ExtractiveWriter().write(Plan((PlannedSection("", tuple(paragraphs)),)), found, about)
+        last = [paragraph.claims[-1] for section in draft.sections for paragraph in section.paragraphs]
+        return ["" if claim.keys else claim.sentence.casefold() for claim in last]
+
+    hounds, tides = "Here truffle hounds are the subject.", "Here tides move sand."
+    (everyone,) = closings((hounds, f"{hounds} Twice.", f"{hounds} Thrice."))
+    assert "truffle hounds" in everyone
+    assert not re.search(r"\b(some|several)\b", everyone)
+    (some,) = closings((hounds, f"{hounds} Twice.", tides))
+    assert "truffle hounds" in some
+    assert re.search(r"\b(some|several)\b", some), some
+    _, none = closings((hounds, f"{hounds} Twice."), (tides, f"{tides} Twice."))
+    assert re.search(r"\b(none|unlike|not|no|nothing|leave out)\b", none), none
+    _, unknown = closings((hounds, f"{hounds} Twice."), (tides, ""))
+    assert unknown == "", "of an abstract that nobody has nothing is said to be missing"

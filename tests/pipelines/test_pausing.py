@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -253,3 +254,29 @@ def test_keys_of_what_is_added_are_their_own() -> None:
 
     taken = {"kim2020soil"}
     assert citation_keys([Paper("x", "Soil", "", ("A. Kim",), 2020)], taken) == {"x": "kim2020soil-a"}
+
+
+def test_a_plan_may_name_by_its_owners_key_what_was_found_and_not_chosen(tmp_path: Path, no_weights: None) -> None:
+    known = [replace(paper, key=f"own{n}") for n, paper in enumerate(papers())]
+    bib = "\n".join(
+        f"@article{{{p.key}, title={{{p.title}}}, author={{{' and '.join(p.authors)}}}, year={{{p.year}}}, abstract={{{p.abstract}}}}}"
+        for p in known
+    )
+    (tmp_path / "mine.bib").write_text(bib)
+    pause = waits(tmp_path / "mine.bib", tmp_path / "out", pause=("plan",), papers=5)
+    file = Path(pause.file)
+    chosen = set(re.findall(r"@(own\d+)", file.read_text()))
+    other = next(p.key for p in known if p.key not in chosen)
+    file.write_text(f"## One\n\n### mine\n\n- describe [@{other}]\n- compare [@{min(chosen)}]\n")
+    result = resume(pause.run_id)
+    assert cited(result) == {other, min(chosen)}
+
+
+def test_few_that_are_near_and_titles_without_abstracts_are_told_of(tmp_path: Path) -> None:
+    bare = [replace(paper, abstract="") if n < 2 else paper for n, paper in enumerate(papers()[:8])]
+    result = review(
+        TEXT, library=write_library(tmp_path / "a.jsonl", bare), out=tmp_path / "a", papers=8, embed_model=None
+    )
+    told = json.loads((result.folder / "run.json").read_text())["warnings"]
+    (line,) = [line for line in told if "have no abstract" in line]
+    assert line.startswith("2 of 8 papers to cite have no abstract and are known by their titles alone: ")

@@ -141,13 +141,17 @@ def test_what_was_excluded_is_not_cited(library: Path, tmp_path: Path, no_weight
         load_settings(papers=40),
         libraries=[str(library)],
         out=str(tmp_path / "o"),
-        exclude=["0-0", "Dog Training in Practice, Part 1"],
+        exclude=["0-0", "Dog Training in Practice, Part 1", "Practice"],
     )
     run_search = new_run(request)
     run_sync(run_review(run_search))
     evidence = EvidenceFile.model_validate_json((tmp_path / "o" / "evidence.json").read_text())
     assert not {item.paper.id for item in evidence.evidence} & {"0-0", "0-1"}
     assert {item.paper.id for item in evidence.evidence} & {"0-2", "0-3"}
+    told = json.loads((tmp_path / "o" / "run.json").read_text())["warnings"]
+    assert [line for line in told if "--exclude" in line] == [
+        "--exclude Practice: no paper has such an id, DOI or whole title"
+    ], "a library did not give what was left out by its id"
 
 
 def test_a_budget_that_runs_out_leaves_a_whole_review_and_says_why(library: Path, tmp_path: Path) -> None:

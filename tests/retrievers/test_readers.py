@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from litrag.core.errors import BadInput
+from litrag.core.names import spoken, surname
 from litrag.core.types import Paper
+from litrag.exports.bibtex import bibliography
+from litrag.exports.ris import references_ris
 from litrag.retrievers.sources.pdf import PdfReading
 from litrag.retrievers.sources.reading import read_records
 
@@ -198,3 +201,44 @@ def test_no_word_of_a_bibtex_abstract_is_lost(tmp_path: Path, field: str, text: 
     assert text in paper.abstract.replace("𝑂", "O").replace("log n", "log n")
     assert paper.abstract.split()[-1] in (field.split()[-1], "café"), "its end is there, too"
     assert warnings == []
+
+
+NAMES = r"""
+@article{a, title = {One}, year = 2020, abstract = {Dogs dig.},
+ author = {\L{}ukasz Kaiser and \L{}ukasz Kowalski and \O{}rsted, Hans and \c{C}elik, Ali and {\'A}lvarez, Jo and {The BigScience Team}
+   AND {Barnes and Noble} and King, Jr., Martin Luther and Garc{\'\i}a M{\'a}rquez, Gabriel and {Google}}}
+"""
+
+
+def test_names_in_latex_organisations_and_suffixes(tmp_path: Path) -> None:
+    (tmp_path / "names.bib").write_text(NAMES)
+    ((paper,), _) = read(tmp_path / "names.bib")
+    assert paper.authors == (
+        *("Łukasz Kaiser", "Łukasz Kowalski", "Hans Ørsted", "Ali Çelik", "Jo Álvarez", "The BigScience Team,"),
+        *("Barnes and Noble,", "Martin Luther King Jr.", "García Márquez, Gabriel", "Google"),
+    )
+    assert [spoken(name) for name in paper.authors[5:9]] == [
+        *("The BigScience Team", "Barnes and Noble"),
+        *("Martin Luther King Jr.", "Gabriel García Márquez"),
+    ]
+    assert [surname(name) for name in paper.authors[4:8]] == [
+        "Álvarez",
+        "The BigScience Team",
+        "Barnes and Noble",
+        "King",
+    ]
+    written = bibliography({"k": paper})
+    (tmp_path / "again.bib").write_text(written)
+    ((again,), _) = read(tmp_path / "again.bib")
+    assert again.authors == paper.authors, written
+    ris = references_ris({"k": paper})
+    assert "AU  - The BigScience Team\n" in ris
+    assert "AU  - King, Martin Luther, Jr." in ris
+    assert ris.startswith("TY  - "), "no number before a record"
+
+
+def test_a_missing_comma_is_told(tmp_path: Path) -> None:
+    (tmp_path / "bad.bib").write_text("@article{b,\n title = {Dogs dig}\n author = {Doe, Jane},\n year = 2001}\n")
+    ((paper,), told) = read(tmp_path / "bad.bib")
+    assert paper.authors == ()
+    assert told == ["bad.bib, line 1, entry b: field title holds “author = …”; is a comma missing before it?"]
