@@ -208,6 +208,7 @@ class CheckedPair(Record):
     label: str
     method: str
     quote: str
+    note: str = Field(default="", description="What was found wrong.")
 
 
 class Verify(Record):

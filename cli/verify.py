@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -16,6 +16,7 @@ from litrag.cli.options import ApiBase, CheckRetractions, EmbedModel, MaxCost, M
 __all__ = ["register"]
 
 _WHAT = "Input"
+_SHOWN: Final = 10  # works that nothing cites
 
 
 def register(app: typer.Typer) -> None:
@@ -72,12 +73,19 @@ def verify(
         found = check(text, bibliography_of(bib, library or None, listen), values)
     for warning in found.warnings:
         tell(f"warning: {warning}")
-    lines = [f"{label:<12} {verdict.key:<24} {sentence}" for sentence, verdict, label in found.rows]
+    lines = []
+    for sentence, verdict, label in found.rows:
+        lines.append(f"{label:<12} {verdict.key:<24} {sentence}")
+        lines += [f"{'':<12} ({verdict.note})"] if verdict.note else []
     labels = [label for _, _, label in found.rows]
     counted = ", ".join(f"{labels.count(name)} {name}" for name in ("supported", "unchecked", "unsupported", "missing"))
     lines += ["", f"{len(labels)} citation{'s' * (len(labels) != 1)}: {counted}"]
     lines += [f"{what}: {key}" for key, what in found.fallen.items()]
-    lines += [f"cited nowhere: {', '.join(found.uncited)}"] if found.uncited else []
+    if "unchecked" in labels:
+        lines.append("unchecked: neither shown nor contradicted by what is known of the work; read these yourself")
+    if found.uncited:
+        more = f" and {len(found.uncited) - _SHOWN} more" if len(found.uncited) > _SHOWN else ""
+        lines.append(f"cited nowhere: {', '.join(found.uncited[:_SHOWN])}{more}")
     tell(found.spent)
     show(found.record(), "\n".join(lines), "verify")
     if found.faults:

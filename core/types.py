@@ -247,13 +247,14 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a sentence is supported by the work it cites. `score` is in [0, 1]; None where the method has none."""
+    """Whether a sentence is supported by the work it cites. `score` is in [0, 1]; None where the method has none; `note` says what was found wrong."""
 
     key: str
     label: Literal["supported", "unsupported", "unchecked"]
     method: str
     score: float | None = None
     quote: Span | None = None
+    note: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

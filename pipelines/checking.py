@@ -89,6 +89,7 @@ class Checked:
                 "label": label,
                 "method": verdict.method,
                 "quote": verdict.quote.text if verdict.quote else "",
+                "note": verdict.note,
             }
             for sentence, verdict, label in self.rows
         ]

@@ -44,6 +44,10 @@ _NUMBER: Final = re.compile(
     r"(?<![\w.])(?:\d+(?:[.,]\d+)*|\.\d+)(?:st|nd|rd|th)?(?=[xkKMB]?(?!\w|[.,]\d))"
 )  # 3.5x, 70B
 ENUMERATED: Final = re.compile(r"^\s*(?:\(\d{1,2}\)|\d{1,2}[.)])\s+")
+_PLACED: Final = re.compile(
+    r"\b(?:tables?|figures?|figs?\.|sections?|secs?\.|equations?|eqs?\.|chapters?|appendix|line|step)\s*\(?\d+(?:\.\d+)*\)?",
+    re.IGNORECASE,
+)  # where something stands, in the text that cites
 _VERSION: Final = re.compile(
     r"(?<![\w.])([A-Za-z][\w-]*?)-(\d+(?:[.,]\d+)*)(?=[xkKMB]?(?!\w|[.,]\d))"
 )  # GPT-4, LLaMA-65B
@@ -210,7 +214,7 @@ def _written(number: str) -> str:
 def lacking_numbers(sentence: str, source: str, *, english: bool = True) -> list[str]:
     """The sentence's numbers that the source lacks, but for one that counts the sentence itself ("(3) ...") and those of a name ("GPT-4") of which the
     source has no other number. In another language than `english` a comma may stand where English has a point: digits alone count."""
-    said = ENUMERATED.sub("", _MARKER.sub("", sentence))
+    said = _PLACED.sub(" ", ENUMERATED.sub("", _MARKER.sub("", sentence)))
     asked, held = _written_and_whole(_VERSION.sub(" ", said)), set(numbers(source))
     if not english:
         held = {number.replace(".", "") for number in held}

@@ -152,10 +152,10 @@ def by_rule(
     quotation that stands there in other words; a quote found in it supports."""
     known = cited or (paper,)
     text = "\n".join((*(each.text for each in known), *(str(each.year) for each in known if each.year)))
-    if lacking_numbers(sentence, text, english=english):
-        return Verdict(key, "unsupported", "numbers", 0.0)
-    if any(_altered(part, paper.text) for part in quotations(sentence)):
-        return Verdict(key, "unsupported", "quotation", 0.0)
+    if lacking := lacking_numbers(sentence, text, english=english):
+        return Verdict(key, "unsupported", "numbers", 0.0, note=f"{', '.join(dict.fromkeys(lacking))} not in its text")
+    if altered := next((part for part in quotations(sentence) if _altered(part, paper.text)), ""):
+        return Verdict(key, "unsupported", "quotation", 0.0, note=f"“{altered}” stands there in other words")
     match = find_quote(quote, paper.text) if quote else None
     if match is None:
         return Verdict(key, "unchecked", "none")

@@ -206,7 +206,7 @@ def test_the_verifier_is_shown_which_work_is_judged() -> None:
 def test_a_work_without_a_year_holds_no_nought() -> None:
     paper = Paper("k", "Dogs", "Accuracy is high.")
     verdict = by_rule("Accuracy fell to 0 [@k].", "k", "Accuracy is high", paper)
-    assert (verdict.label, verdict.method) == ("unsupported", "numbers")
+    assert (verdict.label, verdict.method, verdict.note) == ("unsupported", "numbers", "0 not in its text")
 
 
 def test_a_quotation_in_other_words_is_none() -> None:

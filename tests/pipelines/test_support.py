@@ -81,6 +81,8 @@ async def test_another_source_that_says_more_counts_against() -> None:
         ("They use text-embedding-3-large.", "We embed texts.", []),
         ("They use text-embedding-3-large.", "We use text-embedding-2-large.", ["3"]),
         ("It took 10-12 years.", TIDES, ["10"]),
+        ("In Table 3 and Fig. 2.1 (Section 4) it is compared.", "It is compared.", []),
+        ("Table 3 shows 12 of them.", "It shows them.", ["12"]),
         ("It took 3 months.", "It took three months.", []),
         ("A 2-hop and a 5-fold test.", "Two-hop questions, five-fold.", []),
         ("They came 2nd.", "They came second.", []),
