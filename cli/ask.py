@@ -88,6 +88,8 @@ def ask(
     for warning in found.warnings:
         tell(f"warning: {warning}")
     lines = [found.answer.text or "not found in what was read", ""]
+    if found.answer.text and not found.answer.supports:
+        lines[1:1] = ["  (no quote of what was read supports this answer: check it)"]
     lines += [f'  "{support.quote}" ({support.title} [{support.id}])' for support in found.answer.supports]
     lines += ["", f"{found.trajectory.stop_reason}; {found.documents} documents read"]
     lines += [f"  {number}. {hop.query}" for number, hop in enumerate(found.trajectory.hops, start=1)]

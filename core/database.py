@@ -91,5 +91,7 @@ class Database:
                 raise CannotWrite(
                     self.path, str(error), remedy="free space, or set LITRAG_HOME to a writable folder"
                 ) from error
+            except sqlite3.ProgrammingError as error:
+                raise CannotWrite(self.path, str(error), remedy="it was closed while something still wrote") from error
             except sqlite3.DatabaseError as error:
                 raise BadInput(f"{self.path} is not a litrag database ({error}); move it away") from error

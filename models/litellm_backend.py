@@ -21,6 +21,7 @@ from litrag.core.errors import (
     PromptTooLong,
 )
 from litrag.core.protocols import Usage
+from litrag.core.secrets import without_secrets
 from litrag.models.prices import Prices
 from litrag.models.request import ModelReply, ModelRequest
 
@@ -85,7 +86,7 @@ class LiteLLMBackend:
 def translated(error: Exception, model: str, api_base: str | None) -> LitragError:
     """The error of litrag's tree for whatever LiteLLM raised."""
     where = f"{model} at {api_base}" if api_base else model
-    line = " ".join(str(error).partition("Traceback (most recent call last)")[0].split())
+    line = without_secrets(" ".join(str(error).partition("Traceback (most recent call last)")[0].split()))
     line = _PREFIX.sub("", line)[:300]
     kinds = litellm().exceptions
     if _nothing_answers(error):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 
@@ -29,6 +30,8 @@ class Recorded:
         with model_call(request) as span:
             try:
                 reply = await self._inner.send(request)
+            except asyncio.CancelledError:
+                raise  # on its way, and perhaps paid for: the row stays at its upper bound, as after a kill
             except BaseException:
                 self._ledger.failed(row, Usage(seconds=time.perf_counter() - start))
                 raise

@@ -14,13 +14,14 @@ from litrag.core.protocols import SourceResult
 from litrag.core.quotes import APART
 from litrag.core.telemetry import span
 from litrag.core.types import Hit, Paper, Passage, Query, Ranking, Score, Trajectory, normalised_title
+from litrag.pipelines.lacking import nothing_found, unmatched
 from litrag.pipelines.literature import gather
 from litrag.pipelines.reranked import doubts
 from litrag.pipelines.state import ReviewState
 from litrag.pipelines.workshop import Workshop
 from litrag.rerankers.similarity import FirstStageOrder, Similarity, cosines
 from litrag.retrievers.merging import merge, with_origin
-from litrag.retrievers.screening import Screened, called, names_of, screen
+from litrag.retrievers.screening import Screened, screen
 from litrag.rewriters.statistical import StatisticalKeywords
 
 __all__ = [
@@ -176,11 +177,11 @@ async def merge_results(shop: Workshop, state: ReviewState) -> ReviewState:
     """One record a paper, one fused ranking; own paper, excluded and too new ones out. Raises NoEvidence."""
     kept, ranking, screened = _pooled(shop, Query(shop.request.text, before=shop.request.before), state["results"])
     if not ranking.hits:
-        raise NoEvidence(_nothing_found(shop, state["results"], screened.newer))
+        raise NoEvidence(nothing_found(shop, state["results"], screened.newer))
     found = sum(map(len, (screened.kept, screened.own, screened.newer, screened.excluded)))
     shop.say("merge", f"{found} papers, {len(kept)} after screening")
-    unmatched = ", ".join(_unmatched(shop, screened.excluded))
-    idle = (f"--exclude {unmatched}: no paper has such an id, DOI or whole title",) if unmatched else ()
+    names = ", ".join(unmatched(shop, screened.excluded))
+    idle = (f"--exclude {names}: no paper has such an id, DOI or whole title",) if names else ()
     return {
         "papers": shop.store.put(tuple(kept.values()), tuple[Paper, ...]),
         "pool": shop.store.put(ranking, Ranking),
@@ -193,13 +194,6 @@ async def merge_results(shop: Workshop, state: ReviewState) -> ReviewState:
             "pool": len(kept),
         },
     }
-
-
-def _unmatched(shop: Workshop, excluded: Sequence[Paper]) -> list[str]:
-    """What was to be excluded and names neither a paper of the libraries, which did not give it, nor one that was found and left out."""
-    names = [name for name in shop.request.exclude if not any(called(name) & names_of(paper) for paper in excluded)]
-    held = {paper.id for library in shop.libraries for paper in library.table.known(names)}
-    return [name for name in names if name not in held]
 
 
 async def rerank(shop: Workshop, state: ReviewState) -> ReviewState:
@@ -381,13 +375,6 @@ def _related(hit: Hit) -> bool:
     """Whether the embedder, where it was asked about the whole abstract, sees any relation."""
     found = _cosines(hit)
     return not found or max(found) >= _LEAST_COSINE
-
-
-def _nothing_found(shop: Workshop, ids: Sequence[str], newer: Sequence[Paper]) -> str:
-    results = [shop.store.get(name, SourceResult) for name in ids]
-    searched = ", ".join(dict.fromkeys(result.source for result in results)) or "nothing"
-    late = f"; {len(newer)} papers are not older than --before {shop.request.before}" if newer else ""
-    return f"no paper found in {searched} with {len({r.query.text for r in results})} queries{late}; add papers or loosen the filters"
 
 
 def cited(selected: Sequence[Selected]) -> dict[str, Paper]:

@@ -177,9 +177,8 @@ def _grouped(shop: Workshop, state: ReviewState) -> str:
 
 def header(shop: Workshop, *, generated: bool, grouped: str, notes: Sequence[str] = ()) -> str:
     """What stands above the text: who wrote it, whose plan it has (`grouped`), what found it, what a reader must know of it, how to get a stronger one."""
-    searched = "BM25" + (f" and {shop.embedder.model.rpartition('/')[2]}" if shop.embedder else "")
     found = "\n".join(
-        [f"Papers were found with {searched}; every citation is in references.bib and evidence.json.", *notes]
+        [f"Papers were found {_searched(shop)}; every citation is in references.bib and evidence.json.", *notes]
     )
     if generated:
         write = shop.settings.role_model("write")
@@ -191,6 +190,16 @@ def header(shop: Workshop, *, generated: bool, grouped: str, notes: Sequence[str
         f"{found}\nFor a review in a writer's own words, name a model: `litrag review … --model provider/name`"
         " (any LiteLLM model, an own server, or local/…)."
     )
+
+
+def _searched(shop: Workshop) -> str:
+    """With what, in libraries; where, online."""
+    by = "with BM25" + (f" and {shop.embedder.model.rpartition('/')[2]}" if shop.embedder else "")
+    here = len(shop.libraries)
+    online = " and ".join(source.name for source in shop.sources[here:])
+    if not online:
+        return by
+    return f"{by} in libraries, and at {online}" if here else f"at {online}"
 
 
 def _notes(shop: Workshop, state: ReviewState) -> list[str]:

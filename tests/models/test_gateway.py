@@ -221,3 +221,19 @@ def test_one_gateway_serves_several_event_loops() -> None:
     for run in range(2):
         asyncio.run(many(run))
     assert gate.ledger.totals().calls == 12
+
+
+async def test_a_call_that_was_interrupted_may_have_been_paid_and_counts_so() -> None:
+    """Ctrl-C while a request is on its way: the row stays at its upper bound, and the same request later is a repetition."""
+    backend = ScriptedBackend(answer=lambda r: "late", latency=30)
+    gate = gateway(backend)
+    call = asyncio.create_task(gate.model("write").generate(ASK, max_tokens=5))
+    await asyncio.sleep(0.1)
+    assert backend.requests
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    (row,) = gate.ledger.rows()
+    assert row.status == "sent"
+    assert row.prompt_tokens + row.completion_tokens > 0
+    assert gate.ledger.totals().calls == 1

@@ -217,3 +217,12 @@ def test_every_exception_of_litellm_is_translated() -> None:
             continue
         told = translated(error, "openai/m", None)
         assert isinstance(told, PromptTooLong if kind.__name__ == "ContextWindowExceededError" else ModelFault)
+
+
+def test_a_key_that_a_provider_repeats_stands_in_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-walk-123")
+    monkeypatch.setenv("SHORT_API_KEY", "none")
+    error = RuntimeError("Incorrect API key provided: sk-walk-123; none is none")
+    told = str(translated(error, "openai/m", None))
+    assert "sk-walk" not in told
+    assert "Incorrect API key provided: $OPENAI_API_KEY; none is none" in told

@@ -168,7 +168,9 @@ def test_a_model_splits_where_rules_do_not(litrag: Shell, tmp_path: Path) -> Non
 def test_what_is_wrong_is_one_line(litrag: Shell, tmp_path: Path) -> None:
     (tmp_path / "plain.md").write_text("Nothing is cited here at all.")
     assert "the text cites nothing that is known" in failure(litrag("verify", "plain.md", "--bib", "refs.bib"), 2)
-    assert "gone.bib: no such file; name the file of references" in failure(litrag("verify", "text.md", "--bib", "gone.bib"), 2)
+    assert "gone.bib: no such file; name the file of references" in failure(
+        litrag("verify", "text.md", "--bib", "gone.bib"), 2
+    )
     (tmp_path / "good.md").write_text("Dogs were trained for 12 months [@doe99].")
     code, out, _ = litrag("verify", "good.md", "--bib", "refs.bib")
     assert code == 0

@@ -135,7 +135,7 @@ def test_all_sources_failing_is_no_evidence_and_says_what_was_asked(
     server: Scholarly, tmp_path: Path, no_weights: None
 ) -> None:
     server.faults = dict.fromkeys(APIS, "500")
-    with pytest.raises(NoEvidence, match="no paper found in arxiv, semantic-scholar, openalex, crossref"):
+    with pytest.raises(NoEvidence, match="no source answered: .*arxiv.*; .*semantic-scholar"):
         review(TEXT, library=(), out=tmp_path / "out", **options(server, source_seconds=1.0))
 
 
@@ -237,3 +237,13 @@ def test_an_author_writes_over_sources(server: Scholarly, tmp_path: Path) -> Non
     result = review(TEXT, library=(), out=tmp_path / "out", backend=Author(), **models, **options(server))
     assert result.papers >= 5
     assert run_record(result)["ledger"]["calls"] > 3
+
+
+def test_the_header_says_where_papers_were_found(server: Scholarly, tmp_path: Path, no_weights: None) -> None:
+    online = review(TEXT, library=(), out=tmp_path / "online", **options(server, sources=("openalex", "arxiv")))
+    assert "Papers were found at openalex and arxiv; every" in online.text.replace(
+        "arxiv and openalex", "openalex and arxiv"
+    )
+    library = write_library(tmp_path / "forest.jsonl")
+    both = review(TEXT, library=library, out=tmp_path / "both", **options(server, sources=("openalex",)))
+    assert "Papers were found with BM25 in libraries, and at openalex; every" in both.text
