@@ -376,6 +376,10 @@ def _dry_run(request: ReviewRequest) -> None:
         for p in planned
     ]
     total = f"at the most: {sum(p.calls for p in planned)} calls, {sum(p.tokens for p in planned):,} tokens, {usd_of(planned)}; nothing was sent"
+    if sources := request.settings.get("sources"):
+        lines.append(
+            f"searches: at the most {request.settings.get('max_searches') or 'as many as it takes'}, at {', '.join(sources)} and in libraries"
+        )
     most = request.settings.get("max_cost")
     if most is not None and known > most:
         lines.append(f"max_cost ${most:g} would stop it before that")

@@ -39,6 +39,7 @@ $source
 Reply with JSON only: {"supported": "yes" or "no", "quote": "the words of the source that decide, copied exactly"}""")
 
 _QUOTED: Final = re.compile(r"[“„\"«]([^“”„\"»]+)[”“\"»]")
+_STOPPED: Final = "verification by the model stopped"
 _QUOTATION: Final = 4  # words from which a quotation says where it is from
 _OWN: Final = re.compile(r"\b(?:[Ww]e|[Oo]urs?)\b")  # a sentence about the authors' own work
 _CITED: Final = re.compile(r"\[@[^\]]*\]")
@@ -134,7 +135,8 @@ class Verifier:
         try:
             reply = await self.model.generate([Message("user", prompt)], schema=_SCHEMA, max_tokens=300)
         except BudgetSpent as error:
-            warnings.append(f"verification by the model stopped: {error}")
+            if not any(line.startswith(_STOPPED) for line in warnings):  # said once: the next ones differ in an amount
+                warnings.append(f"{_STOPPED}: {error}")
             return verdict
         return parse_verdict(reply.text, verdict, paper)
 
