@@ -102,7 +102,7 @@ _CANARD: Final = (
     *("history", "context", "human", "untrained", "sft", "adaqr", "adaqr-margin", "adaqr-shuffled", "adaqr-gold"),
     *("one-sample", "best-of", "best-of-retrieval", "best-of-gold"),
 )
-_CAR: Final = ("car-originals", "car", "car-terms", "car-random", "car-written", "car-alone")
+_CAR: Final = ("car-originals", "car", "car-terms", "car-random")
 _CAR_MEASURES: Final = ("nDCG@10", "R@10", "R@100", "RR")
 TABLES: Final = {
     "retrieval-scifact": (
@@ -171,10 +171,6 @@ TABLES: Final = {
     "rewrite-canard-windows": ("rewrite", EvalOptions("canard-windows:test", _CANARD, n=150)),
     "rewrite-canard-windows-given": ("rewrite", EvalOptions("canard-windows:test", ("history", "context", "human"))),
     "car-acl": ("retrieval", EvalOptions("acl-keyphrases:test", ("bm25", "dense", *_CAR), measures=_CAR_MEASURES)),
-    "car-canard": (
-        "retrieval",
-        EvalOptions("canard-unanswered:test", ("bm25", "dense", *_CAR[:4]), measures=_CAR_MEASURES),
-    ),
     "car-scifact": ("retrieval", EvalOptions("scifact:test", ("bm25", "dense", *_CAR), measures=_CAR_MEASURES)),
     "rewrite-acl": ("rewrite", EvalOptions("acl:test", ("statistical", "statistical-fused"))),
     "ambiguity": ("ambiguity", EvalOptions("ambiguous", methods=("rules", "few-words", "leans", "model"))),
