@@ -136,11 +136,13 @@ def _shown(library: Library, vectors: bool | None, values: Settings, listen: Lis
             note: Any = run(fill_library(library, values, listen))
             if note:
                 tell(f"warning: {note}")
-        i = library.info()
+        i, bare = library.info(), library.table.bare
     finally:
         library.close()
     for warning in library.warnings:
         tell(f"warning: {warning}")
+    if bare:
+        tell(f"note: {bare:,} of {i.papers:,} papers have no abstract: they are found and cited by their titles alone")
     passages = f" and {i.passages:,} passages" if i.passages else ""
     lines = f"{i.name}: {i.papers:,} papers{passages} ready for BM25, {i.vectors:,} with vectors"
     if i.vectors < i.rows:

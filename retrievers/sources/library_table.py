@@ -252,6 +252,12 @@ class PaperTable:
             "SELECT count(*) FROM records AS t JOIN passages AS p ON p.record = t.position WHERE t.text_place > 0"
         )
 
+    @property
+    def bare(self) -> int:
+        """How many papers have no abstract."""
+        empty = "coalesce(json_extract(body, '$.abstract'), '') = ''"
+        return self._count(f"SELECT count(*) FROM records WHERE place > 0 AND {empty}")
+
     def __len__(self) -> int:
         return self._count("SELECT count(*) FROM records WHERE place > 0")
 

@@ -257,3 +257,12 @@ async def test_sixty_thousand_abstracts_are_indexed_and_searched(data_dir: Path)
     result = await source.search(Query("dense passage retrieval for open-domain question answering"), 10)
     source.close()
     assert "2020.emnlp-main.550" in [paper.id for paper in result.papers]
+
+
+def test_papers_without_abstract_are_counted(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    known = [replace(paper, abstract="") if n < 3 else paper for n, paper in enumerate(papers()[:8])]
+    library = add_library([write_library(tmp_path / "some.jsonl", known)])
+    assert (len(library), library.table.bare) == (8, 3)
+    library.close()
