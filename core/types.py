@@ -75,8 +75,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is searched for. `before` is exclusive: only papers published earlier count. `exclude` holds document ids; `only` filters
-    by year, venue and source; `reason` is why it was made, for people: no search depends on it."""
+    """What is searched for. `before` is exclusive. `exclude` holds document ids; `only` filters by year, venue, source; `reason` is for people alone."""
 
     text: str
     kind: str = "original"
@@ -260,7 +259,6 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A sentence of the review and the keys it cites, with one verdict a key once it was checked.
-
     `quotes` holds, beside each key, the words of the source the sentence rests on ("" where the writer named none)."""
 
     sentence: str

@@ -11,7 +11,7 @@ from typing import Final
 from litrag.core.types import Paper, normalised_title
 from litrag.retrievers.normal_forms import arxiv_id, arxiv_id_in, doi
 
-__all__ = ["Screened", "is_own_paper", "screen"]
+__all__ = ["Screened", "called", "is_own_paper", "names_of", "screen"]
 
 _RUN: Final = 8
 _LEAST_RUNS: Final = 13  # 20 words: shorter abstracts are often one for a whole series of talks
