@@ -44,6 +44,7 @@ _NUMBER: Final = re.compile(
     r"(?<![\w.])(?:\d+(?:[.,]\d+)*|\.\d+)(?:st|nd|rd|th)?(?=[xkKMB]?(?!\w|[.,]\d))"
 )  # 3.5x, 70B
 ENUMERATED: Final = re.compile(r"^\s*(?:\(\d{1,2}\)|\d{1,2}[.)])\s+")
+_LIST: Final = r"\d+(?:[.,]\d+)*[xkKMB]?(?:\s*(?:[,/&–-]|and|or|to)\s*-?\d+(?:[.,]\d+)*[xkKMB]?)*"
 _PLACED: Final = re.compile(
     r"\b(?:tables?|figures?|figs?\.|sections?|secs?\.|equations?|eqs?\.|chapters?|appendix|line|step)\s*\(?\d+(?:\.\d+)*\)?",
     re.IGNORECASE,
@@ -52,13 +53,16 @@ _VERSION: Final = re.compile(
     r"(?<![\w.])([A-Za-z][\w-]*?)-(\d+(?:[.,]\d+)*)(?=[xkKMB]?(?!\w|[.,]\d))"
 )  # GPT-4, LLaMA-65B
 # what a source may spell out that a sentence writes in figures; "one" is often none
-_SPELT: Final[Mapping[str, str]] = {
-    word: str(number)
-    for words in (
-        "two three four five six seven eight nine ten eleven twelve",
-        "second third fourth fifth sixth seventh eighth ninth tenth",
+_SPELT: Final[Mapping[str, tuple[str, ...]]] = {
+    str(number): words
+    for number, words in enumerate(
+        zip(
+            "two three four five six seven eight nine ten".split(),
+            "second third fourth fifth sixth seventh eighth ninth tenth".split(),
+            strict=True,
+        ),
+        start=2,
     )
-    for number, word in enumerate(words.split(), start=2)
 }
 _POWERS: Final = {"k": 3, "thousand": 3, "m": 6, "million": 6, "b": 9, "billion": 9}
 _SCALED: Final = re.compile(r"([kKMB])\b|[ \u00a0-]?(thousand|million|billion)\b", re.IGNORECASE)
@@ -220,9 +224,21 @@ def lacking_numbers(sentence: str, source: str, *, english: bool = True) -> list
         held = {number.replace(".", "") for number in held}
         asked = [(number, whole) for number, whole in asked if number.replace(".", "") not in held]
     else:
-        held |= {_SPELT[word] for word in re.findall(r"[a-z]+", source.casefold()) if word in _SPELT}
+        held |= _spelt_out(said, source)
         held |= {whole for _, whole in _written_and_whole(source)}
     return [number for number, whole in asked if not {number, whole} & held] + _versions(said, source)
+
+
+def _spelt_out(sentence: str, source: str) -> set[str]:
+    """Numbers of a sentence that the source has in words before the same word: "3 months" and "three months"."""
+    found, told = set(), source.casefold()
+    for match in _NUMBER.finditer(sentence):
+        (number,) = numbers(match[0])
+        after = re.match(r"[\s-]*([^\W\d_]{1,4})", sentence[match.end() :].casefold())
+        behind = rf"[\s-]+{re.escape(after[1])}" if after else r"\b"
+        if any(re.search(rf"\b{word}{behind}", told) for word in _SPELT.get(number, ())):
+            found.add(number)
+    return found
 
 
 def _written_and_whole(text: str) -> list[tuple[str, str]]:
@@ -240,15 +256,14 @@ def _written_and_whole(text: str) -> list[tuple[str, str]]:
 
 
 def _versions(sentence: str, source: str) -> list[str]:
-    """Of names with a number (GPT-4) the numbers that the source has nowhere, while it has another one of that name; where it does not speak of such a name,
-    none is wrong."""
-    held = set(numbers(source))
-    return [
-        number
-        for name, written in _VERSION.findall(sentence)
-        for number in numbers(written)
-        if number not in held and re.search(rf"(?<!\w){re.escape(name)}[-\s]?\d", source, re.IGNORECASE)
-    ]
+    """Of names with a number (GPT-4) the numbers that the source does not give that name, alone or in a list ("ROUGE-1/2", "ResNet-50 and -101"), while it
+    gives it another; where it does not speak of such a name, none is wrong."""
+    found = []
+    for name, written in _VERSION.findall(sentence):
+        lists = re.findall(rf"(?<!\w){re.escape(name)}[-\s]?({_LIST})", source, re.IGNORECASE)
+        told = {number for each in lists for number in numbers(each)}
+        found += [number for number in numbers(written) if told and number not in told]
+    return found
 
 
 def opposed(sentence: str, source: str, weight: WordWeights) -> bool:
