@@ -366,16 +366,15 @@ def _summary(run: Run, review: Review) -> None:
 
 def _dry_run(request: ReviewRequest) -> None:
     from litrag.core.sync import run as run_sync
-    from litrag.pipelines.estimate import estimate, usd_of
+    from litrag.pipelines.estimate import estimate, known_usd, total_of
 
     planned = run_sync(estimate(request))
     rows = [{"role": p.role, "model": p.model, "calls": p.calls, "tokens": p.tokens, "usd": p.usd} for p in planned]
-    known = sum(p.usd or 0.0 for p in planned)
+    known = known_usd(planned)
     lines = [
         f"{p.role:<8} {p.model:<40} {p.calls:>4} calls {p.tokens:>9,} tokens  {'price unknown' if p.usd is None else f'${p.usd:.4f}'}"
         for p in planned
     ]
-    total = f"at the most: {sum(p.calls for p in planned)} calls, {sum(p.tokens for p in planned):,} tokens, {usd_of(planned)}; nothing was sent"
     if sources := request.settings.get("sources"):
         lines.append(
             f"searches: at the most {request.settings.get('max_searches') or 'as many as it takes'}, at {', '.join(sources)} and in libraries"
@@ -383,4 +382,4 @@ def _dry_run(request: ReviewRequest) -> None:
     most = request.settings.get("max_cost")
     if most is not None and known > most:
         lines.append(f"max_cost ${most:g} would stop it before that")
-    show({"planned": rows, "usd": known}, "\n".join([*lines, total]), "review-planned")
+    show({"planned": rows, "usd": known}, "\n".join([*lines, total_of(planned)]), "review-planned")

@@ -51,7 +51,7 @@ def _drawn(results: Results, folder: Path, named: Sequence[str]) -> dict[str, Pi
     if not measured:
         raise BadInput(f"{results.task}, {results.dataset}: no system was measured, nothing to draw")
     pictures = {"plot": draw(results, folder)}
-    if any(system.metrics.keys() >= CURVE for system in results.systems):
+    if any(system.metrics.keys() >= set(CURVE) for system in results.systems):
         pictures["frugality"] = draw_frugality(results, folder, named=named)
     else:
         pictures["cost"] = draw_costs(results, folder)

@@ -20,8 +20,7 @@ STAGES: Final = {
     "recall_planned": "planned",
     "recall_cited": "cited",
 }
-_CURVE: Final = ("title_recall", "searches", "documents")
-CURVE: Final = frozenset(_CURVE)  # what a frugality curve needs of a system
+CURVE: Final = ("title_recall", "searches", "documents")  # what a frugality curve needs of a system
 
 
 @drawing()
@@ -73,9 +72,9 @@ def draw_frugality(results: Results, folder: Path, *, named: Sequence[str] = ())
     """`frugality`: title recall against searches and against documents read, a question's means. Systems whose names differ in a last number alone are one line.
     Seven kinds are told apart: those in `named`, else the ones with most points; the others are grey. Raises MissingExtra, CannotWrite, BadInput (other results),
     UnknownName."""
-    having = [s for s in results.systems if all(name in s.metrics for name in _CURVE)]
+    having = [s for s in results.systems if all(name in s.metrics for name in CURVE)]
     if not having:
-        raise BadInput(f"{results.task}, {results.dataset}: no system has {', '.join(_CURVE)}; no frugality curve")
+        raise BadInput(f"{results.task}, {results.dataset}: no system has {', '.join(CURVE)}; no frugality curve")
     kinds: dict[str, list[SystemResult]] = {}
     for system in having:
         kinds.setdefault(_kind(system.name), []).append(system)
@@ -91,8 +90,8 @@ def draw_frugality(results: Results, folder: Path, *, named: Sequence[str] = ())
     axes[0].set_ylabel(f"title recall, mean of {results.n} questions")
     _legend(axes[1], len(kinds) - len(chosen))
     _title(figure, results)
-    rows = [(s.name, _kind(s.name), *(getattr(s.metrics[m], e) for m in _CURVE for e in _EDGES)) for s in having]
-    head = [f"{name} {edge}" for name in _CURVE for edge in _EDGES]
+    rows = [(s.name, _kind(s.name), *(getattr(s.metrics[m], e) for m in CURVE for e in _EDGES)) for s in having]
+    head = [f"{name} {edge}" for name in CURVE for edge in _EDGES]
     return saved(figure, folder, "frugality", ("system", "kind", *head), rows)
 
 

@@ -17,7 +17,7 @@ from litrag.pipelines.runs import new_run
 from litrag.pipelines.state import ReviewRequest
 from litrag.pipelines.workshop import Workshop, open_workshop
 
-__all__ = ["RERANKS", "Planned", "Way", "estimate", "planned_calls", "usd_of"]
+__all__ = ["RERANKS", "Planned", "Way", "estimate", "known_usd", "planned_calls", "total_of"]
 
 _TOKENS_A_PAPER = (
     350  # title and abstract, as prompts show them; words bounds of planning, writing and reranking stay below it
@@ -42,13 +42,20 @@ class Planned:
     usd: float | None
 
 
-def usd_of(planned: Sequence[Planned]) -> str:
-    """What all of it costs at the most, as far as prices are known."""
+def known_usd(planned: Sequence[Planned]) -> float:
+    """What the roles of known price cost at the most, in US dollars."""
+    return sum(row.usd or 0.0 for row in planned)
+
+
+def total_of(planned: Sequence[Planned]) -> str:
+    """The line under the roles: calls, tokens and, as far as prices are known, dollars."""
+    calls, tokens = sum(row.calls for row in planned), sum(row.tokens for row in planned)
     unknown = sum(row.usd is None for row in planned)
-    known = sum(row.usd or 0.0 for row in planned)
     if unknown == len(planned) > 0:
-        return "price unknown"
-    return f"${known:.4f}" + (f" and {unknown} roles of unknown price" if unknown else "")
+        price = "price unknown"
+    else:
+        price = f"${known_usd(planned):.4f}" + (f" and {unknown} roles of unknown price" if unknown else "")
+    return f"at the most: {calls} calls, {tokens:,} tokens, {price}; nothing was sent"
 
 
 @dataclass(frozen=True, slots=True)

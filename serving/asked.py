@@ -9,9 +9,10 @@ from litrag.core.errors import UnknownName
 from litrag.core.settings import Settings, stored_settings
 from litrag.retrievers.sources.library import list_libraries
 
-__all__ = ["BOUNDS", "LONGEST", "added_libraries", "lowered"]
+__all__ = ["BOUNDS", "LONGEST", "LONGEST_TITLE", "added_libraries", "lowered"]
 
 LONGEST: Final = 100_000  # characters of an abstract or a text to check
+LONGEST_TITLE: Final = 1_000
 BOUNDS: Final = ("max_searches", "max_calls", "max_tokens", "max_cost", "max_seconds")
 
 

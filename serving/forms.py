@@ -14,11 +14,10 @@ from litrag.pipelines.api import make_request
 from litrag.pipelines.reading import parse_abstract
 from litrag.pipelines.state import PAUSES, ReviewRequest
 from litrag.retrievers.sources import SOURCES
-from litrag.serving.asked import LONGEST, added_libraries, lowered
+from litrag.serving.asked import LONGEST, LONGEST_TITLE, added_libraries, lowered
 
 __all__ = ["CHOICES", "Form", "blank", "request_of"]
 
-LONGEST_TITLE: Final = 1_000  # characters, as over MCP
 _NUMBERS: Final[Mapping[str, type]] = {
     "papers": int,
     "words": int,

@@ -12,7 +12,7 @@ from litrag.core.ledger import Ledger
 from litrag.core.names import spoken
 from litrag.exports.evidence import ClaimRecord, EvidenceFile, EvidenceRecord
 from litrag.pipelines.checking import Checked
-from litrag.pipelines.estimate import Planned, usd_of
+from litrag.pipelines.estimate import Planned, known_usd, total_of
 from litrag.pipelines.exporting import document_of, record_of
 from litrag.pipelines.runs import Run, Status
 from litrag.pipelines.searching import Found
@@ -282,11 +282,10 @@ def estimated(planned: Sequence[Planned]) -> Answer:
         roles=roles,
         calls=sum(row.calls for row in roles),
         tokens=sum(row.tokens for row in roles),
-        usd=sum(row.usd or 0.0 for row in roles),
+        usd=known_usd(planned),
     )
     priced = [f"{r.role}: {r.model}, {r.calls} calls, {r.tokens:,} tokens" + _price(r.usd) for r in roles]
-    total = f"at the most: {data.calls} calls, {data.tokens:,} tokens, {usd_of(planned)}; nothing was sent"
-    return Answer("\n".join([*priced, total]), data)
+    return Answer("\n".join([*priced, total_of(planned)]), data)
 
 
 def _run_text(run: Run, data: RunResult) -> str:

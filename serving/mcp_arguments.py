@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from litrag.core.errors import BadInput
 from litrag.core.settings import MOST_SEED, MOST_WORDS
 from litrag.retrievers.sources import SOURCES
-from litrag.serving.asked import LONGEST
+from litrag.serving.asked import LONGEST, LONGEST_TITLE
 
 __all__ = [
     "Arguments",
@@ -83,7 +83,7 @@ class Asked(Arguments):
     """What a review is asked."""
 
     abstract: str = Field(max_length=LONGEST)
-    title: str | None = Field(default=None, max_length=1000)
+    title: str | None = Field(default=None, max_length=LONGEST_TITLE)
     libraries: Names | None = Field(default=None, description=_ADDED)
     sources: Sources | None = Field(default=None, description="online")
     before: date | None = None

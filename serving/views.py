@@ -121,9 +121,7 @@ def _paragraph(
     shown, citations = [], []
     for each in sentences:
         html = inline(document.runs(each.sentence), cited=partial(_button, each.number))
-        html = _CITED.sub(
-            lambda m: f'<span class="kept">{m[0]}</span>', html
-        )  # no line ends between it and its bracket
+        html = _CITED.sub(r'<span class="kept">\g<0></span>', html)  # no line ends between it and its bracket
         shown.append(f'<span id="sentence-{each.number}">{html}</span>')
         citations += [
             Citation(
