@@ -48,9 +48,8 @@ Metadata: TypeAlias = Mapping[str, str | int | float | None]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which documents may come back. Years are inclusive, 0 leaves an end open; an unknown year passes no bound. A venue passes where
-    its name holds one of `venues` (case does not matter), a document where it comes from one of the files or sources `sources`; empty
-    means any."""
+    """Which documents may come back. Years are inclusive, 0 leaves an end open; an unknown year passes no bound. A venue passes where its name holds
+    one of `venues` (case does not matter), a document where it comes from one of `sources`, files or sources; empty means any."""
 
     first_year: int = 0
     last_year: int = 0
@@ -117,8 +116,8 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A scholarly record. `year` 0 means unknown; `published` is the exact date where a source tells it, `key` the citation key in a bibliography
-    of the user's. Once merged, `provenance` says which source gave a field, `aliases` which other ids the work has ("s2:…", "openalex:…")."""
+    """A scholarly record. `year` 0 is unknown; `published` the exact date where a source tells it, `key` that of a user's bibliography, `imprint`
+    volume, pages, ... (`core.imprint`). Once merged, `provenance` says who gave a field, `aliases` which other ids the work has ("s2:…")."""
 
     id: str
     title: str
@@ -133,6 +132,7 @@ class Paper:
     provenance: Mapping[str, str] = field(default_factory=dict, compare=False)
     aliases: tuple[str, ...] = ()
     key: str = ""
+    imprint: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def latest_date(self) -> date | None:

@@ -101,8 +101,10 @@ _WRITTEN: Final = (
 _CANARD: Final = (
     *("history", "context", "human", "untrained", "sft", "adaqr", "adaqr-margin", "adaqr-shuffled", "adaqr-gold"),
     *("one-sample", "best-of", "best-of-retrieval", "best-of-gold"),
+    *("untrained-bare", "sft-bare", "adaqr-margin-bare"),
 )
 _CAR: Final = ("car-originals", "car", "car-terms", "car-random")
+_CAR_WRITTEN: Final = ("car-three", "car-written", "car-alone")
 _CAR_MEASURES: Final = ("nDCG@10", "R@10", "R@100", "RR")
 TABLES: Final = {
     "retrieval-scifact": (
@@ -170,15 +172,29 @@ TABLES: Final = {
     ),
     "rewrite-canard-windows": ("rewrite", EvalOptions("canard-windows:test", _CANARD, n=150)),
     "rewrite-canard-windows-given": ("rewrite", EvalOptions("canard-windows:test", ("history", "context", "human"))),
-    "car-acl": ("retrieval", EvalOptions("acl-keyphrases:test", ("bm25", "dense", *_CAR), measures=_CAR_MEASURES)),
+    "car-acl": (
+        "retrieval",
+        EvalOptions("acl-keyphrases:test", ("bm25", "dense", *_CAR, *_CAR_WRITTEN), measures=_CAR_MEASURES),
+    ),
+    "car-canard": (
+        "retrieval",
+        EvalOptions("canard-unanswered:test", ("bm25", "dense", *_CAR), measures=_CAR_MEASURES),
+    ),
     "car-scifact": ("retrieval", EvalOptions("scifact:test", ("bm25", "dense", *_CAR), measures=_CAR_MEASURES)),
     "rewrite-acl": ("rewrite", EvalOptions("acl:test", ("statistical", "statistical-fused"))),
+    "rewrite-acl-model": (
+        "rewrite",
+        EvalOptions("acl:test", ("keywords", "keywords-fused", "statistical", "statistical-fused"), n=60),
+    ),
     "ambiguity": ("ambiguity", EvalOptions("ambiguous", methods=("rules", "few-words", "leans", "model"))),
     "literature-acl": (
         "retrieval",
         EvalOptions(
             "acl:test",
-            ("bm25", "words-parts-4", "words-keyphrases-4", "words-agent-2", "words-agent-4", "words-agent-8"),
+            (
+                *("bm25", "words-parts-4", "words-keyphrases-4", "words-agent-2", "words-agent-4", "words-agent-8"),
+                *("hybrid", "parts-4", "keyphrases-4", "agent-4"),
+            ),
             measures=("R@20", "R@100", "R@500", "nDCG@10"),
         ),
     ),
@@ -197,7 +213,7 @@ TABLES: Final = {
     ),
     "review-acl": (
         "review",
-        EvalOptions("acl:test", tuple(name for name in PIPELINES if name != "-verify"), n=60),
+        EvalOptions("acl:test", tuple(PIPELINES), n=60),
     ),
     "review-scholarqa": (
         "review",

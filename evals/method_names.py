@@ -33,7 +33,7 @@ METHOD_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         *("parts-4", "keyphrases-4", "agent-4", "trained", "popularity", "bm25-popularity", "fields-popularity"),
         *("snowball", "citing", "trained-citing", "dense-trained", "dense-hard-negatives", "dense-consistency"),
         *("dense-margin", "dense-sufficiency", "dense-pruned", "dense-lexical", "dense-lora"),
-        *("car", "car-written", "car-originals", "car-terms", "car-random", "car-alone"),
+        *("car", "car-three", "car-written", "car-originals", "car-terms", "car-random", "car-alone"),
     ),
     "rerank": (
         *(
@@ -57,7 +57,7 @@ METHOD_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         *("original", "history", "context", "human", "untrained", "untrained-bare", "sft", "sft-bare"),
         *(
             "adaqr",
-            "adaqr-bare",
+            "adaqr-margin-bare",
             "adaqr-shuffled",
             "adaqr-gold",
             "adaqr-margin",
@@ -77,7 +77,7 @@ METHOD_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "musique": _QUESTIONS,
     "2wiki": _QUESTIONS,
     "review": (
-        *("full", "-rewrite", "-dense", "-snowball", "-agent", "-rerank", "-scores", "-plan", "-verify"),
+        *("full", "default", "-rewrite", "-dense", "-snowball", "-agent", "-rerank", "-scores", "-plan", "-verify"),
         *(f"searches-{n}" for n in (1, 2, 4, 8, 16)),
         *("extractive", "shuffled-plan", "no-plan", "nearest-sentence", "lead-sentence", "random-quote", "given"),
         *("given-shuffled-plan", "given-no-plan", "given-oracle-plan", "given-nearest-sentence"),

@@ -62,6 +62,7 @@ METHODS: Final = {
     "dense-lexical": f"{_CITED}:dense_lexical",
     "dense-lora": f"{_CITED}:dense_lora",
     "car": f"{_CAR}:car",
+    "car-three": f"{_CAR}:car_three",
     "car-written": f"{_CAR}:car_written",
     "car-originals": f"{_CAR}:car_originals",
     "car-terms": f"{_CAR}:car_terms",

@@ -79,13 +79,18 @@ def _untrained(bench: RewriteBench, *, context: bool = True) -> Sequence[Ask]:
     return [_rewriting(bench.model(bench.base, Generates), context=context)]
 
 
-def _supervised(bench: RewriteBench, *, context: bool = True, **own: Any) -> Sequence[Ask]:
+def _whole(seed: int, context: bool = True) -> dict[str, Any]:
+    """The training of a seed that goes through all stages; what is asked without page and section has one, with the margin that works."""
+    return _settings(seed) if context else _settings(seed, context=False, margin=_SURE)
+
+
+def _supervised(bench: RewriteBench, *, context: bool = True) -> Sequence[Ask]:
     """The first stage of each seed's training."""
     return [_rewriting(bench.model(_sft(bench, seed, context), Generates), context=context) for seed in SEEDS]
 
 
 def _sft(bench: RewriteBench, seed: int, context: bool = True) -> str:
-    _, folder = bench.trained(_settings(seed, context=context))
+    _, folder = bench.trained(_whole(seed, context))
     base = bench.base.removeprefix("local/")
     return f"local/{base}+{folder / 'sft' / 'model'}"
 
@@ -94,9 +99,9 @@ def _adaqr(bench: RewriteBench, *, context: bool = True, **own: Any) -> Sequence
     """Both stages. A variant shares the first stage and the candidates of the plain training of its seed."""
     asks = []
     for seed in SEEDS:
-        model, folder = bench.trained(_settings(seed, context=context))
+        model, folder = bench.trained(_whole(seed, context))
         if own:
-            model, _ = bench.trained(_settings(seed, context=context, like=str(folder), **own))
+            model, _ = bench.trained(_settings(seed, like=str(folder), **own))
         asks.append(_rewriting(bench.model(model, Generates), context=context))
     return asks
 
@@ -196,9 +201,9 @@ ROWS: Final[Mapping[str, Row]] = {
         Row("untrained", _untrained, "b"),
         Row("untrained-bare", partial(_untrained, context=False), "b"),
         _trained_row("sft", _supervised),
-        _trained_row("sft-bare", partial(_supervised, context=False), context=False),
+        _trained_row("sft-bare", partial(_supervised, context=False), context=False, margin=_SURE),
         _trained_row("adaqr", _adaqr),
-        _trained_row("adaqr-bare", partial(_adaqr, context=False), context=False),
+        _trained_row("adaqr-margin-bare", partial(_adaqr, context=False), context=False, margin=_SURE),
         _trained_row("adaqr-shuffled", partial(_adaqr, shuffled=True), "control", shuffled=True),
         _trained_row("adaqr-gold", partial(_adaqr, reward="gold-passage"), "control", reward="gold-passage"),
         _trained_row("adaqr-margin", partial(_adaqr, margin=_SURE), margin=_SURE),

@@ -5,14 +5,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Final
 from urllib.parse import quote
 
 from litrag.core.names import labels, name_parts
 from litrag.core.types import Paper
-from litrag.exports.facts import clean, kind, link
+from litrag.exports.facts import Kind, clean, kind, link
 from litrag.exports.latex_text import field, protected
 
 __all__ = ["bibliography"]
+
+_ENTRIES: Final[Mapping[Kind, str]] = {
+    "preprint": "misc",
+    "proceedings": "inproceedings",
+    "journal": "article",
+    "chapter": "incollection",
+    "book": "book",
+    "thesis": "phdthesis",
+    "report": "techreport",
+}
+_IN: Final[Mapping[Kind, str]] = {"proceedings": "booktitle", "journal": "journal", "chapter": "booktitle"}
+_BY: Final[Mapping[Kind, str]] = {"thesis": "school", "report": "institution"}
 
 
 def bibliography(papers: Mapping[str, Paper]) -> str:
@@ -45,13 +58,17 @@ def _fields(paper: Paper) -> tuple[str, dict[str, str]]:
     if paper.year:
         fields["year"] = str(paper.year)
     if what != "preprint":
-        fields["booktitle" if what == "proceedings" else "journal"] = field(paper.venue)
+        facts = paper.imprint
+        fields[_IN.get(what, "series")] = field(paper.venue) if paper.venue != facts.get("publisher") else ""
+        fields |= {"volume": field(facts.get("volume", "")), "number": field(facts.get("issue", ""))}
+        fields["pages"] = field(facts.get("page", "")).replace("-", "--")
+        fields[_BY.get(what, "publisher")] = field(facts.get("publisher", ""))
+        fields["editor"] = " and ".join(_name(name) for name in facts.get("editor", "").split("; ") if name)
     fields["doi"] = _verbatim(paper.doi)
     if paper.arxiv_id:
         fields |= {"eprint": _verbatim(paper.arxiv_id), "archiveprefix": "arXiv"}
     fields["url"] = _verbatim(paper.url) or ("" if paper.doi else _verbatim(link(paper)))  # old styles print no eprint
-    entry = {"preprint": "misc", "proceedings": "inproceedings", "journal": "article"}[what]
-    return entry, {name: value for name, value in fields.items() if value}
+    return _ENTRIES[what], {name: value for name, value in fields.items() if value}
 
 
 def _verbatim(identifier: str) -> str:

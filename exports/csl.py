@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from litrag.core.names import name_parts
 from litrag.core.types import Paper
-from litrag.exports.facts import clean, kind, link
+from litrag.exports.facts import Kind, clean, kind, link
 
 __all__ = ["csl_items", "csl_json"]
+
+_TYPES: Final[Mapping[Kind, str]] = {
+    "proceedings": "paper-conference",
+    "journal": "article-journal",
+    "preprint": "article",
+    "chapter": "chapter",
+    "book": "book",
+    "thesis": "thesis",
+    "report": "report",
+}
 
 
 def csl_json(papers: Mapping[str, Paper]) -> str:
@@ -29,7 +39,7 @@ def _item(key: str, paper: Paper) -> dict[str, Any]:
     published = [paper.published.year, paper.published.month, paper.published.day] if paper.published else [paper.year]
     facts: dict[str, Any] = {
         "id": key,
-        "type": {"proceedings": "paper-conference", "journal": "article-journal", "preprint": "article"}[what],
+        "type": _TYPES[what],
         "title": clean(paper.title).strip(),
         "author": [name for author in paper.authors if (name := _name(author))],
         "issued": {"date-parts": [published if published[0] == paper.year else [paper.year]]} if paper.year else None,
@@ -38,7 +48,11 @@ def _item(key: str, paper: Paper) -> dict[str, Any]:
     }
     if what == "preprint":
         return facts | {"publisher": "arXiv" if arxiv else "", "number": f"arXiv:{arxiv}" if arxiv else ""}
-    return facts | {"container-title": clean(paper.venue).strip()}
+    facts |= {name: clean(paper.imprint.get(name, "")) for name in ("volume", "issue", "page", "publisher")}
+    facts["editor"] = [found for name in paper.imprint.get("editor", "").split("; ") if (found := _name(name))]
+    return facts | {
+        "container-title": clean(paper.venue).strip() if paper.venue != paper.imprint.get("publisher") else ""
+    }
 
 
 def _name(author: str) -> dict[str, str]:

@@ -25,7 +25,7 @@ __all__ = [
     "with_verdicts",
 ]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class PaperRecord(Record):
@@ -39,6 +39,9 @@ class PaperRecord(Record):
     doi: str
     arxiv_id: str
     url: str
+    imprint: dict[str, str] = Field(
+        default_factory=dict, description="Volume, issue, page and the like, by their names in CSL."
+    )
     provenance: dict[str, str] = Field(default_factory=dict, description="Field -> the source that gave it.")
     retracted: str = Field(
         default="", description="Its retraction, or doubts of its publisher; empty where none is known."
@@ -138,7 +141,7 @@ def evidence_file(
 
 def _evidence(item: Evidence, paper: Paper, retracted: str) -> EvidenceRecord:
     facts = {name: getattr(paper, name) for name in PaperRecord.model_fields if name != "retracted"}
-    facts |= {"provenance": dict(paper.provenance), "retracted": retracted}
+    facts |= {"imprint": dict(paper.imprint), "provenance": dict(paper.provenance), "retracted": retracted}
     scores = (ScoreRecord(source=s.source, value=s.value, rank=s.rank, query=s.query) for s in item.scores)
     return EvidenceRecord(
         key=item.key,

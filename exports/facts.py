@@ -4,6 +4,7 @@ file."""
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 from urllib.parse import quote
 
@@ -12,8 +13,9 @@ from litrag.core.types import Paper
 
 __all__ = ["Kind", "clean", "kind", "link"]
 
-Kind: TypeAlias = Literal["proceedings", "journal", "preprint"]
+Kind: TypeAlias = Literal["proceedings", "journal", "preprint", "chapter", "book", "thesis", "report"]
 
+_KINDS: Final[Mapping[str, Kind]] = {"chapter": "chapter", "book": "book", "thesis": "thesis", "report": "report"}
 _PROCEEDINGS: Final = re.compile(
     r"\b(proceedings|conference|workshop|symposium|meeting|findings|companion volume)\b", re.IGNORECASE
 )
@@ -23,7 +25,9 @@ _DOI_SAFE: Final = "/:;()._-+,~!*'@$="
 
 
 def kind(paper: Paper) -> Kind:
-    """By the name of its venue; none, or arXiv, is a preprint."""
+    """By its type where that is no article, else by the name of its venue; none, or arXiv, is a preprint."""
+    if found := _KINDS.get(paper.imprint.get("type", "")):
+        return found
     venue = " ".join(paper.venue.split())
     if not venue or _ARXIV.match(venue):
         return "preprint"

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from litrag.core.names import name_parts
 from litrag.core.types import Paper
-from litrag.exports.facts import clean, kind, link
+from litrag.exports.facts import Kind, clean, kind, link
 
 __all__ = ["references_ris"]
+
+_TYPES: Final[Mapping[Kind, str]] = {
+    "proceedings": "CONF",
+    "journal": "JOUR",
+    "preprint": "UNPB",
+    "chapter": "CHAP",
+    "book": "BOOK",
+    "thesis": "THES",
+    "report": "RPRT",
+}
 
 
 def references_ris(papers: Mapping[str, Paper]) -> str:
@@ -32,7 +42,7 @@ def _record(key: str, paper: Paper) -> dict[str, Any]:
     authors = [name for author in paper.authors if (name := _name(author))]
     arxiv = clean(paper.arxiv_id).strip()
     record: dict[str, Any] = {
-        "type_of_reference": {"proceedings": "CONF", "journal": "JOUR", "preprint": "UNPB"}[what],
+        "type_of_reference": _TYPES[what],
         "id": key,
         "title": clean(paper.title).strip(),
         "authors": authors,
@@ -42,6 +52,15 @@ def _record(key: str, paper: Paper) -> dict[str, Any]:
         "accession_number": f"arXiv:{arxiv}" if arxiv else "",
         "urls": [url] if (url := link(paper)) else [],
     }
+    if what != "preprint":
+        first, _, last = clean(paper.imprint.get("page", "")).partition("-")
+        facts = {"volume": "volume", "number": "issue", "publisher": "publisher"}
+        record |= {name: clean(paper.imprint.get(fact, "")) for name, fact in facts.items()}
+        record |= {
+            "start_page": first,
+            "end_page": last,
+            "secondary_authors": [_name(name) for name in paper.imprint.get("editor", "").split("; ") if name],
+        }
     if paper.published and paper.published.year == paper.year:
         record["date"] = paper.published.strftime("%Y/%m/%d")
     return {name: value for name, value in record.items() if value}

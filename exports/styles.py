@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from litrag.core.names import Label, labels, spoken
 from litrag.core.types import Claim, Paper
-from litrag.exports.facts import link
+from litrag.exports.facts import kind, link
 from litrag.exports.markers import Citation, rendered
 
 __all__ = [
@@ -169,11 +169,21 @@ def plain_sentence(claim: Claim, papers: Mapping[str, Paper], named: Mapping[str
 def _entry(paper: Paper, year: str) -> tuple[Run, ...]:
     """Authors (year). Title. Venue. Where."""
     authors = ", ".join(map(spoken, paper.authors)) or "Unknown author"
-    parts = [f"{authors} ({year}). {paper.title.rstrip('.')}.", f"{paper.venue}." if paper.venue else ""]
+    parts = [f"{authors} ({year}). {paper.title.rstrip('.')}.", f"{_venue(paper)}." if paper.venue else ""]
     text = " ".join(" ".join(part.split()) for part in parts if part)
     where = f"arXiv:{paper.arxiv_id}" if paper.arxiv_id else paper.url
     where = " ".join((f"https://doi.org/{paper.doi}" if paper.doi else where).split())
     return (Run(f"{text} "), Run(where, url=link(paper))) if where else (Run(text),)
+
+
+def _venue(paper: Paper) -> str:
+    """Venue 12(3), 45-67"""
+    facts = paper.imprint if kind(paper) != "preprint" else {}
+    issue = f"({facts['issue']})" if "issue" in facts else ""
+    volume = f"{facts.get('volume', '')}{issue}"
+    return ", ".join(
+        part for part in (f"{paper.venue} {volume}".strip(), facts.get("page", "").replace("-", "–")) if part
+    )
 
 
 def _bracketed(brackets: str, delimiter: str, shown: list[Run]) -> tuple[Run, ...]:

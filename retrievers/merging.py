@@ -78,6 +78,7 @@ class _Groups:
         givers = {name: next((p for p in ranked if getattr(p, name)), ranked[0]) for name in _FIELDS}
         givers |= {"year": dated, "published": dated}
         givers["doi"] = next((p for p in ranked if _publisher_doi(p)), givers["doi"])
+        givers["imprint"] = givers["venue"] if givers["venue"].imprint else givers["imprint"]  # a volume is its venue's
         values = {name: getattr(giver, name) for name, giver in givers.items()}
         provenance = {name: giver.provenance[name] for name, giver in givers.items() if name in giver.provenance}
         if not values["arxiv_id"] and (preprint := next((p for p in ranked if _arxiv(p)), None)) is not None:

@@ -51,7 +51,7 @@ class CarSettings(Record):
     document: Literal["relevant", "random", "none"] = Field(
         default="relevant", description="Context of the rewriting; random and none (write alone) are controls."
     )
-    documents: int = Field(default=3, ge=1, description="Relevant documents of a query that it is rewritten with.")
+    documents: int = Field(default=1, ge=1, description="Relevant documents of a query that it is rewritten with.")
     ambiguous: Literal["rules", "leans", "model", "all", "none"] = Field(
         default="rules",
         description="Queries that are rewritten: by words alone, those that lean on others, by the model; none is the control without rewriting.",

@@ -23,6 +23,27 @@ _NEEDS_LATEX: Final = re.compile(r"\\[^%&_$#{}]|(?<!\\)\$")
 _MATH: Final = re.compile(r"(?<!\\)\$(?:((?=\S)[^$]*(?<=[^\s\\]))\$(?!\d))?")  # Pandoc's rule for what is a formula
 _PROSE: Final = re.compile(r"[A-Za-z]{2,}\s+[A-Za-z]{2,}")
 _SWALLOWED: Final = re.compile(r"\n\s*([A-Za-z]+)\s*=\s*[{\"]")
+_OWN: Final = (
+    "title",
+    "author",
+    "abstract",
+    "doi",
+    "url",
+    "eprint",
+    "pages",
+    "crossref",
+    "key",
+    "note",
+)  # nothing to inherit
+_TYPES: Final = {
+    "article": "article-journal",
+    "inproceedings": "paper-conference",
+    "conference": "paper-conference",
+    **dict.fromkeys(("incollection", "inbook"), "chapter"),
+    **dict.fromkeys(("book", "mvbook", "collection", "proceedings"), "book"),
+    **dict.fromkeys(("phdthesis", "mastersthesis", "thesis"), "thesis"),
+    **dict.fromkeys(("techreport", "report"), "report"),
+}
 _LINK: Final = re.compile(r"\\href\s*\{[^{}]*\}")
 
 
@@ -48,13 +69,16 @@ def bibtex_records(path: Path, warn: Warn) -> Iterator[tuple[str, dict[str, Any]
         else:
             start = " ".join((block.raw or "").split())[:60]
             warn(f"{where}: broken entry ({start} …); left out")
+    entries = {
+        entry.key.casefold(): {field.key.lower(): field.value for field in entry.fields} for entry in library.entries
+    }
     for entry in library.entries:
-        fields = {field.key.lower(): field.value for field in entry.fields}
+        fields = _inherited(entries[entry.key.casefold()], entries)
         where = f"{path.name}, line {(entry.start_line or 0) + 1}, entry {entry.key}"
         for name, value in fields.items():
             if swallowed := _SWALLOWED.search(str(value)):
                 warn(f"{where}: field {name} holds “{swallowed[1]} = …”; is a comma missing before it?")
-        yield where, _record(entry.key, fields)
+        yield where, _record(entry.key, entry.entry_type.casefold(), fields)
 
 
 def plain_text(latex: str) -> str:
@@ -91,7 +115,16 @@ def _untyped(text: str) -> str:
     return text
 
 
-def _record(key: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+def _inherited(fields: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """An entry's fields with those that it takes from the one that its `crossref` names, whose title is its book's."""
+    above = entries.get(str(fields.get("crossref", "")).casefold(), {})
+    given = {name: value for name, value in above.items() if name not in _OWN}
+    if "title" in above:
+        given.setdefault("booktitle", above["title"])
+    return {**given, **fields}
+
+
+def _record(key: str, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     def field(*names: str) -> str:
         return next((str(fields[name]) for name in names if fields.get(name)), "")
 
@@ -110,6 +143,12 @@ def _record(key: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         "doi": _ESCAPED.sub(r"\1", field("doi")),
         "arxiv_id": eprint or arxiv_id_in(f"{venue} {field('volume')}", field("note"), field("howpublished")),
         "url": _ESCAPED.sub(r"\1", field("url")),
+        "type": _TYPES.get(kind, ""),
+        "volume": plain_text(field("volume")),
+        "issue": plain_text(field("number", "issue")),
+        "page": plain_text(field("pages")),
+        "publisher": plain_text(field("publisher", "school", "institution")),
+        "editor": [_forename_first(name) for name in _names(field("editor"))],
     }
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from litrag.core.errors import SourceUnknown
+from litrag.core.imprint import FIELDS, imprint
 from litrag.core.protocols import SourceResult
 from litrag.core.types import Paper, Query
 from litrag.retrievers.normal_forms import arxiv_id_in, doi
@@ -21,11 +22,20 @@ from litrag.retrievers.sources.web import Host, Web, WebRequest
 __all__ = ["CROSSREF", "Crossref", "Retraction"]
 
 _URL: Final = "https://api.crossref.org"
-_FIELDS: Final = "DOI,title,subtitle,abstract,author,issued,container-title,type,URL,relation,update-to,updated-by"
+_FIELDS: Final = "DOI,title,subtitle,abstract,author,issued,container-title,volume,issue,page,publisher,type,URL,relation,update-to,updated-by"
 _PAGE: Final = 100
 _LONGEST: Final = 100_000
 _DOIS: Final = 40  # in one filter, so that the URL stays below 4,000 characters
 _PLAIN: Final = re.compile(r"[\w./()-]{,90}", re.ASCII)  # DOIs that a filter, where commas and colons divide, can hold
+_TYPES: Final = {
+    "journal-article": "article-journal",
+    "proceedings-article": "paper-conference",
+    "book-chapter": "chapter",
+    "book": "book",
+    "monograph": "book",
+    "dissertation": "thesis",
+    "report": "report",
+}
 _NO_PAPERS: Final = frozenset(
     "component dataset grant journal journal-issue journal-volume peer-review proceedings-series book-series report-component".split()
 )
@@ -169,6 +179,9 @@ def _paper(record: Mapping[str, Any]) -> Paper:
         arxiv_id=arxiv_id_in(*(text_of(preprint, "id") for preprint in preprints)),
         url=text_of(record, "URL"),
         published=_day(parts),
+        imprint=imprint(
+            {**{name: text_of(record, name) for name in FIELDS}, "type": _TYPES.get(text_of(record, "type"), "")}
+        ),
     )
 
 

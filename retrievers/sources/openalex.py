@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from litrag.core.errors import SourceFault, SourceOverloaded, SourceRefused
+from litrag.core.imprint import imprint
 from litrag.core.protocols import SourceResult
 from litrag.core.types import Paper, Query
 from litrag.retrievers.normal_forms import arxiv_id_in, doi
@@ -19,7 +20,8 @@ from litrag.retrievers.sources.web import Host, Web, WebRequest, retry_after
 __all__ = ["OPENALEX", "OpenAlex"]
 
 _URL: Final = "https://api.openalex.org"
-_FIELDS: Final = "id,doi,display_name,publication_year,publication_date,authorships,primary_location,locations,abstract_inverted_index"
+_FIELDS: Final = "id,doi,display_name,publication_year,publication_date,type,biblio,authorships,primary_location,locations,abstract_inverted_index"
+_TYPES: Final = {"book-chapter": "chapter", "book": "book", "dissertation": "thesis", "report": "report"}
 _PAGE: Final = 100
 _IDS: Final = 50  # ids joined by "or" in one filter
 _MOST_WORDS: Final = 20_000
@@ -128,6 +130,17 @@ def _paper(record: Mapping[str, Any]) -> Paper:
         arxiv_id=arxiv_id_in(number, *(text_of(place, "landing_page_url") for place in places)),
         url=text_of(record, "doi") or text_of(record, "id"),
         published=_published(record.get("publication_date")),
+        imprint=_imprint(record),
+    )
+
+
+def _imprint(record: Mapping[str, Any]) -> Mapping[str, str]:
+    found = record.get("biblio")
+    facts = found if isinstance(found, dict) else {}
+    pages = dict.fromkeys(page for name in ("first_page", "last_page") if (page := text_of(facts, name)))
+    kind = _TYPES.get(text_of(record, "type"), "")
+    return imprint(
+        {"type": kind, "page": "-".join(pages), **{name: text_of(facts, name) for name in ("volume", "issue")}}
     )
 
 

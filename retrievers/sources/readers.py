@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from litrag.core.errors import BadInput
+from litrag.core.imprint import FIELDS, imprint
 from litrag.core.types import Paper, normalised_title
 from litrag.retrievers.normal_forms import arxiv_id, arxiv_id_in, doi, own_key
 from litrag.retrievers.sources.bibtex import bibtex_records
@@ -187,6 +188,9 @@ def _paper(record: Mapping[str, Any]) -> Paper | None:
         url=url if url.lower().startswith(("http://", "https://")) else "",
         published=published,
         key=_text(record.get("key")),
+        imprint=imprint(
+            {**{name: _text(record.get(name)) for name in FIELDS}, "editor": "; ".join(_authors(record.get("editor")))}
+        ),
     )
 
 

@@ -16,7 +16,7 @@ __all__ = ["KINDS", "READING", "TEXT_KINDS", "kind_of", "read_records"]
 
 TEXT_KINDS: Final = (".pdf", ".md", ".markdown", ".txt")
 KINDS: Final = (*PAPER_KINDS, *TEXT_KINDS)
-READING: Final = 2  # goes up when files come to be read otherwise, so that what was read before is read again
+READING: Final = 3  # goes up when files come to be read otherwise, so that what was read before is read again
 
 
 def kind_of(path: Path) -> str:

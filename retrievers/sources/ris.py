@@ -18,6 +18,16 @@ __all__ = ["forename_first", "ris_records"]
 _START: Final = re.compile(r"^TY  ?-", re.MULTILINE)
 _END: Final = re.compile(r"^ER  ?-", re.MULTILINE)
 _TITLES: Final = ("title", "primary_title", "translated_title", "short_title")
+_TYPES: Final = {
+    "JOUR": "article-journal",
+    "CONF": "paper-conference",
+    "CPAPER": "paper-conference",
+    "CHAP": "chapter",
+    "BOOK": "book",
+} | {
+    "THES": "thesis",
+    "RPRT": "report",
+}
 _VENUES: Final = ("secondary_title", "journal_name", "alternate_title3", "alternate_title2", "alternate_title1")
 
 
@@ -69,4 +79,10 @@ def _record(fields: dict[str, Any]) -> dict[str, Any]:
         "venue": field(*_VENUES),
         "doi": field("doi"),
         "url": str(urls[0] if isinstance(urls, list) else urls),
+        "type": _TYPES.get(field("type_of_reference"), ""),
+        "volume": field("volume"),
+        "issue": field("number"),
+        "page": "-".join(page for page in (field("start_page"), field("end_page")) if page),
+        "publisher": field("publisher"),
+        "editor": [forename_first(str(name)) for name in fields.get("secondary_authors") or []],
     }

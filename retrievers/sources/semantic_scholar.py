@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from litrag.core.errors import SourceFault, SourceRefused
+from litrag.core.imprint import imprint
 from litrag.core.protocols import SourceResult
 from litrag.core.types import Paper, Query
 from litrag.retrievers.normal_forms import arxiv_id, doi
@@ -17,7 +18,7 @@ from litrag.retrievers.sources.web import Host, Web, WebRequest
 __all__ = ["SEMANTIC_SCHOLAR", "SemanticScholar"]
 
 _URL: Final = "https://api.semanticscholar.org"
-_FIELDS: Final = "paperId,externalIds,url,title,abstract,venue,year,publicationDate,authors.name"
+_FIELDS: Final = "paperId,externalIds,url,title,abstract,venue,journal,year,publicationDate,authors.name"
 _SEARCH_PAGE: Final = 100
 _BULK_PAGE: Final = 1000
 _BATCH: Final = 500
@@ -151,6 +152,8 @@ def _paper(record: Mapping[str, Any]) -> Paper:
     external = record.get("externalIds") or {}
     year = record.get("year")
     authors = record.get("authors") or ()
+    journal = record.get("journal")
+    where = journal if isinstance(journal, dict) else {}
     return Paper(
         id=f"s2:{record['paperId']}",
         title=text_of(record, "title"),
@@ -162,4 +165,5 @@ def _paper(record: Mapping[str, Any]) -> Paper:
         arxiv_id=arxiv_id(str(external.get("ArXiv") or "")),
         url=text_of(record, "url"),
         published=day(record.get("publicationDate")),
+        imprint=imprint({"volume": text_of(where, "volume"), "page": text_of(where, "pages")}),
     )

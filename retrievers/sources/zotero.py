@@ -19,6 +19,14 @@ __all__ = ["zotero_records"]
 _CITED_AS: Final = re.compile(r"^citation key: *(\S+)", re.IGNORECASE | re.MULTILINE)  # Better BibTeX's
 _NEEDED: Final = ("Item Type", "Title")
 _VENUES: Final = ("Publication Title", "Proceedings Title", "Conference Name", "Publisher")
+_TYPES: Final = {
+    "journalArticle": "article-journal",
+    "conferencePaper": "paper-conference",
+    "bookSection": "chapter",
+    "book": "book",
+    "thesis": "thesis",
+    "report": "report",
+}
 _NO_WORKS: Final = ("attachment", "note", "annotation")
 
 
@@ -49,4 +57,10 @@ def _record(row: dict[str, str]) -> dict[str, Any]:
         "venue": next((row[name] for name in _VENUES if row.get(name)), ""),
         "doi": row.get("DOI", ""),
         "url": row.get("Url", ""),
+        "type": _TYPES.get(row["Item Type"], ""),
+        "volume": row.get("Volume", ""),
+        "issue": row.get("Issue", ""),
+        "page": row.get("Pages", ""),
+        "publisher": row.get("Publisher", ""),
+        "editor": [forename_first(name) for name in row.get("Editor", "").split(";") if name.strip()],
     }

@@ -25,6 +25,7 @@ pytest.importorskip("sentence_transformers")
 DEAR = {"dense-sufficiency", "maxsim", "dense-lora"}
 ASKED = {
     "car",
+    "car-three",
     "car-written",
     "car-random",
     "car-alone",

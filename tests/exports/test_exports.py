@@ -118,7 +118,7 @@ def test_evidence_holds_quote_offsets_scores_and_verdicts() -> None:
         PAPERS,
         [Evidence("kim2019soil", passage, Span(0, 9, "Soil Maps"), "soil")],
     )
-    assert file.version == 3
+    assert file.version == 4
     (item,) = file.evidence
     assert (item.passage[item.start : item.end], item.paper.arxiv_id, item.query) == ("Soil Maps", "1901.01234", "soil")
     (record,) = file.claims
