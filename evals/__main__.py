@@ -74,7 +74,7 @@ _HOPS_SHORT: Final = (
     "narrow-controller",
     "narrow-interpolated",
 )
-_ASKED: Final = ("hybrid-6", "narrow-4", "react")
+_ASKED: Final = ("hybrid-6", "narrow-4", "react", "self-ask", "ircot", "narrow-stop-agreement")
 _UNLEARNED: Final = ("bm25", "query-likelihood", "query-likelihood-fused")
 _LOGITS: Final = (
     *_UNLEARNED,
