@@ -9,7 +9,7 @@ from typing import Any
 
 from litrag.core.errors import BadInput, MissingExtra
 
-__all__ = ["check_measures", "measures_of"]
+__all__ = ["check_measures", "cutoff", "measures_of"]
 
 
 def check_measures(names: Sequence[str]) -> None:
@@ -23,6 +23,11 @@ def check_measures(names: Sequence[str]) -> None:
             measures_of(["d"], {"d": 1}, [name])
         except Exception as error:  # a provider may call another program, which is not there
             raise BadInput(f"measure {name} cannot be computed here ({' '.join(str(error).split())[:120]})") from error
+
+
+def cutoff(name: str) -> int:
+    """The k of a measure that reads the first k documents (R@100); 0 of one that reads all. Raises BadInput for an unknown name."""
+    return _normalised(name) or int(_measure(name).params.get("cutoff", 0))
 
 
 def measures_of(ids: Sequence[str], relevant: Mapping[str, int], names: Sequence[str]) -> dict[str, float]:

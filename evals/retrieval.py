@@ -17,7 +17,7 @@ from litrag.corpora import load
 from litrag.corpora.trec import read_run, write_run
 from litrag.corpora.types import Topic
 from litrag.evals.journal import Answer, Journal
-from litrag.evals.metrics import check_measures, measures_of
+from litrag.evals.metrics import check_measures, cutoff, measures_of
 from litrag.evals.retrieval_bench import Bench
 from litrag.evals.runner import Evaluation, System
 from litrag.evals.tasks import EvalOptions
@@ -92,10 +92,14 @@ class Retrieval:
 
     def evaluation(self, options: EvalOptions) -> Evaluation:
         """Methods and TREC runs over a sample of a data set. Raises UnknownName, BadInput, EnvironmentFault."""
-        measures = options.measures or MEASURES
-        check_measures(measures)
         if options.k < 1:
             raise BadInput(f"k {options.k}: rank at least one document")
+        measures = options.measures or tuple(name for name in MEASURES if cutoff(name) <= options.k)
+        check_measures(measures)
+        if deeper := [name for name in measures if cutoff(name) > options.k]:
+            raise BadInput(
+                f"{', '.join(deeper)} of rankings of {options.k} documents; give -k {max(map(cutoff, deeper))} or more"
+            )
         dataset = load(options.dataset or "scifact").sample(options.n, options.seed)
         bench = Bench(dataset, options.k, measures, options)
         names = options.methods or (() if options.runs else ("bm25",))

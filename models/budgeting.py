@@ -29,13 +29,17 @@ def estimate(request: ModelRequest, prices: Prices) -> Usage:
 
 
 class Budgeted:
-    """Raises BudgetSpent instead of sending a request that would pass the budget."""
+    """Raises BudgetSpent instead of sending a request that would pass the budget. Embeddings on this machine count for its time alone: they ask
+    nobody, and a library that has no vectors yet would use up what a user bounds a language model with."""
 
     def __init__(self, inner: Backend, budget: Budget, prices: Prices) -> None:
         self._inner, self._budget, self._prices = inner, budget, prices
 
     async def send(self, request: ModelRequest) -> ModelReply:
         """Sends within the budget. A call that failed is settled as one call and no tokens."""
+        if request.operation in ("embed", "embed_tokens") and request.model.startswith("local/"):
+            self._budget.reserve(Spend()).settle(Spend())
+            return await self._inner.send(request)
         bound = estimate(request, self._prices)
         reservation = self._budget.reserve(
             Spend(calls=1, tokens=bound.prompt_tokens + bound.completion_tokens, cost=bound.usd)

@@ -49,6 +49,7 @@ __all__ = [
 _SIZES: Final = (5, 4, 7, 3, 9)  # papers a paragraph, of one draft after the other
 _BUDGET: Final = "budget: "  # how `BudgetSpent` begins, also within the warning of a check that it cut short
 _READ: Final = {False: 250, True: 900}  # words of a paper that the writer is shown, of abstracts and of full texts
+_SHORT: Final = 0.7  # of the words asked for, below which a review says why it has no more
 _A_PAPER: Final = {True: 15, False: 26}  # words that a paper takes, where a model writes and where none does
 
 
@@ -98,6 +99,11 @@ async def plan(shop: Workshop, state: ReviewState) -> ReviewState:
         plans, stopped = await _planned(shop, fit, about, counters)
         if stopped:
             update["stop_reason"] = state.get("stop_reason") or stopped
+        if len(fit) < len(papers):
+            little = (
+                f"{len(fit)} of {len(papers)} papers: {shop.settings.words} words leave no room for more; raise --words"
+            )
+            update["warnings"] = with_warnings(shop, state, little)
     if len(plans) < shop.settings.drafts:
         why = (
             "the plan is given"
@@ -152,6 +158,11 @@ async def write(shop: Workshop, state: ReviewState) -> ReviewState:
     stopped = next((report.stopped for report in reports if report.stopped), "")
     if stopped:
         update["stop_reason"] = state.get("stop_reason") or stopped
+    count = sum(len(claim.sentence.split()) for claim in drafts[best].claims)
+    if not stopped and count < _SHORT * (shop.settings.words or 0) and len(drafts[best].keys) == len(papers):
+        other = "" if generates(shop) else ", or give a model that writes (--model)"
+        short = f"{count} of about {shop.settings.words} words: {len(drafts[best].keys)} papers gave no more; raise --papers{other}"
+        update["warnings"] = with_warnings(shop, {**state, **update}, short)
     return {
         **update,
         "plan": shop.store.put(plans[best], Plan),

@@ -10,7 +10,9 @@ import pytest
 from fakes.beir import write_beir
 from fakes.shell import Shell, failure
 
+from litrag.core.errors import BadInput
 from litrag.evals.coherence import COHERENCE
+from litrag.evals.metrics import cutoff
 from litrag.evals.results import Results
 from litrag.evals.retrieval import RETRIEVAL
 from litrag.evals.runner import evaluate
@@ -153,6 +155,12 @@ def test_a_killed_command_resumes_to_the_same_file(litrag: Shell, tmp_path: Path
     results = json.loads((tmp_path / folder / "results.json").read_text())
     assert results["systems"][0]["metrics"]["nDCG@10"]["value"] >= 0.66
     assert "300 topics" in out
+
+
+def test_no_measure_reads_deeper_than_the_rankings(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"R@500, nR@300 of rankings of 100 documents; give -k 500 or more"):
+        RETRIEVAL.evaluation(EvalOptions("scifact", ("bm25",), measures=("R@500", "R@100", "nR@300", "RR"), k=100))
+    assert [cutoff(name) for name in ("R@500", "RR", "nR@7", "nDCG@10", "AP")] == [500, 0, 7, 10, 0]
 
 
 @pytest.mark.data

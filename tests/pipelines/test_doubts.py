@@ -132,3 +132,13 @@ def test_words_that_were_asked_for_are_kept_to(tmp_path: Path, words: int) -> No
         for sentence in EvidenceFile.model_validate_json((result.folder / "evidence.json").read_text()).claims
     )
     assert said <= 1.25 * words
+
+
+def test_fewer_words_than_were_asked_for_are_told_with_the_reason(tmp_path: Path) -> None:
+    library = write_library(tmp_path / "forest.jsonl", papers()[:12])
+    result = review(TEXT, library=library, out=tmp_path / "out", papers=6, words=3000, embed_model=None)
+    (told,) = [warning for warning in result.warnings if "of about 3000 words" in warning]
+    assert "6 papers gave no more; raise --papers, or give a model that writes (--model)" in told
+    enough = review(TEXT, library=library, out=tmp_path / "enough", papers=6, words=120, embed_model=None)
+    (told,) = [warning for warning in enough.warnings if "words" in warning]
+    assert told == "4 of 6 papers: 120 words leave no room for more; raise --words"
