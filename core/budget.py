@@ -28,6 +28,11 @@ class Spend:
         return Spend(*(getattr(self, f.name) - getattr(other, f.name) for f in fields(self)))
 
 
+def asks_nobody(operation: str, model: str) -> bool:
+    """Whether a request is an embedding on this machine: a library that has no vectors yet would use up what a user bounds a language model with."""
+    return operation in ("embed", "embed_tokens") and model.startswith("local/")
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The most a run may spend; None is no limit. Seconds are wall-clock, summed over the run's sessions."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from litrag.core.budget import Spend
+from litrag.core.budget import Spend, asks_nobody
 from litrag.core.database import Database
 from litrag.core.display import Displayed
 from litrag.core.protocols import Usage
@@ -95,7 +95,9 @@ class Ledger(Displayed):
 
     def totals(self) -> Totals:
         """Sums over all rows; what the role "search" does (searches, requests to citation graphs) is counted apart from the calls of models."""
-        rows = self.rows()
+        return self._totals(self.rows())
+
+    def _totals(self, rows: Sequence[Row]) -> Totals:
         calls = [row for row in rows if row.role != "search"]
         sent = [row for row in calls if not row.cached]
         return Totals(
@@ -111,7 +113,7 @@ class Ledger(Displayed):
 
     def spend(self) -> Spend:
         """What the rows took from a budget; what was in flight at a kill counts with its estimate."""
-        totals = self.totals()
+        totals = self._totals([row for row in self.rows() if not asks_nobody(row.operation, row.model)])
         return Spend(totals.searches, totals.calls, totals.prompt_tokens + totals.completion_tokens, totals.usd)
 
     def seconds(self) -> float:

@@ -174,13 +174,13 @@ TABLES: Final = {
     "rewrite-canard-windows-given": ("rewrite", EvalOptions("canard-windows:test", ("history", "context", "human"))),
     "car-acl": (
         "retrieval",
-        EvalOptions("acl-keyphrases:test", ("bm25", "dense", *_CAR, *_CAR_WRITTEN), measures=_CAR_MEASURES),
+        EvalOptions("acl-keyphrases:test", ("bm25", "dense", *_CAR, *_CAR_WRITTEN), measures=_CAR_MEASURES, k=100),
     ),
     "car-canard": (
         "retrieval",
-        EvalOptions("canard-unanswered:test", ("bm25", "dense", *_CAR), measures=_CAR_MEASURES),
+        EvalOptions("canard-unanswered:test", ("bm25", "dense", *_CAR), measures=_CAR_MEASURES, k=100),
     ),
-    "car-scifact": ("retrieval", EvalOptions("scifact:test", ("bm25", "dense", *_CAR), measures=_CAR_MEASURES)),
+    "car-scifact": ("retrieval", EvalOptions("scifact:test", ("bm25", "dense", *_CAR), measures=_CAR_MEASURES, k=100)),
     "rewrite-acl": ("rewrite", EvalOptions("acl:test", ("statistical", "statistical-fused"))),
     "rewrite-acl-model": (
         "rewrite",

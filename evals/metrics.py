@@ -12,9 +12,14 @@ from litrag.core.errors import BadInput, MissingExtra
 __all__ = ["check_measures", "cutoff", "measures_of"]
 
 
-def check_measures(names: Sequence[str]) -> None:
-    """Raises BadInput for a name that ir-measures does not know, a cutoff of 0, and what cannot be computed on this machine."""
+def check_measures(names: Sequence[str], k: int) -> None:
+    """Raises BadInput for a name that ir-measures does not know, a cutoff of 0 or beyond rankings of `k` documents, and what cannot be computed on this
+    machine."""
     for name in names:
+        if cutoff(name) > k:
+            raise BadInput(
+                f"measure {name} reads deeper than the rankings, which hold {k} documents; take a lesser one, or a greater -k"
+            )
         if _normalised(name) is not None:
             continue
         if _measure(name).params.get("cutoff", 1) < 1:

@@ -41,8 +41,8 @@ class Rerank:
         """Methods over a sample of a data set; bm25 is always the first. Raises UnknownName, BadInput, EnvironmentFault."""
         dataset = load(options.dataset or "trec-dl19").sample(options.n, options.seed)
         measures = options.measures or (_GRADED if dataset.name.startswith("trec-dl") else _BINARY)
-        check_measures(measures)
         bench = RerankBench(dataset, measures, options)
+        check_measures(measures, options.k)
         names = dict.fromkeys(("bm25", *(options.methods or ("query-likelihood",))))
         systems: list[System] = []
         for name in names:

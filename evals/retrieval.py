@@ -95,11 +95,7 @@ class Retrieval:
         if options.k < 1:
             raise BadInput(f"k {options.k}: rank at least one document")
         measures = options.measures or tuple(name for name in MEASURES if cutoff(name) <= options.k)
-        check_measures(measures)
-        if deeper := [name for name in measures if cutoff(name) > options.k]:
-            raise BadInput(
-                f"{', '.join(deeper)} of rankings of {options.k} documents; give -k {max(map(cutoff, deeper))} or more"
-            )
+        check_measures(measures, options.k)
         dataset = load(options.dataset or "scifact").sample(options.n, options.seed)
         bench = Bench(dataset, options.k, measures, options)
         names = options.methods or (() if options.runs else ("bm25",))

@@ -35,8 +35,8 @@ class Rewrite:
         dataset = load(options.dataset).sample(options.n, options.seed)
         talks = any(topic.query.history for topic in dataset.topics)
         measures = options.measures or (_CONVERSATIONS if talks else _LITERATURE)
-        check_measures(measures)
         bench = RewriteBench(dataset, measures, options)
+        check_measures(measures, bench.k)
         usual = ("history", "context", "human") if talks else ("statistical", "statistical-fused")
         names = dict.fromkeys(("original", *(options.methods or usual)))
         for name in names:

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
+from litrag.core.imprint import editors
 from litrag.core.names import labels, name_parts
 from litrag.core.types import Paper
-from litrag.exports.facts import Kind, clean, kind, link
+from litrag.exports.facts import Kind, clean, container, kind, link
 from litrag.exports.latex_text import field, protected
 
 __all__ = ["bibliography"]
@@ -59,11 +60,14 @@ def _fields(paper: Paper) -> tuple[str, dict[str, str]]:
         fields["year"] = str(paper.year)
     if what != "preprint":
         facts = paper.imprint
-        fields[_IN.get(what, "series")] = field(paper.venue) if paper.venue != facts.get("publisher") else ""
-        fields |= {"volume": field(facts.get("volume", "")), "number": field(facts.get("issue", ""))}
-        fields["pages"] = field(facts.get("page", "")).replace("-", "--")
-        fields[_BY.get(what, "publisher")] = field(facts.get("publisher", ""))
-        fields["editor"] = " and ".join(_name(name) for name in facts.get("editor", "").split("; ") if name)
+        fields[_IN.get(what, "series")] = field(container(paper))
+        fields |= {
+            "volume": field(facts.get("volume", "")),
+            "number": field(facts.get("number") or facts.get("issue", "")),
+        }
+        fields["pages"] = "--".join(map(field, facts.get("page", "").split("–")))
+        fields |= {_BY.get(what, "publisher"): field(facts.get("publisher", "")), "type": field(facts.get("genre", ""))}
+        fields["editor"] = " and ".join(map(_name, editors(facts)))
     fields["doi"] = _verbatim(paper.doi)
     if paper.arxiv_id:
         fields |= {"eprint": _verbatim(paper.arxiv_id), "archiveprefix": "arXiv"}

@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from litrag.core.imprint import editors
 from litrag.core.names import name_parts
 from litrag.core.types import Paper
-from litrag.exports.facts import Kind, clean, kind, link
+from litrag.exports.facts import Kind, clean, container, kind, link
 
 __all__ = ["csl_items", "csl_json"]
 
@@ -48,11 +49,10 @@ def _item(key: str, paper: Paper) -> dict[str, Any]:
     }
     if what == "preprint":
         return facts | {"publisher": "arXiv" if arxiv else "", "number": f"arXiv:{arxiv}" if arxiv else ""}
-    facts |= {name: clean(paper.imprint.get(name, "")) for name in ("volume", "issue", "page", "publisher")}
-    facts["editor"] = [found for name in paper.imprint.get("editor", "").split("; ") if (found := _name(name))]
-    return facts | {
-        "container-title": clean(paper.venue).strip() if paper.venue != paper.imprint.get("publisher") else ""
-    }
+    told = {name: clean(value) for name, value in paper.imprint.items()}
+    facts |= {name: told.get(name, "") for name in ("volume", "issue", "number", "page", "publisher", "genre")}
+    facts["editor"] = [found for name in editors(paper.imprint) if (found := _name(name))]
+    return facts | {"container-title": container(paper)}
 
 
 def _name(author: str) -> dict[str, str]:

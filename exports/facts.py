@@ -11,11 +11,12 @@ from urllib.parse import quote
 from litrag.core.display import clean
 from litrag.core.types import Paper
 
-__all__ = ["Kind", "clean", "kind", "link"]
+__all__ = ["Kind", "clean", "container", "kind", "link"]
 
 Kind: TypeAlias = Literal["proceedings", "journal", "preprint", "chapter", "book", "thesis", "report"]
 
 _KINDS: Final[Mapping[str, Kind]] = {"chapter": "chapter", "book": "book", "thesis": "thesis", "report": "report"}
+_ARTICLES: Final[Mapping[str, Kind]] = {"article-journal": "journal", "paper-conference": "proceedings"}
 _PROCEEDINGS: Final = re.compile(
     r"\b(proceedings|conference|workshop|symposium|meeting|findings|companion volume)\b", re.IGNORECASE
 )
@@ -25,13 +26,20 @@ _DOI_SAFE: Final = "/:;()._-+,~!*'@$="
 
 
 def kind(paper: Paper) -> Kind:
-    """By its type where that is no article, else by the name of its venue; none, or arXiv, is a preprint."""
-    if found := _KINDS.get(paper.imprint.get("type", "")):
-        return found
+    """By its type, if it has one, else by the name of its venue; an article without a venue, or in arXiv, is a preprint."""
+    told = paper.imprint.get("type", "")
+    if told in _KINDS:
+        return _KINDS[told]
     venue = " ".join(paper.venue.split())
     if not venue or _ARXIV.match(venue):
         return "preprint"
-    return "proceedings" if _PROCEEDINGS.search(venue) else "journal"
+    return _ARTICLES.get(told) or ("proceedings" if _PROCEEDINGS.search(venue) else "journal")
+
+
+def container(paper: Paper) -> str:
+    """What the work stands in: its venue, but for a book's, a thesis's or a report's that is its publisher once more."""
+    alone = kind(paper) in ("book", "thesis", "report") and paper.venue == paper.imprint.get("publisher")
+    return "" if alone else clean(paper.venue).strip()
 
 
 def link(paper: Paper) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from litrag.core.imprint import editors
 from litrag.core.names import name_parts
 from litrag.core.types import Paper
-from litrag.exports.facts import Kind, clean, kind, link
+from litrag.exports.facts import Kind, clean, container, kind, link
 
 __all__ = ["references_ris"]
 
@@ -47,19 +48,22 @@ def _record(key: str, paper: Paper) -> dict[str, Any]:
         "title": clean(paper.title).strip(),
         "authors": authors,
         "year": str(paper.year or ""),
-        "secondary_title": "" if what == "preprint" else clean(paper.venue).strip(),
+        "secondary_title": "" if what == "preprint" else container(paper),
         "doi": clean(paper.doi).strip(),
         "accession_number": f"arXiv:{arxiv}" if arxiv else "",
         "urls": [url] if (url := link(paper)) else [],
     }
     if what != "preprint":
-        first, _, last = clean(paper.imprint.get("page", "")).partition("-")
-        facts = {"volume": "volume", "number": "issue", "publisher": "publisher"}
-        record |= {name: clean(paper.imprint.get(fact, "")) for name, fact in facts.items()}
+        facts = {name: clean(value) for name, value in paper.imprint.items()}
+        first, _, last = facts.get("page", "").partition("–")
         record |= {
+            "volume": facts.get("volume", ""),
+            "number": facts.get("number") or facts.get("issue", ""),
             "start_page": first,
             "end_page": last,
-            "secondary_authors": [_name(name) for name in paper.imprint.get("editor", "").split("; ") if name],
+            "publisher": facts.get("publisher", ""),
+            "type_of_work": facts.get("genre", ""),
+            "secondary_authors": [_name(name) for name in editors(paper.imprint)],
         }
     if paper.published and paper.published.year == paper.year:
         record["date"] = paper.published.strftime("%Y/%m/%d")

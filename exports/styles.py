@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from litrag.core.names import Label, labels, spoken
 from litrag.core.types import Claim, Paper
-from litrag.exports.facts import kind, link
+from litrag.exports.facts import container, kind, link
 from litrag.exports.markers import Citation, rendered
 
 __all__ = [
@@ -169,7 +169,7 @@ def plain_sentence(claim: Claim, papers: Mapping[str, Paper], named: Mapping[str
 def _entry(paper: Paper, year: str) -> tuple[Run, ...]:
     """Authors (year). Title. Venue. Where."""
     authors = ", ".join(map(spoken, paper.authors)) or "Unknown author"
-    parts = [f"{authors} ({year}). {paper.title.rstrip('.')}.", f"{_venue(paper)}." if paper.venue else ""]
+    parts = [f"{authors} ({year}). {paper.title.rstrip('.')}.", f"{where}." if (where := _venue(paper)) else ""]
     text = " ".join(" ".join(part.split()) for part in parts if part)
     where = f"arXiv:{paper.arxiv_id}" if paper.arxiv_id else paper.url
     where = " ".join((f"https://doi.org/{paper.doi}" if paper.doi else where).split())
@@ -177,13 +177,19 @@ def _entry(paper: Paper, year: str) -> tuple[Run, ...]:
 
 
 def _venue(paper: Paper) -> str:
-    """Venue 12(3), 45-67"""
+    """Journal 12(3), 45–67; of what is no article its publisher, too."""
     facts = paper.imprint if kind(paper) != "preprint" else {}
     issue = f"({facts['issue']})" if "issue" in facts else ""
     volume = f"{facts.get('volume', '')}{issue}"
-    return ", ".join(
-        part for part in (f"{paper.venue} {volume}".strip(), facts.get("page", "").replace("-", "–")) if part
+    by = facts.get("publisher", "") if kind(paper) in ("book", "thesis", "report", "chapter") else ""
+    parts = (
+        facts.get("genre", ""),
+        f"{container(paper)} {volume}".strip(),
+        facts.get("number", ""),
+        facts.get("page", ""),
+        by,
     )
+    return ", ".join(part for part in parts if part)
 
 
 def _bracketed(brackets: str, delimiter: str, shown: list[Run]) -> tuple[Run, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from litrag.core.budget import Budget, Spend
+from litrag.core.budget import Budget, Spend, asks_nobody
 from litrag.core.protocols import Usage
 from litrag.models.prices import Prices
 from litrag.models.request import Backend, ModelReply, ModelRequest
@@ -29,15 +29,15 @@ def estimate(request: ModelRequest, prices: Prices) -> Usage:
 
 
 class Budgeted:
-    """Raises BudgetSpent instead of sending a request that would pass the budget. Embeddings on this machine count for its time alone: they ask
-    nobody, and a library that has no vectors yet would use up what a user bounds a language model with."""
+    """Raises BudgetSpent instead of sending a request that would pass the budget. What asks nobody
+    counts for its time alone."""
 
     def __init__(self, inner: Backend, budget: Budget, prices: Prices) -> None:
         self._inner, self._budget, self._prices = inner, budget, prices
 
     async def send(self, request: ModelRequest) -> ModelReply:
         """Sends within the budget. A call that failed is settled as one call and no tokens."""
-        if request.operation in ("embed", "embed_tokens") and request.model.startswith("local/"):
+        if asks_nobody(request.operation, request.model):
             self._budget.reserve(Spend()).settle(Spend())
             return await self._inner.send(request)
         bound = estimate(request, self._prices)

@@ -159,9 +159,11 @@ async def write(shop: Workshop, state: ReviewState) -> ReviewState:
     if stopped:
         update["stop_reason"] = state.get("stop_reason") or stopped
     count = sum(len(claim.sentence.split()) for claim in drafts[best].claims)
-    if not stopped and count < _SHORT * (shop.settings.words or 0) and len(drafts[best].keys) == len(papers):
-        other = "" if generates(shop) else ", or give a model that writes (--model)"
-        short = f"{count} of about {shop.settings.words} words: {len(drafts[best].keys)} papers gave no more; raise --papers{other}"
+    if not stopped and count < _SHORT * (shop.settings.words or 0) and _room(shop, len(papers)) == len(papers):
+        more = "" if len(papers) < shop.settings.papers else "raise --papers"
+        ways = [*filter(None, [more]), *([] if generates(shop) else ["give a model that writes (--model)"])]
+        short = f"{count} of about {shop.settings.words} words: {len(drafts[best].keys)} papers gave no more"
+        short = f"{short}; {', or '.join(ways)}" if ways else short
         update["warnings"] = with_warnings(shop, {**state, **update}, short)
     return {
         **update,

@@ -78,8 +78,10 @@ class _Groups:
         givers = {name: next((p for p in ranked if getattr(p, name)), ranked[0]) for name in _FIELDS}
         givers |= {"year": dated, "published": dated}
         givers["doi"] = next((p for p in ranked if _publisher_doi(p)), givers["doi"])
-        givers["imprint"] = givers["venue"] if givers["venue"].imprint else givers["imprint"]  # a volume is its venue's
+        told = [p for p in ranked if p.imprint and _one_publication(p, givers["venue"], givers["doi"])]
+        givers["imprint"] = told[0] if told else ranked[0]
         values = {name: getattr(giver, name) for name, giver in givers.items()}
+        values["imprint"] = {name: value for p in reversed(told) for name, value in p.imprint.items()}
         provenance = {name: giver.provenance[name] for name, giver in givers.items() if name in giver.provenance}
         if not values["arxiv_id"] and (preprint := next((p for p in ranked if _arxiv(p)), None)) is not None:
             values["arxiv_id"] = arxiv_id_in(preprint.doi)
@@ -117,6 +119,12 @@ def _publisher_doi(paper: Paper) -> list[str]:
     """None for arXiv's own, which names the same thing as the arXiv id."""
     number = "" if arxiv_id_in(paper.doi) else doi(paper.doi)
     return [number] if number else []
+
+
+def _one_publication(paper: Paper, placed: Paper, numbered: Paper) -> bool:
+    """Whether a volume that the paper tells is of the venue of `placed`, or of the publisher's DOI of `numbered`: a preprint has another."""
+    number = _publisher_doi(paper)
+    return paper.venue.casefold() == placed.venue.casefold() or bool(number and number == _publisher_doi(numbered))
 
 
 def _arxiv(paper: Paper) -> list[str]:

@@ -44,6 +44,8 @@ _TYPES: Final = {
     **dict.fromkeys(("phdthesis", "mastersthesis", "thesis"), "thesis"),
     **dict.fromkeys(("techreport", "report"), "report"),
 }
+_GENRES: Final = {"phdthesis": "PhD thesis", "mastersthesis": "Master's thesis"}
+_VENUES: Final = ("booktitle", "journal", "journaltitle")
 _LINK: Final = re.compile(r"\\href\s*\{[^{}]*\}")
 
 
@@ -69,16 +71,14 @@ def bibtex_records(path: Path, warn: Warn) -> Iterator[tuple[str, dict[str, Any]
         else:
             start = " ".join((block.raw or "").split())[:60]
             warn(f"{where}: broken entry ({start} …); left out")
-    entries = {
-        entry.key.casefold(): {field.key.lower(): field.value for field in entry.fields} for entry in library.entries
-    }
-    for entry in library.entries:
-        fields = _inherited(entries[entry.key.casefold()], entries)
+    own = [{field.key.lower(): field.value for field in entry.fields} for entry in library.entries]
+    named = {entry.key.casefold(): fields for entry, fields in reversed(list(zip(library.entries, own, strict=True)))}
+    for entry, fields in zip(library.entries, own, strict=True):
         where = f"{path.name}, line {(entry.start_line or 0) + 1}, entry {entry.key}"
         for name, value in fields.items():
             if swallowed := _SWALLOWED.search(str(value)):
                 warn(f"{where}: field {name} holds “{swallowed[1]} = …”; is a comma missing before it?")
-        yield where, _record(entry.key, entry.entry_type.casefold(), fields)
+        yield where, _record(entry.key, entry.entry_type.casefold(), _inherited(fields, named))
 
 
 def plain_text(latex: str) -> str:
@@ -116,12 +116,13 @@ def _untyped(text: str) -> str:
 
 
 def _inherited(fields: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
-    """An entry's fields with those that it takes from the one that its `crossref` names, whose title is its book's."""
-    above = entries.get(str(fields.get("crossref", "")).casefold(), {})
-    given = {name: value for name, value in above.items() if name not in _OWN}
-    if "title" in above:
-        given.setdefault("booktitle", above["title"])
-    return {**given, **fields}
+    """An entry's fields with those that it takes from the one that its `crossref` names, and that from the next, whose title is its book's."""
+    found, title, seen = dict(fields), "", [fields]
+    while (above := entries.get(str(seen[-1].get("crossref", "")).casefold())) is not None and above not in seen:
+        found = {**{name: value for name, value in above.items() if name not in _OWN}, **found}
+        title = title or str(above.get("title", ""))
+        seen.append(above)
+    return found if any(found.get(name) for name in _VENUES) else {**found, "booktitle": title}
 
 
 def _record(key: str, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,7 +130,7 @@ def _record(key: str, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         return next((str(fields[name]) for name in names if fields.get(name)), "")
 
     archive = field("archiveprefix", "eprinttype")
-    venue = plain_text(field("booktitle", "journal", "journaltitle"))
+    venue = plain_text(field(*_VENUES, *(("series",) if _TYPES.get(kind) in ("book", "thesis", "report") else ())))
     eprint = arxiv_id(field("eprint")) if not archive or "arxiv" in archive.lower() else ""
     return {
         "id": key,
@@ -148,6 +149,7 @@ def _record(key: str, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         "issue": plain_text(field("number", "issue")),
         "page": plain_text(field("pages")),
         "publisher": plain_text(field("publisher", "school", "institution")),
+        "genre": plain_text(field("type")) or _GENRES.get(kind, ""),
         "editor": [_forename_first(name) for name in _names(field("editor"))],
     }
 

@@ -22,7 +22,7 @@ from litrag.retrievers.sources.web import Host, Web, WebRequest
 __all__ = ["CROSSREF", "Crossref", "Retraction"]
 
 _URL: Final = "https://api.crossref.org"
-_FIELDS: Final = "DOI,title,subtitle,abstract,author,issued,container-title,volume,issue,page,publisher,type,URL,relation,update-to,updated-by"
+_FIELDS: Final = "DOI,title,subtitle,abstract,author,issued,container-title,volume,issue,page,publisher,editor,type,URL,relation,update-to,updated-by"
 _PAGE: Final = 100
 _LONGEST: Final = 100_000
 _DOIS: Final = 40  # in one filter, so that the URL stays below 4,000 characters
@@ -180,7 +180,8 @@ def _paper(record: Mapping[str, Any]) -> Paper:
         url=text_of(record, "URL"),
         published=_day(parts),
         imprint=imprint(
-            {**{name: text_of(record, name) for name in FIELDS}, "type": _TYPES.get(text_of(record, "type"), "")}
+            {**{name: text_of(record, name) for name in FIELDS}, "type": _TYPES.get(text_of(record, "type"), "")},
+            [_author(editor) for editor in _dicts(record.get("editor"))],
         ),
     )
 

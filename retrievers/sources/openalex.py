@@ -140,7 +140,7 @@ def _imprint(record: Mapping[str, Any]) -> Mapping[str, str]:
     pages = dict.fromkeys(page for name in ("first_page", "last_page") if (page := text_of(facts, name)))
     kind = _TYPES.get(text_of(record, "type"), "")
     return imprint(
-        {"type": kind, "page": "-".join(pages), **{name: text_of(facts, name) for name in ("volume", "issue")}}
+        {"type": kind, "page": "–".join(pages), **{name: text_of(facts, name) for name in ("volume", "issue")}}
     )
 
 

@@ -188,9 +188,7 @@ def _paper(record: Mapping[str, Any]) -> Paper | None:
         url=url if url.lower().startswith(("http://", "https://")) else "",
         published=published,
         key=_text(record.get("key")),
-        imprint=imprint(
-            {**{name: _text(record.get(name)) for name in FIELDS}, "editor": "; ".join(_authors(record.get("editor")))}
-        ),
+        imprint=imprint({name: _text(record.get(name)) for name in FIELDS}, _authors(record.get("editor"))),
     )
 
 

@@ -66,6 +66,7 @@ def _record(fields: dict[str, Any]) -> dict[str, Any]:
         return next((str(fields[name]) for name in names if fields.get(name)), "")
 
     authors: Any = fields.get("authors") or fields.get("first_authors") or []
+    unknown: Any = fields.get("unknown_tag") or {}
     urls: Any = fields.get("urls") or fields.get("url") or ""
     day = re.match(r"(\d{4})[/-](\d{1,2})[/-](\d{1,2})", field("date", "year", "publication_year"))
     return {
@@ -82,7 +83,14 @@ def _record(fields: dict[str, Any]) -> dict[str, Any]:
         "type": _TYPES.get(field("type_of_reference"), ""),
         "volume": field("volume"),
         "issue": field("number"),
-        "page": "-".join(page for page in (field("start_page"), field("end_page")) if page),
+        "page": _pages(field("start_page"), field("end_page")),
         "publisher": field("publisher"),
-        "editor": [forename_first(str(name)) for name in fields.get("secondary_authors") or []],
+        "genre": field("type_of_work"),
+        "editor": [forename_first(str(name)) for name in fields.get("secondary_authors") or unknown.get("ED") or []],
     }
+
+
+def _pages(first: str, last: str) -> str:
+    """From - to, where the first page alone does not say it."""
+    whole = not last or last == first or bool(re.search(rf"[-–]\s*{re.escape(last)}$", first))
+    return first if whole else f"{first}–{last}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
@@ -19,6 +20,7 @@ __all__ = ["SEMANTIC_SCHOLAR", "SemanticScholar"]
 
 _URL: Final = "https://api.semanticscholar.org"
 _FIELDS: Final = "paperId,externalIds,url,title,abstract,venue,journal,year,publicationDate,authors.name"
+_ARXIV: Final = re.compile(r"(arxiv|corr)\b", re.IGNORECASE)  # their "volume" is an id, whatever the venue
 _SEARCH_PAGE: Final = 100
 _BULK_PAGE: Final = 1000
 _BATCH: Final = 500
@@ -153,7 +155,7 @@ def _paper(record: Mapping[str, Any]) -> Paper:
     year = record.get("year")
     authors = record.get("authors") or ()
     journal = record.get("journal")
-    where = journal if isinstance(journal, dict) else {}
+    where = journal if isinstance(journal, dict) and not _ARXIV.match(text_of(journal, "name")) else {}
     return Paper(
         id=f"s2:{record['paperId']}",
         title=text_of(record, "title"),
