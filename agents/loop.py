@@ -14,9 +14,10 @@ from litrag.core.errors import BudgetSpent, PromptTooLong
 from litrag.core.protocols import Retriever
 from litrag.core.types import Document, Hit, Hop, Query, Ranking, Trajectory
 
-__all__ = ["Hops", "Next", "Notes", "SearchAgent", "Searched", "Step", "Stops"]
+__all__ = ["IN_REPLY", "Hops", "Next", "Notes", "SearchAgent", "Searched", "Step", "Stops"]
 
 NO_QUERY = "no further query"
+IN_REPLY = "in the model's reply"  # how reasons end that blame it
 _HOP = "hop"
 
 

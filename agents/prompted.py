@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from litrag.agents.answerer import Answerer, words_of
-from litrag.agents.loop import Hops, Next, Notes
+from litrag.agents.loop import IN_REPLY, Hops, Next, Notes
 from litrag.core.lengths import measure_of
 from litrag.core.prompt import Prompt, neutralised
 from litrag.core.protocols import Generates
@@ -74,7 +74,7 @@ class SelfAsk:
         if asked:
             return Next(" ".join(asked[1].split())[:_LONGEST], "follow up")
         line = next((line.strip() for line in text.splitlines() if line.strip().endswith("?")), "")
-        return Next(line[:_LONGEST], "follow up", reason="no follow-up question in the model's reply")
+        return Next(line[:_LONGEST], "follow up", reason=f"no follow-up question {IN_REPLY}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Interleaved:
         if _ENDS.search(text):
             return Next(reason="finish")
         first = re.split(r"(?<=[.?!])\s+(?=[A-Z])", text, maxsplit=1)[0]
-        return Next(first[:_LONGEST], "reasoning", reason="no sentence in the model's reply")
+        return Next(first[:_LONGEST], "reasoning", reason=f"no sentence {IN_REPLY}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from litrag.agents.loop import Next, Notes, Step
+from litrag.agents.loop import IN_REPLY, Next, Notes, Step
 from litrag.core.errors import LitragError
 from litrag.core.lengths import TextMeasure
 from litrag.core.prompt import neutralised
@@ -28,18 +28,19 @@ _PAPERS: Final = """Decide the next step of a search for the papers that the rel
 each search found and that you have not seen before. Which part of the abstract (a method, a task, a data set, a theory, earlier attempts) do they leave out? Search for that with
 a few words, as titles of such papers would put it; snowball from a title that fits well, to get what it cites; finish when nothing important is left out. Never ask the same
 query twice."""
-MALFORMED: Final = "no action in the model's reply"
+MALFORMED: Final = f"no action {IN_REPLY}"
 _TRIES: Final = 2
 _AGAIN: Final = 0.7  # temperature of a second try
 
 
 @dataclass(slots=True)
 class Replies:
-    """What became of a model's replies: well-formed ones, those asked again, those given up."""
+    """What became of a model's decisions: well-formed at once, repaired by asking again, given up as malformed; and how many replies were no action."""
 
     good: int = 0
     repaired: int = 0
     malformed: int = 0
+    bad: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ class ReAct:
                 else:
                     self.replies.good += 1
                 return found
+            self.replies.bad += 1
         self.replies.malformed += 1
         return Next(reason=MALFORMED)
 

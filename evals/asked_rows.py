@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from litrag.agents.answerer import ModelAnswerer
 from litrag.agents.hops import EntityHops
-from litrag.agents.loop import Hops
+from litrag.agents.loop import IN_REPLY, Hops
 from litrag.agents.prompted import Agreement, Interleaved, SelfAsk
 from litrag.core.lengths import measure_of
 from litrag.corpora.types import Topic
@@ -28,7 +28,7 @@ def _react(bench: AgentBench, tally: Tally) -> _Made:
     replies = Replies()
     lm = GatewayLM(bench.gateway, "react", max_tokens=100, wrap=tally.around)
     hops = ReAct(lm, measure_of(bench.gateway.model("react")), tokens=1500, retries=1, replies=replies)
-    return hops, lambda: {"repaired": float(replies.repaired), "malformed": float(replies.malformed)}
+    return hops, lambda: {"repaired": float(replies.repaired), "bad_replies": float(replies.bad)}
 
 
 def _self_ask(bench: AgentBench, tally: Tally) -> _Made:
@@ -60,7 +60,8 @@ def asked(name: str, bench: AgentBench) -> System:
             hops, told = ASKED[name](bench, tally)
             found = await bench.agent(WAYS["narrow"], hops, bench.model_searches).run(topic.query)
             own = float(found.stop_reason in ("finish", "answers agree"))
-            return Read(found.notes, found.searches, {"finished": own, **told()})
+            malformed = float(found.stop_reason.endswith(IN_REPLY))
+            return Read(found.notes, found.searches, {"finished": own, "malformed": malformed, **told()})
 
         return ended
 

@@ -19,6 +19,7 @@ from litrag.evals.results import read_results
 from litrag.evals.retrieval import written_runs
 from litrag.evals.runner import RESULTS, Evaluation, System
 from litrag.evals.tasks import EvalOptions
+from litrag.training.judged import DEPTH
 
 __all__ = ["METHODS", "RERANK", "Rerank"]
 
@@ -42,7 +43,7 @@ class Rerank:
         dataset = load(options.dataset or "trec-dl19").sample(options.n, options.seed)
         measures = options.measures or (_GRADED if dataset.name.startswith("trec-dl") else _BINARY)
         bench = RerankBench(dataset, measures, options)
-        check_measures(measures, options.k)
+        check_measures(measures, DEPTH)
         names = dict.fromkeys(("bm25", *(options.methods or ("query-likelihood",))))
         systems: list[System] = []
         for name in names:

@@ -130,6 +130,8 @@ class _Asking:
         metrics = measures_of(ranking.ids[: self.bench.k], topic.relevant, self.bench.measures)
         texts = [query.text for query in queries]
         metrics["changed"] = float(texts != [topic.query.text])
+        # keywords by a model each have their quote; those that statistics gave in its place have none
+        metrics["quoted"] = fmean(float(bool(query.reason)) for query in queries)
         counts = {
             "searches": len(texts) + (1 if self.row.original and topic.query.text not in texts else 0),
             "calls": tally.calls,

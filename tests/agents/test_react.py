@@ -106,6 +106,7 @@ async def test_a_reply_that_is_no_action_is_asked_again_and_then_counted(bad: st
     found, hops, backend = await run(lambda request: bad)
     assert (found.searches, found.stop_reason) == (1, "no action in the model's reply")
     assert (hops.replies.good, hops.replies.repaired, hops.replies.malformed) == (0, 0, 1)
+    assert hops.replies.bad == 3, "every one is counted"
     assert len(backend.requests) == 3, "two more tries"
     left = [bad, said("x", "finish")]
     found, hops, _ = await run(lambda request: left.pop(0))

@@ -119,7 +119,9 @@ async def test_models_decide_and_answer(tiny_embedder: Path, tmp_path: Path) -> 
     assert self_ask.metrics["searches"].value == 2, "the same question again ends it"
     assert (ircot.metrics["searches"].value, ircot.metrics["finished"].value) == (2, 1)
     assert ircot.cost.calls == 2
-    assert (react.metrics["malformed"].value, react.metrics["searches"].value) == (1, 1)
+    assert (react.metrics["malformed"].value, react.metrics["bad_replies"].value) == (1, 2)
+    assert react.metrics["searches"].value == 1
+    assert self_ask.metrics["malformed"].value == 0
     assert react.cost.calls == 2, "asked again once"
     row = asked("self-ask", bench).prepare().answering()  # type: ignore[attr-defined]
     first = await row.answer(data.topics[0])
