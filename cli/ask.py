@@ -40,7 +40,7 @@ def ask(
         ),
     ] = "entity",
     controller: Annotated[
-        Path | None, typer.Option(help="Stop classifier of agent frugal.", rich_help_panel=_HOW)
+        Path | None, typer.Option(help="Stop classifier of agent frugal [litrag's own].", rich_help_panel=_HOW)
     ] = None,
     stop: Annotated[
         list[str] | None,

@@ -10,6 +10,7 @@ EVALS: Final = {
     "retrieval": "litrag.evals.retrieval:RETRIEVAL",
     "rerank": "litrag.evals.rerank:RERANK",
     "rewrite": "litrag.evals.rewrite:REWRITE",
+    "reward": "litrag.evals.reward:REWARD",
     "ambiguity": "litrag.evals.ambiguity:AMBIGUITY",
     "hotpotqa": "litrag.evals.questions:HOTPOTQA",
     "musique": "litrag.evals.questions:MUSIQUE",

@@ -74,6 +74,8 @@ _HOPS_SHORT: Final = (
     "narrow-controller",
     "narrow-interpolated",
 )
+# the classifier that comes with litrag, over questions that it has not seen
+_SHIPPED: Final = (*(f"words-{n}" for n in range(1, 7)), "words-shipped", "words-shipped-interpolated")
 _ASKED: Final = ("hybrid-6", "narrow-4", "react", "self-ask", "ircot", "narrow-stop-agreement")
 _UNLEARNED: Final = ("bm25", "query-likelihood", "query-likelihood-fused")
 _LOGITS: Final = (
@@ -186,7 +188,19 @@ TABLES: Final = {
         "rewrite",
         EvalOptions("acl:test", ("keywords", "keywords-fused", "statistical", "statistical-fused"), n=60),
     ),
-    "ambiguity": ("ambiguity", EvalOptions("ambiguous", methods=("rules", "few-words", "leans", "model"))),
+    "reward-canard": ("reward", EvalOptions("canard-unanswered:test")),
+    **{
+        f"ambiguity{name and f'-{name}'}": (
+            "ambiguity",
+            EvalOptions(f"ambiguous{source}", methods=("rules", "few-words", "leans", "model")),
+        )
+        for name, source in (
+            ("", ""),
+            ("acl", ":acl-keyphrases"),
+            ("canard", ":canard-windows"),
+            ("scifact", ":scifact"),
+        )
+    },
     "literature-acl": (
         "retrieval",
         EvalOptions(
@@ -203,6 +217,8 @@ TABLES: Final = {
     "hotpotqa-bridge": ("hotpotqa", EvalOptions("hotpotqa:bridge", _HOPS_SHORT)),
     "hotpotqa-comparison": ("hotpotqa", EvalOptions("hotpotqa:comparison", _HOPS_SHORT)),
     "musique": ("musique", EvalOptions("musique", _HOPS_SHORT)),
+    "shipped-hotpotqa": ("hotpotqa", EvalOptions("hotpotqa:test", _SHIPPED)),
+    "shipped-musique": ("musique", EvalOptions("musique", _SHIPPED)),
     "hotpotqa-model": ("hotpotqa", EvalOptions("hotpotqa", tuple(f"{name}+answer" for name in _ASKED), n=60)),
     "verify": (
         "verify",
@@ -213,7 +229,7 @@ TABLES: Final = {
     ),
     "review-acl": (
         "review",
-        EvalOptions("acl:test", tuple(PIPELINES), n=60),
+        EvalOptions("acl:test", tuple(name for name in PIPELINES if name != "-verify"), n=60),
     ),
     "review-scholarqa": (
         "review",

@@ -11,6 +11,7 @@ from litrag.agents.answerer import ModelAnswerer
 from litrag.agents.entities import WordWeights
 from litrag.agents.hops import EntityHops, Feedback
 from litrag.agents.loop import Hops, Notes, SearchAgent
+from litrag.agents.stops import SHIPPED, Controller
 from litrag.core.errors import BadInput
 from litrag.core.paths import cache_file
 from litrag.core.protocols import Generates, Retriever
@@ -72,6 +73,7 @@ WAYS: Final[Mapping[str, Way]] = {
     "fixed": Way("entity", "bm25"),
     "fixed-hybrid": Way("entity", "hybrid"),
     "narrow": Way("entity", "hybrid", 6, 1),
+    "words": Way("entity", "bm25", 6, 1),
     "feedback": Way("feedback", "bm25"),
 }
 
@@ -192,6 +194,13 @@ class AgentBench:
             found |= {name: stopped_at(controller, trail) for name, trail in trails.items() if parts[name] == fold}
         self._ends[name] = {topic.id: found[topic.id] for topic in self.dataset.topics}
         return self._ends[name]
+
+    def shipped(self, name: str) -> Mapping[str, int]:
+        """The same by the classifier that comes with litrag. Raises BadInput over the questions that it was fitted to."""
+        if self.dataset.name.startswith("hotpotqa") and self.dataset.split != "test":
+            raise BadInput("litrag's stop classifier was fitted to hotpotqa:train; evaluate hotpotqa:test")
+        controller = Controller.load(SHIPPED, self.idf)
+        return {topic: stopped_at(controller, trail) for topic, trail in self.whole(name).items()}
 
     @cached_property
     def settings(self) -> Settings:

@@ -32,10 +32,16 @@ LABELS: Final = Path(__file__).with_name("labels") / "ambiguous.json"
 _Judge: TypeAlias = Callable[[str], Awaitable[bool]]
 
 
-def labelled() -> Dataset:
-    """The labelled queries as topics, the label in `facts`. Raises EnvironmentFault without LITRAG_DATA, BadInput for an id that is gone."""
+def labelled(source: str = "") -> Dataset:
+    """The labelled queries as topics, the label in `facts`; those of one data set alone where its name is given. Raises EnvironmentFault without LITRAG_DATA,
+    BadInput for an id that is gone, or a data set without labels."""
     topics: list[Topic] = []
-    for spec, labels in json.loads(LABELS.read_text(encoding="utf-8")).items():
+    known_labels = json.loads(LABELS.read_text(encoding="utf-8"))
+    chosen = {spec: labels for spec, labels in known_labels.items() if source in ("", spec.partition(":")[0])}
+    if not chosen:
+        names = ", ".join(spec.partition(":")[0] for spec in known_labels)
+        raise BadInput(f"no query of {source} is labelled; ambiguous:NAME takes one of {names}")
+    for spec, labels in chosen.items():
         short = spec.startswith("acl-keyphrases")  # extracting all phrases takes half a minute, the labelled ones none
         known = {topic.id: topic for topic in load(spec.replace("acl-keyphrases", "acl") if short else spec).topics}
         if lacking := sorted(set(labels) - set(known)):
@@ -43,7 +49,8 @@ def labelled() -> Dataset:
         for name, label in labels.items():
             topic = as_keyphrase(known[name]) if short else known[name]
             topics.append(replace(topic, id=f"{spec}/{name}", facts={"ambiguous": bool(label)}))
-    return Dataset("ambiguous", "all", tuple(topics), lambda: iter(()))
+    name = f"ambiguous {source}".strip()
+    return Dataset(name, "all", tuple(topics), lambda: iter(()))
 
 
 def _plain(rule: Callable[[str], bool]) -> Callable[[EvalOptions], _Judge]:
@@ -86,13 +93,14 @@ class Ambiguity:
 
     def evaluation(self, options: EvalOptions) -> Evaluation:
         """Judges over the labelled queries. Raises UnknownName, BadInput, EnvironmentFault."""
-        if options.dataset not in ("", "ambiguous"):
+        own, _, source = (options.dataset or "ambiguous").partition(":")
+        if own != "ambiguous":
             raise BadInput(f"--dataset {options.dataset}: this eval has its own labelled queries; leave it out")
         names = dict.fromkeys(("always", *(options.methods or ("rules", "few-words", "leans"))))
         for name in names:
             if name not in METHODS:
                 raise UnknownName("judge of ambiguity", name, METHODS)
-        dataset = labelled().sample(options.n, options.seed)
+        dataset = labelled(source).sample(options.n, options.seed)
         systems = [System(name, lambda name=name: _Judging(METHODS[name](options))) for name in names]  # type: ignore[misc]
         return Evaluation("ambiguity", dataset, tuple(systems), options.seed)
 

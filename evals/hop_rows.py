@@ -26,6 +26,8 @@ __all__ = [
     "oracle",
     "random_stop",
     "ruled",
+    "shipped",
+    "shipped_interpolated",
     "single",
 ]
 
@@ -106,6 +108,11 @@ def controller(way: str, bench: AgentBench) -> System:
     )
 
 
+def shipped(way: str, bench: AgentBench) -> System:
+    """Hops until the classifier that comes with litrag ends them."""
+    return bench.system(f"{way}-shipped", lambda: _cut(bench.whole(way), bench.shipped(way)), **_settings(way))
+
+
 def oracle(way: str, bench: AgentBench) -> System:
     """Hops until nothing needed would come any more: known only to who knows the answer."""
 
@@ -128,11 +135,10 @@ def random_stop(way: str, bench: AgentBench) -> System:
 
 
 class _Interpolated:
-    """The curve of fixed numbers of searches at the controller's mean: between the two nearest, in its proportion."""
+    """The curve of fixed numbers of searches at a classifier's mean: between the two nearest, in its proportion."""
 
-    def __init__(self, way: str, bench: AgentBench) -> None:
+    def __init__(self, way: str, bench: AgentBench, ends: Mapping[str, int]) -> None:
         self._bench, self._found = bench, bench.whole(way)
-        ends = bench.controlled(way)
         self.mean = fmean(min(ends[name], len(trail.recalls)) for name, trail in self._found.items())
 
     async def answer(self, topic: Topic) -> Answer:
@@ -158,4 +164,10 @@ class _Interpolated:
 
 def interpolated(way: str, bench: AgentBench) -> System:
     """What a fixed number of searches would reach at the controller's mean."""
-    return System(f"{way}-interpolated", lambda: _Interpolated(way, bench), _settings(way))
+    return System(f"{way}-interpolated", lambda: _Interpolated(way, bench, bench.controlled(way)), _settings(way))
+
+
+def shipped_interpolated(way: str, bench: AgentBench) -> System:
+    """The same at the mean of the classifier that comes with litrag."""
+    ready = lambda: _Interpolated(way, bench, bench.shipped(way))  # noqa: E731
+    return System(f"{way}-shipped-interpolated", ready, _settings(way))

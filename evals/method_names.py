@@ -7,9 +7,9 @@ from typing import Final
 
 __all__ = ["METHOD_NAMES"]
 
-_WAYS: Final = ("fixed", "fixed-hybrid", "narrow", "feedback")
+_WAYS: Final = ("fixed", "fixed-hybrid", "narrow", "words", "feedback")
 _STOPS: Final = ("stop-score-drop", "stop-nothing-new", "stop-covered")
-_ENDS: Final = ("controller", "interpolated", "random-stop", "oracle-stop")
+_ENDS: Final = ("controller", "interpolated", "random-stop", "oracle-stop", "shipped", "shipped-interpolated")
 _QUESTIONS: Final = (
     *(f"{name}-{n}" for name in ("bm25", "dense", "hybrid") for n in range(1, 31)),
     *(f"{way}-{n}" for way in _WAYS for n in range(1, 9)),
@@ -72,12 +72,17 @@ METHOD_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
             for end in ("", "-fused")
         ),
     ),
+    "reward": (
+        "marginal",
+        *(f"temperature-{value}" for value in (0.25, 0.5, 2.0, 4.0)),
+        *("minmax", "raw-scores", "expected-nll", "retrieval"),
+    ),
     "ambiguity": ("always", "rules", "few-words", "leans", "model"),
     "hotpotqa": _QUESTIONS,
     "musique": _QUESTIONS,
     "2wiki": _QUESTIONS,
     "review": (
-        *("full", "default", "-rewrite", "-dense", "-snowball", "-agent", "-rerank", "-scores", "-plan", "-verify"),
+        *("full", "-rewrite", "-dense", "-snowball", "-agent", "-rerank", "-scores", "-plan", "-verify"),
         *(f"searches-{n}" for n in (1, 2, 4, 8, 16)),
         *("extractive", "shuffled-plan", "no-plan", "nearest-sentence", "lead-sentence", "random-quote", "given"),
         *("given-shuffled-plan", "given-no-plan", "given-oracle-plan", "given-nearest-sentence"),

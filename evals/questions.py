@@ -24,6 +24,8 @@ from litrag.evals.hop_rows import (
     oracle,
     random_stop,
     ruled,
+    shipped,
+    shipped_interpolated,
     single,
 )
 from litrag.evals.plots import draw_frugality
@@ -41,6 +43,8 @@ _STOPPED: Final = {
     "interpolated": interpolated,
     "random-stop": random_stop,
     "oracle-stop": oracle,
+    "shipped": shipped,
+    "shipped-interpolated": shipped_interpolated,
 }
 METHODS: Final[Mapping[str, Callable[[AgentBench], System]]] = {
     **{f"{name}-{n}": partial(single, name, n) for name in ("bm25", "dense", "hybrid") for n in DEPTHS},

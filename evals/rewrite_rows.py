@@ -24,27 +24,23 @@ from litrag.rewriters.best_of import RewriteScorer, sampled
 from litrag.rewriters.conversational import SelfContained
 from litrag.training.adaqr import reciprocal_ranks
 
-__all__ = ["ROWS"]
+__all__ = ["ADAQR", "ROWS", "whole"]
 
 _K: Final = 3
 _SURE: Final = 0.2  # margin from which on the reward of a reader of this size mostly is right
 _HISTORY: Final = 100  # tokens of it that are shown, in training and here
 # AdaQR at a size that two cores do in half an hour a seed: 400 turns
-_ADAQR: Final[Mapping[str, Any]] = {
-    "max_steps": 40,
-    "warmup_steps": 4,
-    "learning_rate": 5e-4,
-    "own": {
-        "sft_turns": 200,
-        "sft_steps": 50,
-        "turns": 200,
-        "k": _K,
-        "passages": 3,
-        "passage_tokens": 100,
-        "history_tokens": _HISTORY,
-        "reader_history_tokens": 60,
-    },
+ADAQR: Final[Mapping[str, Any]] = {  # its own settings
+    "sft_turns": 200,
+    "sft_steps": 50,
+    "turns": 200,
+    "k": _K,
+    "passages": 3,
+    "passage_tokens": 100,
+    "history_tokens": _HISTORY,
+    "reader_history_tokens": 60,
 }
+_STEPS: Final[Mapping[str, Any]] = {"max_steps": 40, "warmup_steps": 4, "learning_rate": 5e-4}
 Pick = Callable[[RewriteBench, Mapping[str, Any], Topic, Sequence[str]], Any]
 
 
@@ -62,7 +58,7 @@ def _context(topic: Topic) -> str:
 
 
 def _settings(seed: int, *, context: bool = True, **own: Any) -> dict[str, Any]:
-    return {**_ADAQR, "seed": seed, "own": {**_ADAQR["own"], "context": context, **own}}
+    return {**_STEPS, "seed": seed, "own": {**ADAQR, "context": context, **own}}
 
 
 def _rewriting(model: ChatModel, *, context: bool) -> Ask:
@@ -79,7 +75,7 @@ def _untrained(bench: RewriteBench, *, context: bool = True) -> Sequence[Ask]:
     return [_rewriting(bench.model(bench.base, Generates), context=context)]
 
 
-def _whole(seed: int, context: bool = True) -> dict[str, Any]:
+def whole(seed: int, context: bool = True) -> dict[str, Any]:
     """The training of a seed that goes through all stages; what is asked without page and section has one, with the margin that works."""
     return _settings(seed) if context else _settings(seed, context=False, margin=_SURE)
 
@@ -90,7 +86,7 @@ def _supervised(bench: RewriteBench, *, context: bool = True) -> Sequence[Ask]:
 
 
 def _sft(bench: RewriteBench, seed: int, context: bool = True) -> str:
-    _, folder = bench.trained(_whole(seed, context))
+    _, folder = bench.trained(whole(seed, context))
     base = bench.base.removeprefix("local/")
     return f"local/{base}+{folder / 'sft' / 'model'}"
 
@@ -99,7 +95,7 @@ def _adaqr(bench: RewriteBench, *, context: bool = True, **own: Any) -> Sequence
     """Both stages. A variant shares the first stage and the candidates of the plain training of its seed."""
     asks = []
     for seed in SEEDS:
-        model, folder = bench.trained(_whole(seed, context))
+        model, folder = bench.trained(whole(seed, context))
         if own:
             model, _ = bench.trained(_settings(seed, like=str(folder), **own))
         asks.append(_rewriting(bench.model(model, Generates), context=context))
@@ -148,13 +144,12 @@ async def _one(bench: RewriteBench, facts: Mapping[str, Any], topic: Topic, text
 async def _knowing(bench: RewriteBench, facts: Mapping[str, Any], topic: Topic, texts: Sequence[str]) -> str:
     """The best by AdaQR's reward, which reads the answer: an upper bound."""
     reader = bench.model(bench.base, ForcedScoring).through(facts["tally"].around)
-    own = _ADAQR["own"]
     reward = AnswerReward(
         reader,
         bench.retriever,
-        k=own["passages"],
-        tokens=own["passage_tokens"],
-        history_tokens=own["reader_history_tokens"],
+        k=ADAQR["passages"],
+        tokens=ADAQR["passage_tokens"],
+        history_tokens=ADAQR["reader_history_tokens"],
     )
     values = await reward.of(topic.query, texts, topic.answers[0])
     return texts[max(range(len(texts)), key=lambda place: values[place])]

@@ -14,7 +14,7 @@ from litrag.agents.entities import WordWeights
 from litrag.agents.hops import EntityHops
 from litrag.agents.loop import Hops, Next, Notes, SearchAgent, Searched, Step, Stops
 from litrag.agents.prompted import Agreement, Interleaved, SelfAsk
-from litrag.agents.stops import RULES, Controller
+from litrag.agents.stops import RULES, SHIPPED, Controller
 from litrag.core import sync
 from litrag.core.display import Html, fold, fragment, items, line, text
 from litrag.core.errors import BadInput, BudgetSpent, PromptTooLong, UnknownName
@@ -44,7 +44,7 @@ _POOL: Final = 100  # documents of the first search that words are weighted by w
 
 @dataclass(frozen=True, slots=True)
 class AskOptions:
-    """`agent`: entity follows names, frugal does so until the classifier in the file `controller` ends it; react, self-ask and ircot let the react model
+    """`agent`: entity follows names, frugal does so until a classifier ends it (in the file `controller`, or litrag's own); react, self-ask and ircot let the react model
     decide; none searches once. `stops` are rules of STOPS that end it earlier; agreement needs an answer model. The first search reads `k` documents,
     each later one `further`; at most `max_searches` searches are made. `history` holds the turns before: question, answer, ..."""
 
@@ -62,9 +62,9 @@ class AskOptions:
         for name in self.stops:
             if name not in STOPS:
                 raise UnknownName("stop rule", name, STOPS)
-        if (self.agent == "frugal") != bool(self.controller):
+        if self.controller and self.agent != "frugal":
             raise BadInput(
-                "agent frugal needs the file of its stop classifier (--controller), and no other agent takes one"
+                f"agent {self.agent} takes no stop classifier; leave --controller out, or give --agent frugal"
             )
         if self.max_searches < 1 or self.k < 1 or self.further < 1:
             raise BadInput(f"max_searches {self.max_searches}, k {self.k}, further {self.further}: each at least 1")
@@ -155,7 +155,7 @@ async def ask_async(
 
 def _usual(chosen: AskOptions) -> dict[str, str]:
     """No rewriter, no reranker; with a stop classifier BM25 alone, whose scores it was fitted to."""
-    return {"rewriter": "none", "reranker": "none", **({"retriever": "bm25"} if chosen.controller else {})}
+    return {"rewriter": "none", "reranker": "none", **({"retriever": "bm25"} if chosen.agent == "frugal" else {})}
 
 
 class _State(TypedDict, total=False):
@@ -270,8 +270,8 @@ def _decides(shop: Workshop, chosen: AskOptions, weights: WordWeights) -> tuple[
     if "agreement" in chosen.stops:
         hops = Agreement(hops, ModelAnswerer(shop.gateway.resolve("answer", needs=Generates)))
     stops = [RULES[name] for name in chosen.stops if name in RULES]
-    if chosen.controller:
-        stops.append(Controller.load(Path(chosen.controller), weights))
+    if chosen.agent == "frugal":
+        stops.append(Controller.load(Path(chosen.controller) if chosen.controller else SHIPPED, weights))
     return hops, tuple(stops)
 
 

@@ -54,6 +54,9 @@ FREE = (
     "narrow-interpolated",
     "narrow-random-stop",
     "narrow-oracle-stop",
+    "words-6",
+    "words-shipped",
+    "words-shipped-interpolated",
 )
 
 
@@ -81,7 +84,9 @@ async def test_rows_without_a_model(tiny_embedder: Path, tmp_path: Path) -> None
     assert means["narrow-oracle-stop"]["title_recall"] == max(
         m["title_recall"] for n, m in means.items() if "narrow" in n
     )
-    assert means["narrow-interpolated"]["searches"] == pytest.approx(means["narrow-controller"]["searches"])
+    for way, end in (("narrow", "controller"), ("words-shipped", "shipped")):
+        mean = means[f"{way}-interpolated"]["searches"]
+        assert mean == pytest.approx(means[f"{way.removesuffix('-shipped')}-{end}"]["searches"])
     assert means["fixed-3"]["searches"] <= 3
     assert (out / "frugality.png").stat().st_size > 10_000
     costs = {system.cost.calls for system in results.systems}

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from litrag.agents.answerer import ExtractiveAnswerer, parse_answer
+from litrag.agents.entities import WordWeights
 from litrag.agents.loop import Notes
-from litrag.agents.stops import FEATURES, RULES, Controller
+from litrag.agents.stops import FEATURES, RULES, SHIPPED, Controller
 from litrag.core.errors import BadInput, PromptTooLong, UnknownName
 from litrag.core.types import Document, Query
 from litrag.models.request import ModelReply, ModelRequest
@@ -109,6 +110,15 @@ def test_the_classifier_ends_it(library: Path, tmp_path: Path) -> None:
     assert len(FEATURES) == 13
 
 
+def test_litrag_brings_a_classifier(library: Path) -> None:
+    own = Controller.load(SHIPPED, WordWeights())
+    assert set(own.weights) == set(own.means) == set(own.deviations) == set(FEATURES)
+    assert 0 < own.threshold < 1
+    found = ask(QUESTION, library=library, options=AskOptions("frugal", max_searches=6, k=1))
+    assert 1 <= len(found.trajectory.hops) <= 6
+    assert found.trajectory.stop_reason in ("controller", "no further query", "budget: searches")
+
+
 @pytest.mark.parametrize(
     ("reply", "text", "supports", "wrong"),
     [
@@ -150,8 +160,8 @@ async def test_sentences_answer_in_the_order_of_what_they_say() -> None:
 def test_what_cannot_be_is_said() -> None:
     with pytest.raises(UnknownName, match="no agent named 'best'"):
         AskOptions("best")
-    with pytest.raises(BadInput, match="--controller"):
-        AskOptions("frugal")
+    with pytest.raises(BadInput, match="agent entity takes no stop classifier; leave --controller out"):
+        AskOptions("entity", controller="stop.json")
     with pytest.raises(BadInput, match="max_searches 0"):
         AskOptions(max_searches=0)
     with pytest.raises(BadInput, match="give a question"):
