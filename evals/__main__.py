@@ -76,7 +76,7 @@ _HOPS_SHORT: Final = (
 )
 # the classifier that comes with litrag, over questions that it has not seen
 _SHIPPED: Final = (*(f"words-{n}" for n in range(1, 7)), "words-shipped", "words-shipped-interpolated")
-_ASKED: Final = ("hybrid-6", "narrow-4", "react", "self-ask", "ircot", "narrow-stop-agreement")
+_ASKED: Final = ("hybrid-6", "narrow-4", "react", "narrow-stop-agreement")
 _UNLEARNED: Final = ("bm25", "query-likelihood", "query-likelihood-fused")
 _LOGITS: Final = (
     *_UNLEARNED,
@@ -186,7 +186,7 @@ TABLES: Final = {
     "rewrite-acl": ("rewrite", EvalOptions("acl:test", ("statistical", "statistical-fused"))),
     "rewrite-acl-model": (
         "rewrite",
-        EvalOptions("acl:test", ("keywords", "keywords-fused", "statistical", "statistical-fused"), n=60),
+        EvalOptions("acl:test", ("keywords", "keywords-fused", "statistical", "statistical-fused"), n=40),
     ),
     "reward-canard": ("reward", EvalOptions("canard-unanswered:test")),
     **{
@@ -207,7 +207,8 @@ TABLES: Final = {
             "acl:test",
             (
                 *("bm25", "words-parts-4", "words-keyphrases-4", "words-agent-2", "words-agent-4", "words-agent-8"),
-                *("hybrid", "parts-4", "keyphrases-4", "agent-4"),
+                *("words-keyphrases-8", "words-review-8"),
+                *("hybrid", "parts-4", "keyphrases-4", "agent-4", "keyphrases-8", "review-8"),
             ),
             measures=("R@20", "R@100", "R@500", "nDCG@10"),
         ),

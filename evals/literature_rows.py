@@ -43,7 +43,16 @@ async def _agent(retriever: Retriever, query: Query, n: int) -> Sequence[Ranking
     return [step.found for step in found.notes.steps]
 
 
-WAYS: Final[dict[str, _Way]] = {"parts": _parts, "keyphrases": _keyphrases, "agent": _agent}
+async def _review(retriever: Retriever, query: Query, n: int) -> Sequence[Ranking]:
+    """As in a review: half of the searches are the rewriter's, fused, and from what they found the agent goes on."""
+    first = await _keyphrases(retriever, query, n // 2)
+    begun = MultiQueryFusion(original=ORIGINAL).fuse(query, first)
+    agent = SearchAgent(_Begun(_Deep(retriever), [begun]), MoreLikeThis(), max_searches=1 + n - len(first), k=_READ)
+    found = await agent.run(query)
+    return [*first, *(step.found for step in found.notes.steps[1:])]
+
+
+WAYS: Final[dict[str, _Way]] = {"parts": _parts, "keyphrases": _keyphrases, "agent": _agent, "review": _review}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,17 @@ class _Deep:
 
     async def retrieve(self, queries: Sequence[Query], k: int) -> tuple[Ranking, ...]:
         return await self.inner.retrieve(queries, max(k, DEPTH))
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A retriever whose first search was made already."""
+
+    inner: Retriever
+    begun: list[Ranking]
+
+    async def retrieve(self, queries: Sequence[Query], k: int) -> tuple[Ranking, ...]:
+        return (self.begun.pop(),) if self.begun else await self.inner.retrieve(queries, k)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +99,13 @@ def row(way: str, searches: int, words: bool, bench: Bench) -> System:
 
 words_parts_4 = partial(row, "parts", 4, True)
 words_keyphrases_4 = partial(row, "keyphrases", 4, True)
+words_keyphrases_8 = partial(row, "keyphrases", 8, True)
+words_review_8 = partial(row, "review", 8, True)
 words_agent_2 = partial(row, "agent", 2, True)
 words_agent_4 = partial(row, "agent", 4, True)
 words_agent_8 = partial(row, "agent", 8, True)
 parts_4 = partial(row, "parts", 4, False)
 keyphrases_4 = partial(row, "keyphrases", 4, False)
 agent_4 = partial(row, "agent", 4, False)
+keyphrases_8 = partial(row, "keyphrases", 8, False)
+review_8 = partial(row, "review", 8, False)

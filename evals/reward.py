@@ -100,7 +100,7 @@ class _Preferring:
         ]
         best = max(range(len(texts)), key=lambda place: values[place])
         counts = {"calls": tally.calls, "prompt_tokens": tally.prompt_tokens}
-        return Answer({"agreement": fmean(right), "RR of the best": ranks[best]}, counts)
+        return Answer({"agreement": fmean(right), "RR_best": ranks[best]}, counts)
 
 
 class Reward:

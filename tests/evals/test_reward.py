@@ -64,7 +64,7 @@ async def test_agreement_is_by_pairs(
     assert found.metrics["agreement"].value == agreement
     best = max if agreement == 1.0 else min
     if agreement != 0.5:
-        assert found.metrics["RR of the best"].value == pytest.approx(
+        assert found.metrics["RR_best"].value == pytest.approx(
             sum(map(best, (t.facts["ranks"] for t in evaluation.dataset.topics))) / len(evaluation.dataset.topics)
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,17 +19,20 @@ Reply: TypeAlias = str | dict[str, float] | None
 
 @dataclass
 class Chat:
-    """`answer` gives the reply to a prompt: a text; a mapping from tokens to log-probabilities where the next token is asked for; None for
-    a refusal. `count` counts a prompt's tokens, as a server does in its usage."""
+    """`answer` gives the reply to a prompt, which is the last message: a text; a mapping from tokens to log-probabilities where the next token is
+    asked for; None for a refusal. `seconds` pass before each. `join` makes one prompt of several messages. `count` counts a prompt's tokens, as a server does
+    in its usage."""
 
     answer: Callable[[str], Reply]
+    seconds: float = 0.0
+    join: Callable[[list[str]], str] = lambda messages: messages[-1]
     count: Callable[[str], int] = lambda prompt: len(prompt.split())
     url: str = ""
     prompts: list[str] = field(default_factory=list)
 
 
 @contextmanager
-def chat_server(answer: Callable[[str], Reply], **more: Callable[[str], int]) -> Iterator[Chat]:
+def chat_server(answer: Callable[[str], Reply], **more: Any) -> Iterator[Chat]:
     """A running server."""
     chat = Chat(answer, **more)
 
@@ -48,8 +52,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        prompt = asked["messages"][-1]["content"]
+        prompt = self.fake.join([message["content"] for message in asked["messages"]])
         self.fake.prompts.append(prompt)
+        time.sleep(self.fake.seconds)
         reply = self.fake.answer(prompt)
         if reply is None:
             self._send(400, {"error": {"message": "no", "type": "invalid_request_error", "code": "400"}})

@@ -233,3 +233,37 @@ def test_a_data_set_without_conversations_is_refused(model: Path, tmp_path: Path
     config = TrainConfig(recipe="adaqr", base=f"local/{model}", dataset=str(tmp_path / "forest"), device="cpu")
     with pytest.raises(BadInput, match="no conversation with rewrites and answers"):
         train(config, tmp_path / "run")
+
+
+@pytest.mark.models
+def test_the_whole_with_the_embedded_model_in_twenty_steps(tmp_path: Path, home: Path) -> None:
+    """Nothing stands in for anything: the model that ten steps taught samples, a reader of the same size judges, ten steps of DPO move the adapter."""
+    own = {"sft_turns": 8, "sft_steps": 10, "turns": 6, "history_tokens": 40, "passage_tokens": 40, "passages": 2}
+    config = TrainConfig(
+        recipe="adaqr",
+        base="local/SmolLM2-135M-Instruct",
+        dataset=f"canard={talks(tmp_path / 'talks')}:all",
+        max_steps=10,
+        batch_size=1,
+        max_length=256,
+        held_out=0.0,
+        learning_rate=5e-4,
+        device="cpu",
+        own=own,
+    )
+    out = tmp_path / "run"
+    result = train(config, out)
+    texts = [row["texts"] for row in map(json.loads, (out / "candidates.jsonl").read_text().splitlines())]
+    assert sum(len(set(each)) > 1 for each in texts) >= 3, "it writes, and not always the same"
+    assert result.facts["pairs"] == len((out / "pairs.jsonl").read_text().splitlines()) > 0
+    told = json.loads((out / "model" / "adapter_config.json").read_text())
+    assert set(told["target_modules"]) == {"q_proj", "v_proj"}, "AdaQR's own"
+    steps = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    losses = [row["loss"] for row in steps if "loss" in row]
+    assert len(losses) == 10
+    assert losses[0] == pytest.approx(math.log(2), abs=0.01), "policy and reference are the same at first"
+    assert min(losses[1:]) < losses[0]
+    before, after = ((out / part / "model" / "adapter_model.safetensors").read_bytes() for part in ("sft", ""))
+    assert before != after
+    assert AdaqrSettings().beta == 0.1
+    assert AdaqrSettings().margin == 0.001
