@@ -188,7 +188,14 @@ TABLES: Final = {
         "rewrite",
         EvalOptions("acl:test", ("keywords", "keywords-fused", "statistical", "statistical-fused"), n=40),
     ),
-    "reward-canard": ("reward", EvalOptions("canard-unanswered:test")),
+    "reward-canard": (
+        "reward",
+        EvalOptions(
+            "canard-unanswered:test",
+            ("marginal", "temperature-0.25", "temperature-4.0", "minmax", "expected-nll", "retrieval"),
+            n=200,
+        ),
+    ),
     **{
         f"ambiguity{name and f'-{name}'}": (
             "ambiguity",

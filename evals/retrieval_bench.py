@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import fmean
 from typing import Any, Final, Protocol
@@ -23,7 +23,7 @@ from litrag.evals.runner import System
 from litrag.evals.tasks import EvalOptions
 from litrag.models.embedding import GatewayEmbedder
 from litrag.models.gateway import Gateway
-from litrag.retrievers.bm25 import BM25, BM25Index
+from litrag.retrievers.bm25 import bm25_over
 from litrag.retrievers.exact import ExactIndex
 
 __all__ = ["K1", "B", "Bench", "Counted", "Ranker"]
@@ -78,14 +78,13 @@ class Bench:
     @cached_property
     def bm25(self) -> Retriever:
         """BM25 over title and text of the whole corpus."""
-        rows = ((d.id, last_day(d), d.text) for d in self.documents.values())
-        return _Kept(BM25(BM25Index.build(rows, k1=K1, b=B), self.fetch))
+        return _Kept(bm25_over(self.documents.values(), k1=K1, b=B))
 
     @cached_property
     def titles(self) -> Retriever:
         """BM25 over titles alone."""
-        rows = ((d.id, last_day(d), d.title) for d in self.documents.values())
-        return _Kept(BM25(BM25Index.build(rows, k1=K1, b=B), self.fetch))
+        short = (replace(document, text=document.title) for document in self.documents.values())
+        return _Kept(bm25_over(short, k1=K1, b=B, fetch=self.fetch))
 
     @cached_property
     def settings(self) -> Settings:

@@ -256,12 +256,22 @@ def _query_tokens(text: str) -> list[str]:
     return [words[number] for number in tokens.ids[0]]
 
 
-def bm25_over(documents: Iterable[Document]) -> BM25:
-    """BM25 over documents that are at hand, by the index's defaults; a document's metadata may name its source, by which queries filter. Raises
-    BadInput without any word."""
+def bm25_over(
+    documents: Iterable[Document],
+    *,
+    k1: float = 0.9,
+    b: float = 0.4,
+    fetch: Callable[[Sequence[str]], Sequence[Document]] | None = None,
+) -> BM25:
+    """BM25 over documents that are at hand; a document's metadata may name its source, by which queries filter. `fetch` gives the documents that come
+    back, by default those that were indexed. Raises BadInput without any word."""
     known = {document.id: document for document in documents}
     index = BM25Index.of_rows(
-        Row(d.id, d.id, d.text, day_number(last_day(d)), source=str(d.metadata.get("source") or ""))
-        for d in known.values()
+        (
+            Row(d.id, d.id, d.text, day_number(last_day(d)), source=str(d.metadata.get("source") or ""))
+            for d in known.values()
+        ),
+        k1=k1,
+        b=b,
     )
-    return BM25(index, lambda ids: [known[name] for name in ids])
+    return BM25(index, fetch or (lambda ids: [known[name] for name in ids]))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fakes.acl import cites, write_acl, year
 from fakes.beir import write_beir
+from fakes.talks import write_talks
 
 from litrag.core.errors import BadInput
 from litrag.core.settings import Settings
@@ -113,3 +114,22 @@ def test_a_trained_row_is_not_measured_on_what_taught_it(
     (system,) = RETRIEVAL.evaluation(options).systems
     with pytest.raises(BadInput, match="evaluate another split"):
         system.prepare()
+
+
+@pytest.mark.parametrize("row", ["bm25", "dense"])
+async def test_rows_see_of_a_conversation_what_its_turn_may_get(
+    row: str, tiny_embedder: Path, tmp_path: Path, home: Path
+) -> None:
+    """Windows without the turn's answer are told apart by their source: a row that does not know it finds nothing, or the answer."""
+    folder = write_talks(tmp_path / "talks", ("bay", "forest", "delta", "ridge"))
+    settings = Settings(embed_model=f"local/{tiny_embedder}")
+    options = EvalOptions(f"canard-unanswered={folder}:all", (row,), k=20, measures=("R@10",), settings=settings)
+    evaluation = RETRIEVAL.evaluation(options)
+    results = await evaluate(evaluation, tmp_path / "out")
+    RETRIEVAL.finish(evaluation, tmp_path / "out")
+    assert results.systems[0].metrics["R@10"].value > 0
+    allowed = {topic.id: topic.query.only.sources for topic in evaluation.dataset.topics}
+    sources = {document.id: document.metadata.get("source") for document in evaluation.dataset.corpus()}
+    found = [line.split() for line in (tmp_path / "out" / f"{row}.run").read_text().splitlines()]
+    assert found
+    assert all(not allowed[topic] or sources[document] in allowed[topic] for topic, _, document, *_ in found)
