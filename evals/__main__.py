@@ -105,6 +105,7 @@ _CANARD: Final = (
     *("one-sample", "best-of", "best-of-retrieval", "best-of-gold"),
     *("untrained-bare", "sft-bare", "adaqr-margin-bare"),
 )
+_LITERATURE: Final = ("R@20", "R@100", "R@500", "nDCG@10")
 _CAR: Final = ("car-originals", "car", "car-terms", "car-random")
 _CAR_WRITTEN: Final = ("car-three", "car-written", "car-alone")
 _CAR_MEASURES: Final = ("nDCG@10", "R@10", "R@100", "RR")
@@ -212,12 +213,14 @@ TABLES: Final = {
         "retrieval",
         EvalOptions(
             "acl:test",
-            (
-                *("bm25", "words-parts-4", "words-keyphrases-4", "words-agent-2", "words-agent-4", "words-agent-8"),
-                *("words-keyphrases-8", "words-review-8"),
-                *("hybrid", "parts-4", "keyphrases-4", "agent-4", "keyphrases-8", "review-8"),
-            ),
-            measures=("R@20", "R@100", "R@500", "nDCG@10"),
+            ("bm25", "words-parts-4", "words-keyphrases-4", "words-agent-2", "words-agent-4", "words-agent-8"),
+            measures=_LITERATURE,
+        ),
+    ),
+    "literature-acl-review": (
+        "retrieval",
+        EvalOptions(
+            "acl:test", ("bm25", "words-agent-8", "words-keyphrases-8", "words-review-8"), measures=_LITERATURE
         ),
     ),
     "hotpotqa": ("hotpotqa", EvalOptions("hotpotqa", _HOPS)),
