@@ -65,7 +65,9 @@ def test_kinds_of_works(papers: Mapping[str, Paper]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ending", "write"), [(".bib", bibliography), (".ris", references_ris), (".json", csl_json)], ids=lambda x: str(x)
+    ("ending", "write"),
+    [(".bib", bibliography), (".ris", references_ris), (".json", csl_json)],
+    ids=["bib", "ris", "json"],
 )
 def test_what_is_written_reads_back(
     papers: dict[str, Paper], tmp_path: Path, ending: str, write: Callable[[Mapping[str, Paper]], str]
