@@ -49,8 +49,7 @@ def labelled(source: str = "") -> Dataset:
         for name, label in labels.items():
             topic = as_keyphrase(known[name]) if short else known[name]
             topics.append(replace(topic, id=f"{spec}/{name}", facts={"ambiguous": bool(label)}))
-    name = f"ambiguous {source}".strip()
-    return Dataset(name, "all", tuple(topics), lambda: iter(()))
+    return Dataset("ambiguous", source or "all", tuple(topics), lambda: iter(()))
 
 
 def _plain(rule: Callable[[str], bool]) -> Callable[[EvalOptions], _Judge]:

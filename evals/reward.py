@@ -71,7 +71,7 @@ class _Bench:
                 if len(set(ranks)) > 1:
                     facts = {"texts": row["texts"], "ranks": ranks}
                     found.append(replace(topic, id=f"{topic.id}/{seed}", facts=facts))
-        return Dataset(f"{self.taught.name}-rewrites", "all", tuple(found), self.taught.corpus)
+        return Dataset(self.taught.name, "train-rewrites", tuple(found), self.taught.corpus)
 
     def reward(self, settings: Mapping[str, Any], tally: Tally) -> AnswerReward:
         """As the training makes it."""
