@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 
 from litrag.core.errors import BudgetSpent
 
-__all__ = ["Budget", "Limits", "Reservation", "Spend"]
+__all__ = ["Budget", "Limits", "Reservation", "Spend", "asks_nobody"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def test_the_wheel_holds_the_tree_and_nothing_else(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         inside = {name for name in archive.namelist() if ".dist-info/" not in name}
-    beside = ("evals/labels/*.json", "serving/static/*", "serving/templates/*.html")
+    beside = ("agents/controller.json", "evals/labels/*.json", "serving/static/*", "serving/templates/*.html")
     data = {"py.typed", *names([path for pattern in beside for path in ROOT.glob(pattern)])}
     assert inside == {f"litrag/{name}" for name in (*names(MODULES), *data)}
 
