@@ -114,12 +114,13 @@ async def test_token_vectors_take_the_path_of_every_call_and_a_text_goes_out_onc
     assert gateway.cache.counts() == {"replies": 0, "vectors": 0}
 
 
-async def test_token_vectors_count_against_the_budget(tiny_embedder: Path) -> None:
-    gateway = Gateway(
-        Settings(embed_model=f"local/{tiny_embedder}"), cache=RequestCache(":memory:"), budget=Budget(Limits(calls=0))
-    )
-    with pytest.raises(BudgetSpent):
-        await gateway.embedder().embed_tokens(["the cat"], kind="query")
+async def test_token_vectors_made_here_count_for_their_time_alone(tiny_embedder: Path) -> None:
+    settings = Settings(embed_model=f"local/{tiny_embedder}")
+    free = Gateway(settings, cache=RequestCache(":memory:"), budget=Budget(Limits(calls=0)))
+    assert len(await free.embedder().embed_tokens(["the cat"], kind="query")) == 1
+    late = Gateway(settings, cache=RequestCache(":memory:"), budget=Budget(Limits(seconds=0.0)))
+    with pytest.raises(BudgetSpent, match="seconds"):
+        await late.embedder().embed_tokens(["the cat"], kind="query")
 
 
 async def test_an_api_model_lacks_token_vectors_and_says_who_has_them() -> None:
