@@ -14,13 +14,13 @@ from statistics import fmean
 from typing import Any, Final
 
 from litrag.core.errors import UnknownName
-from litrag.core.protocols import ForcedScoring, Retriever
+from litrag.core.protocols import Retriever
 from litrag.core.sync import run
 from litrag.corpora import load, split_of
 from litrag.corpora.types import Dataset, Topic
 from litrag.evals.journal import Answer
 from litrag.evals.rewrite_bench import RewriteBench
-from litrag.evals.rewrite_rows import ADAQR, whole
+from litrag.evals.rewrite_rows import answer_reward, best_scores, whole
 from litrag.evals.runner import Evaluation, System
 from litrag.evals.tasks import EvalOptions
 from litrag.evals.trainings import SEEDS
@@ -75,9 +75,7 @@ class _Bench:
 
     def reward(self, settings: Mapping[str, Any], tally: Tally) -> AnswerReward:
         """As the training makes it."""
-        reader = self.bench.model(self.bench.base, ForcedScoring).through(tally.around)
-        own = {"tokens": ADAQR["passage_tokens"], "history_tokens": ADAQR["reader_history_tokens"]}
-        return AnswerReward(reader, self.retriever, k=ADAQR["passages"], **own, **settings)
+        return answer_reward(self.bench, self.retriever, tally, **settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +87,7 @@ class _Preferring:
         tally = Tally()
         texts, ranks = topic.facts["texts"], topic.facts["ranks"]
         if self.name == "retrieval":
-            asked = [replace(topic.query, text=text) for text in texts]
-            rankings = await self.bench.retriever.retrieve(asked, 1)
-            values = [ranking.hits[0].scores[-1].value if ranking.hits else 0.0 for ranking in rankings]
+            values = await best_scores(self.bench.retriever, topic, texts)
         else:
             values = list(await self.bench.reward(METHODS[self.name], tally).of(topic.query, texts, topic.answers[0]))
         pairs = [(i, j) for i, j in itertools.combinations(range(len(texts)), 2) if ranks[i] != ranks[j]]

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from litrag.core import registry
-from litrag.core.protocols import ForcedScoring, Generates
+from litrag.core.protocols import ForcedScoring, Generates, Retriever
 from litrag.core.types import Query
 from litrag.corpora.types import Topic
 from litrag.evals.rewrite_bench import Ask, RewriteBench, Row
@@ -24,13 +24,13 @@ from litrag.rewriters.best_of import RewriteScorer, sampled
 from litrag.rewriters.conversational import SelfContained
 from litrag.training.adaqr import reciprocal_ranks
 
-__all__ = ["ADAQR", "ROWS", "whole"]
+__all__ = ["ROWS", "answer_reward", "best_scores", "whole"]
 
 _K: Final = 3
 _SURE: Final = 0.2  # margin from which on the reward of a reader of this size mostly is right
 _HISTORY: Final = 100  # tokens of it that are shown, in training and here
 # AdaQR at a size that two cores do in half an hour a seed: 400 turns
-ADAQR: Final[Mapping[str, Any]] = {  # its own settings
+_ADAQR: Final[Mapping[str, Any]] = {  # its own settings
     "sft_turns": 200,
     "sft_steps": 50,
     "turns": 200,
@@ -58,7 +58,7 @@ def _context(topic: Topic) -> str:
 
 
 def _settings(seed: int, *, context: bool = True, **own: Any) -> dict[str, Any]:
-    return {**_STEPS, "seed": seed, "own": {**ADAQR, "context": context, **own}}
+    return {**_STEPS, "seed": seed, "own": {**_ADAQR, "context": context, **own}}
 
 
 def _rewriting(model: ChatModel, *, context: bool) -> Ask:
@@ -131,9 +131,14 @@ async def _learned(bench: RewriteBench, facts: Mapping[str, Any], topic: Topic, 
 
 async def _retrieved(bench: RewriteBench, facts: Mapping[str, Any], topic: Topic, texts: Sequence[str]) -> str:
     """What finds the best-scored passage."""
-    rankings = await bench.retriever.retrieve([replace(topic.query, text=text) for text in texts], 1)
-    scores = [ranking.hits[0].scores[-1].value if ranking.hits else 0.0 for ranking in rankings]
+    scores = await best_scores(bench.retriever, topic, texts)
     return texts[max(range(len(texts)), key=lambda place: scores[place])]
+
+
+async def best_scores(retriever: Retriever, topic: Topic, texts: Sequence[str]) -> list[float]:
+    """Of each rewrite of a topic's question the score of the best passage that it finds, 0 where it finds none."""
+    rankings = await retriever.retrieve([replace(topic.query, text=text) for text in texts], 1)
+    return [ranking.hits[0].scores[-1].value if ranking.hits else 0.0 for ranking in rankings]
 
 
 async def _one(bench: RewriteBench, facts: Mapping[str, Any], topic: Topic, texts: Sequence[str]) -> str:
@@ -143,16 +148,21 @@ async def _one(bench: RewriteBench, facts: Mapping[str, Any], topic: Topic, text
 
 async def _knowing(bench: RewriteBench, facts: Mapping[str, Any], topic: Topic, texts: Sequence[str]) -> str:
     """The best by AdaQR's reward, which reads the answer: an upper bound."""
-    reader = bench.model(bench.base, ForcedScoring).through(facts["tally"].around)
-    reward = AnswerReward(
-        reader,
-        bench.retriever,
-        k=ADAQR["passages"],
-        tokens=ADAQR["passage_tokens"],
-        history_tokens=ADAQR["reader_history_tokens"],
-    )
+    reward = answer_reward(bench, bench.retriever, facts["tally"])
     values = await reward.of(topic.query, texts, topic.answers[0])
     return texts[max(range(len(texts)), key=lambda place: values[place])]
+
+
+def answer_reward(bench: RewriteBench, retriever: Retriever, tally: Tally, **settings: Any) -> AnswerReward:
+    """The reward as the trainings of these rows make it, with settings of its own where some are given."""
+    return AnswerReward(
+        bench.model(bench.base, ForcedScoring).through(tally.around),
+        retriever,
+        k=_ADAQR["passages"],
+        tokens=_ADAQR["passage_tokens"],
+        history_tokens=_ADAQR["reader_history_tokens"],
+        **settings,
+    )
 
 
 async def _seeing(bench: RewriteBench, facts: Mapping[str, Any], topic: Topic, texts: Sequence[str]) -> str:

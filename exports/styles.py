@@ -169,7 +169,7 @@ def plain_sentence(claim: Claim, papers: Mapping[str, Paper], named: Mapping[str
 def _entry(paper: Paper, year: str) -> tuple[Run, ...]:
     """Authors (year). Title. Venue. Where."""
     authors = ", ".join(map(spoken, paper.authors)) or "Unknown author"
-    parts = [f"{authors} ({year}). {paper.title.rstrip('.')}.", f"{where}." if (where := _venue(paper)) else ""]
+    parts = [f"{authors} ({year}). {paper.title.rstrip('.')}.", f"{venue}." if (venue := _venue(paper)) else ""]
     text = " ".join(" ".join(part.split()) for part in parts if part)
     where = f"arXiv:{paper.arxiv_id}" if paper.arxiv_id else paper.url
     where = " ".join((f"https://doi.org/{paper.doi}" if paper.doi else where).split())
@@ -178,10 +178,11 @@ def _entry(paper: Paper, year: str) -> tuple[Run, ...]:
 
 def _venue(paper: Paper) -> str:
     """Journal 12(3), 45–67; of what is no article its publisher, too."""
-    facts = paper.imprint if kind(paper) != "preprint" else {}
+    what = kind(paper)
+    facts = paper.imprint if what != "preprint" else {}
     issue = f"({facts['issue']})" if "issue" in facts else ""
     volume = f"{facts.get('volume', '')}{issue}"
-    by = facts.get("publisher", "") if kind(paper) in ("book", "thesis", "report", "chapter") else ""
+    by = facts.get("publisher", "") if what in ("book", "thesis", "report", "chapter") else ""
     parts = (
         facts.get("genre", ""),
         f"{container(paper)} {volume}".strip(),

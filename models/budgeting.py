@@ -29,8 +29,7 @@ def estimate(request: ModelRequest, prices: Prices) -> Usage:
 
 
 class Budgeted:
-    """Raises BudgetSpent instead of sending a request that would pass the budget. What asks nobody
-    counts for its time alone."""
+    """Raises BudgetSpent instead of sending a request that would pass the budget. What asks nobody counts for its time alone."""
 
     def __init__(self, inner: Backend, budget: Budget, prices: Prices) -> None:
         self._inner, self._budget, self._prices = inner, budget, prices

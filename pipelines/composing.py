@@ -160,11 +160,11 @@ async def write(shop: Workshop, state: ReviewState) -> ReviewState:
         update["stop_reason"] = state.get("stop_reason") or stopped
     count = sum(len(claim.sentence.split()) for claim in drafts[best].claims)
     if not stopped and count < _SHORT * (shop.settings.words or 0) and _room(shop, len(papers)) == len(papers):
-        more = "" if len(papers) < shop.settings.papers else "raise --papers"
-        ways = [*filter(None, [more]), *([] if generates(shop) else ["give a model that writes (--model)"])]
+        ways = ["raise --papers"] * (len(papers) >= shop.settings.papers)
+        ways += ["give a model that writes (--model)"] * (not generates(shop))
         short = f"{count} of about {shop.settings.words} words: {len(drafts[best].keys)} papers gave no more"
-        short = f"{short}; {', or '.join(ways)}" if ways else short
-        update["warnings"] = with_warnings(shop, {**state, **update}, short)
+        told = "; ".join(filter(None, [short, ", or ".join(ways)]))
+        update["warnings"] = with_warnings(shop, {**state, **update}, told)
     return {
         **update,
         "plan": shop.store.put(plans[best], Plan),
