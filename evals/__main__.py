@@ -103,7 +103,8 @@ _WRITTEN: Final = (
 _CANARD: Final = (
     *("history", "context", "human", "untrained", "sft", "adaqr", "adaqr-margin", "adaqr-shuffled", "adaqr-gold"),
     *("one-sample", "best-of", "best-of-retrieval", "best-of-gold"),
-    *("untrained-bare", "sft-bare", "adaqr-margin-bare"),
+    *("untrained-bare", "sft-bare", "adaqr-margin-bare", "adaqr-shuffled-bare", "adaqr-gold-bare"),
+    *("one-sample-bare", "best-of-bare", "best-of-retrieval-bare", "best-of-gold-bare"),
 )
 _LITERATURE: Final = ("R@20", "R@100", "R@500", "nDCG@10")
 _CAR: Final = ("car-originals", "car", "car-terms", "car-random")

@@ -77,6 +77,8 @@ METHOD_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         *(
             "adaqr",
             "adaqr-margin-bare",
+            "adaqr-shuffled-bare",
+            "adaqr-gold-bare",
             "adaqr-shuffled",
             "adaqr-gold",
             "adaqr-margin",
@@ -85,6 +87,7 @@ METHOD_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
             "best-of-retrieval",
         ),
         *("one-sample", "best-of-answer", "best-of-gold"),
+        *("one-sample-bare", "best-of-bare", "best-of-retrieval-bare", "best-of-gold-bare"),
         *(
             f"{name}{end}"
             for name in ("statistical", "keywords", "hyde", "step-back", "decompose")

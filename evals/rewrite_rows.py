@@ -28,6 +28,7 @@ __all__ = ["ROWS", "answer_reward", "best_scores", "whole"]
 
 _K: Final = 3
 _SURE: Final = 0.2  # margin from which on the reward of a reader of this size mostly is right
+_SHUFFLED: Final[Mapping[str, Any]] = {"shuffled": True, "margin": _SURE}  # the control of what is asked without page
 _HISTORY: Final = 100  # tokens of it that are shown, in training and here
 # AdaQR at a size that two cores do in half an hour a seed: 400 turns
 _ADAQR: Final[Mapping[str, Any]] = {  # its own settings
@@ -97,27 +98,28 @@ def _adaqr(bench: RewriteBench, *, context: bool = True, **own: Any) -> Sequence
     for seed in SEEDS:
         model, folder = bench.trained(whole(seed, context))
         if own:
-            model, _ = bench.trained(_settings(seed, like=str(folder), **own))
+            model, _ = bench.trained(_settings(seed, context=context, like=str(folder), **own))
         asks.append(_rewriting(bench.model(model, Generates), context=context))
     return asks
 
 
-def _best(pick: Pick, bench: RewriteBench) -> Sequence[Ask]:
+def _best(pick: Pick, bench: RewriteBench, *, context: bool = True) -> Sequence[Ask]:
     """One of K rewrites that the first stage samples."""
-    return [_picking(pick, bench, seed) for seed in SEEDS]
+    return [_picking(pick, bench, seed, context) for seed in SEEDS]
 
 
-def _picking(pick: Pick, bench: RewriteBench, seed: int) -> Ask:
-    model = bench.model(_sft(bench, seed), Generates, seed)
-    facts = {"seed": seed, "folder": bench.trained(_settings(seed))[1]}
+def _picking(pick: Pick, bench: RewriteBench, seed: int, context: bool) -> Ask:
+    model = bench.model(_sft(bench, seed, context), Generates, seed)
+    facts = {"seed": seed, "folder": bench.trained(whole(seed, context))[1]}
 
     async def ask(topic: Topic, tally: Tally) -> Sequence[Query]:
         if not topic.query.history:
             return [topic.query]
-        texts = await sampled(model.through(tally.around), topic.query, k=_K, temperature=1.0, tokens=_HISTORY)
+        shown = topic.query if context else replace(topic.query, context="")
+        texts = await sampled(model.through(tally.around), shown, k=_K, temperature=1.0, tokens=_HISTORY)
         if not texts:
             return [topic.query]
-        text = await pick(bench, {**facts, "tally": tally}, topic, texts)
+        text = await pick(bench, {**facts, "tally": tally}, replace(topic, query=shown), texts)
         return [replace(topic.query, text=text, parent=topic.query.text)]
 
     return ask
@@ -196,6 +198,11 @@ def _trained_row(name: str, asks: Callable[[RewriteBench], Sequence[Ask]], group
     return Row(name, asks, group, settings={"trained": [_settings(seed, **own) for seed in SEEDS]})
 
 
+def _bare(name: str, asks: Callable[..., Sequence[Ask]], group: str = "c", **own: Any) -> Row:
+    """The same without page and section."""
+    return _trained_row(f"{name}-bare", partial(asks, context=False), group, context=False, **own)
+
+
 ROWS: Final[Mapping[str, Row]] = {
     row.name: row
     for row in (
@@ -206,9 +213,11 @@ ROWS: Final[Mapping[str, Row]] = {
         Row("untrained", _untrained, "b"),
         Row("untrained-bare", partial(_untrained, context=False), "b"),
         _trained_row("sft", _supervised),
-        _trained_row("sft-bare", partial(_supervised, context=False), context=False, margin=_SURE),
+        _bare("sft", _supervised, margin=_SURE),
         _trained_row("adaqr", _adaqr),
-        _trained_row("adaqr-margin-bare", partial(_adaqr, context=False), context=False, margin=_SURE),
+        _bare("adaqr-margin", _adaqr, margin=_SURE),
+        _bare("adaqr-shuffled", partial(_adaqr, **_SHUFFLED), "control", **_SHUFFLED),
+        _bare("adaqr-gold", partial(_adaqr, reward="gold-passage"), "control", reward="gold-passage"),
         _trained_row("adaqr-shuffled", partial(_adaqr, shuffled=True), "control", shuffled=True),
         _trained_row("adaqr-gold", partial(_adaqr, reward="gold-passage"), "control", reward="gold-passage"),
         _trained_row("adaqr-margin", partial(_adaqr, margin=_SURE), margin=_SURE),
@@ -218,6 +227,10 @@ ROWS: Final[Mapping[str, Row]] = {
         _trained_row("one-sample", partial(_best, _one), "control"),
         _trained_row("best-of-answer", partial(_best, _knowing), "control"),
         _trained_row("best-of-gold", partial(_best, _seeing), "control"),
+        _bare("one-sample", partial(_best, _one), "control", margin=_SURE),
+        _bare("best-of", partial(_best, _learned), margin=_SURE),
+        _bare("best-of-retrieval", partial(_best, _retrieved), "control", margin=_SURE),
+        _bare("best-of-gold", partial(_best, _seeing), "control", margin=_SURE),
         *_both("statistical"),
         *_both("keywords"),
         *_both("hyde"),
