@@ -6,8 +6,10 @@ asked together with what of the question nothing read has covered yet."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -66,24 +68,28 @@ class Bridge:
 @dataclass(frozen=True, slots=True)
 class EntityHops:
     """`weight` gives a word's worth (inverse document frequency); unknown words have the greatest. `least` is the worth below which a bridge is not
-    followed, `rare` the worth of a question's name (its rarest word's, over the greatest) below which it is not asked for."""
+    followed, `rare` the worth of a question's name (its rarest word's, over the greatest) below which it is not asked for. `place` 0 takes the best
+    query, 1 the next one, and so on."""
 
     weight: WordWeights = field(default_factory=WordWeights)
     least: float = 0.0
     rare: float = 0.4
+    place: int = 0
 
     async def next(self, notes: Notes) -> Next:
         """A name of the question first, then the best bridge; each asked once."""
+        return next(itertools.islice(self._offered(notes), self.place, None), Next(reason="no name left to follow"))
+
+    def _offered(self, notes: Notes) -> Iterator[Next]:
         for name in open_names(notes):
             if name.casefold() not in notes.asked and self.weight.rarity(content_words(name)) >= self.rare:
-                return Next(name, f"nothing read is about {name}")
+                yield Next(name, f"nothing read is about {name}")
         rest = " ".join(uncovered(notes))
         for bridge in bridges(notes, self.weight):
             if bridge.worth < self.least:
                 break
             if not any(_within(_plain(bridge.name), _plain(asked)) for asked in notes.asked):
-                return Next(f"{bridge.name} {rest}".strip(), f"{bridge.document} leads to {bridge.name}")
-        return Next(reason="no name left to follow")
+                yield Next(f"{bridge.name} {rest}".strip(), f"{bridge.document} leads to {bridge.name}")
 
 
 def open_names(notes: Notes) -> list[str]:

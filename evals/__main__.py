@@ -60,7 +60,7 @@ _HOPS: Final = (
     *(f"narrow-{n}" for n in range(1, 7)),
     "hybrid-equal-fixed-6",
     *(f"hybrid-equal-narrow-{n}" for n in (2, 4, 6)),
-    *(f"narrow-stop-{rule}" for rule in ("score-drop", "nothing-new", "covered")),
+    *(f"{way}-stop-{rule}" for way in ("fixed", "narrow") for rule in ("score-drop", "nothing-new", "covered")),
     *(
         f"{way}-{end}"
         for way in ("fixed", "narrow")
@@ -68,15 +68,17 @@ _HOPS: Final = (
     ),
 )
 _HOPS_SHORT: Final = (
+    *(f"{name}-{n}" for n in (6, 9) for name in ("bm25", "dense", "hybrid")),
     *(f"narrow-{n}" for n in (1, 2, 4, 6)),
     *(f"hybrid-equal-narrow-{n}" for n in (2, 4, 6)),
+    "hybrid-equal-fixed-6",
     "fixed-6",
-    "narrow-controller",
-    "narrow-interpolated",
+    *(f"narrow-stop-{rule}" for rule in ("score-drop", "nothing-new", "covered")),
+    *(f"narrow-{end}" for end in ("controller", "interpolated", "random-stop", "oracle-stop")),
 )
 # the classifier that comes with litrag, over questions that it has not seen
 _SHIPPED: Final = (*(f"words-{n}" for n in range(1, 7)), "words-shipped", "words-shipped-interpolated")
-_ASKED: Final = ("hybrid-6", "narrow-4", "react", "narrow-stop-agreement")
+_ASKED: Final = ("hybrid-6", "narrow-4", "react", "self-ask", "ircot", "narrow-stop-agreement")
 _UNLEARNED: Final = ("bm25", "query-likelihood", "query-likelihood-fused")
 _LOGITS: Final = (
     *_UNLEARNED,
@@ -232,6 +234,10 @@ TABLES: Final = {
     "shipped-hotpotqa": ("hotpotqa", EvalOptions("hotpotqa:test", _SHIPPED)),
     "shipped-musique": ("musique", EvalOptions("musique", _SHIPPED)),
     "hotpotqa-model": ("hotpotqa", EvalOptions("hotpotqa", tuple(f"{name}+answer" for name in _ASKED), n=60)),
+    "hotpotqa-trained": (
+        "hotpotqa",
+        EvalOptions("hotpotqa:test", ("hybrid-6", "narrow-4", "react", "react-explored", "react-frugal"), n=60),
+    ),
     "verify": (
         "verify",
         EvalOptions(
@@ -241,7 +247,7 @@ TABLES: Final = {
     ),
     "review-acl": (
         "review",
-        EvalOptions("acl:test", tuple(name for name in PIPELINES if name != "-verify"), n=60),
+        EvalOptions("acl:test", tuple(PIPELINES), n=60),
     ),
     "review-scholarqa": (
         "review",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from litrag.agents.answerer import ModelAnswerer
@@ -36,7 +37,7 @@ from litrag.evals.pages import Pages
 from litrag.evals.retrieval_bench import Bench
 from litrag.evals.runner import System
 from litrag.evals.tasks import EvalOptions
-from litrag.evals.trainings import BASE
+from litrag.evals.trainings import BASE, other_half, trained
 from litrag.models.chat import ChatModel
 from litrag.models.counting import Tally
 from litrag.models.gateway import Gateway
@@ -212,6 +213,17 @@ class AgentBench:
     def gateway(self) -> Gateway:
         """Models by role, on the user's cache."""
         return Gateway(self.settings, cache=RequestCache(cache_file()), backend=self.backend)
+
+    def gateway_of(self, react: str) -> Gateway:
+        """The same with another model that decides."""
+        settings = self.settings.model_copy(update={"react_model": react})
+        return Gateway(settings, cache=RequestCache(cache_file()), backend=self.backend)
+
+    def trained(self, recipe: str, settings: Mapping[str, Any], base: str = "") -> tuple[str, Path]:
+        """Model string and run folder of a training on the other half of the questions, from the model in force or from `base`. Raises BadInput where
+        the topics are that half."""
+        source = other_half(self.options.dataset or self.dataset.name, self.dataset.split)
+        return trained(recipe, source, base or self.settings.role_model("react") or BASE, settings)
 
     def model(self, role: Role, tally: Tally) -> ChatModel:
         """The model of a role, counted."""

@@ -16,7 +16,7 @@ _QUESTIONS: Final = (
     *(f"hybrid-equal-{way}-{n}" for way in _WAYS for n in range(1, 9)),
     *(f"{way}-{rule}" for way in _WAYS for rule in _STOPS),
     *(f"{way}-{end}" for way in _WAYS for end in _ENDS),
-    *("react", "self-ask", "ircot", "narrow-stop-agreement"),
+    *("react", "react-explored", "react-frugal", "self-ask", "ircot", "narrow-stop-agreement"),
 )
 _TRAINED: Final = (
     "",
@@ -104,7 +104,7 @@ METHOD_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "musique": _QUESTIONS,
     "2wiki": _QUESTIONS,
     "review": (
-        *("full", "-rewrite", "-dense", "-snowball", "-agent", "-rerank", "-scores", "-plan", "-verify"),
+        *("full", "default", "-rewrite", "-dense", "-snowball", "-agent", "-rerank", "-scores", "-plan", "-verify"),
         *(f"searches-{n}" for n in (1, 2, 4, 8, 16)),
         *("extractive", "shuffled-plan", "no-plan", "nearest-sentence", "lead-sentence", "random-quote", "given"),
         *("given-shuffled-plan", "given-no-plan", "given-oracle-plan", "given-nearest-sentence"),

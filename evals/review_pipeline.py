@@ -16,10 +16,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
 
+from litrag.core import sync
 from litrag.core.errors import BadInput, NoEvidence
+from litrag.core.events import silent
 from litrag.core.ledger import Ledger
 from litrag.core.paths import home
-from litrag.core.settings import load_settings
+from litrag.core.settings import Settings, load_settings
 from litrag.core.store import Store
 from litrag.core.types import Document, Draft, Paper, Plan, Ranking
 from litrag.corpora import load, split_of
@@ -28,10 +30,13 @@ from litrag.evals.journal import Answer
 from litrag.evals.tasks import EvalOptions
 from litrag.pipelines.api import make_request
 from litrag.pipelines.finding import Selected
+from litrag.pipelines.methods import why_no_embedder
 from litrag.pipelines.reading import Abstract
 from litrag.pipelines.review import run_review
 from litrag.pipelines.runs import Run, new_run
 from litrag.pipelines.state import ReviewState
+from litrag.pipelines.workshop import fill_library
+from litrag.retrievers.sources.library import open_library
 
 __all__ = ["PIPELINES", "PipelineBench"]
 
@@ -42,6 +47,7 @@ _ONE_PARAGRAPH: Final = "### related work\n"
 # name -> the settings that differ from the first row's; "plan" is the text of a plan
 PIPELINES: Final[Mapping[str, Mapping[str, Any]]] = {
     "full": {},
+    "default": {"agent": "none", "snowball": 0},
     "-rewrite": {"rewriter": "none"},
     "-dense": {"embed_model": "none"},
     "-snowball": {"snowball": 0},
@@ -76,29 +82,42 @@ class PipelineBench:
     @property
     def shared(self) -> Mapping[str, Any]:
         """The settings of all rows."""
-        return dict(_FULL)
+        return {**_FULL, "vectors": why_no_embedder(self._settings) or self._settings.role_model("embed")}
 
     @cached_property
     def folder(self) -> Path:
-        """Where the two files are, by the content of the topics: written once, read by every eval of the same data."""
-        body, _ = split_of(self.options.dataset or "acl:test")
-        whole = load(f"{body}:all")
-        folder = home() / "evals" / f"corpus-{whole.fingerprint}"
+        """Where the two files are, by the content of the topics: written once, read by every eval of the same data. Papers are those that some
+        topic of the split may get, which no sample changes; they have vectors by the embedder in force, as `litrag library add` gives them."""
+        body, split = split_of(self.options.dataset or "acl:test")
+        whole, part = load(f"{body}:all"), load(f"{body}:{split or 'test'}")
+        folder = home() / "evals" / f"corpus-{part.fingerprint}-{whole.fingerprint}"
         if not (folder / "citations.jsonl").is_file():
             folder.mkdir(parents=True, exist_ok=True)
-            _lines(folder / "papers.jsonl", map(_record, self.dataset.corpus()))
+            _lines(folder / "papers.jsonl", map(_record, part.reachable()))
             _lines(folder / "citations.jsonl", _graph(whole.topics))
         return folder
 
+    @cached_property
+    def library(self) -> str:
+        """The file of the papers, its vectors filled in where there is an embedder. Raises EnvironmentFault, BadInput."""
+        file = str(self.folder / "papers.jsonl")
+        sync.run(fill_library(open_library(file), self._settings, silent))
+        return file
+
+    @cached_property
+    def _settings(self) -> Settings:
+        return self.options.settings or load_settings()
+
     def row(self, name: str) -> _Reviewing:
         """The review of a row."""
-        return _Reviewing(self, PIPELINES[name])
+        return _Reviewing(self, PIPELINES[name], self.library)
 
 
 @dataclass(frozen=True, slots=True)
 class _Reviewing:
     bench: PipelineBench
     changes: Mapping[str, Any]
+    library: str
 
     async def answer(self, topic: Topic) -> Answer:
         place = Path(tempfile.mkdtemp(prefix="litrag-eval-"))
@@ -127,7 +146,7 @@ class _Reviewing:
         request = make_request(
             Abstract(topic.id, title, abstract or title),
             settings,
-            libraries=[str(self.bench.folder / "papers.jsonl")],
+            libraries=[self.library],
             before=topic.query.before,
             out=str(place / "out"),
             exclude=sorted(topic.query.exclude),

@@ -9,19 +9,17 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, TypeAlias
 
-from litrag.core.errors import BadInput
 from litrag.core.paths import cache_file
 from litrag.core.protocols import Retriever
 from litrag.core.settings import Settings, load_settings
 from litrag.core.store import RequestCache
 from litrag.core.types import Query, Ranking
-from litrag.corpora import split_of
 from litrag.corpora.types import Dataset, Topic
 from litrag.evals.journal import Answer
 from litrag.evals.metrics import measures_of
 from litrag.evals.runner import System
 from litrag.evals.tasks import EvalOptions
-from litrag.evals.trainings import BASE, trained
+from litrag.evals.trainings import BASE, other_half, trained
 from litrag.models.chat import ChatModel
 from litrag.models.counting import Tally
 from litrag.models.gateway import Gateway
@@ -80,12 +78,9 @@ class RewriteBench:
 
     def trained(self, settings: Mapping[str, Any]) -> tuple[str, Path]:
         """Model string and run folder of an AdaQR training on the other half of the pages. Raises BadInput where the topics are that half."""
-        body, _ = split_of(self.options.dataset)
-        if self.dataset.split != "test":
-            raise BadInput(f"the trained rows learn from {body}:train; evaluate {body}:test")
+        source = other_half(self.options.dataset, self.dataset.split)
         # what is learned is the same for both conditions of CANARD: rewards come from passages without the answer
-        source = body.replace("canard-windows", "canard-unanswered")
-        return trained("adaqr", f"{source}:train", self.base, settings)
+        return trained("adaqr", source.replace("canard-windows", "canard-unanswered"), self.base, settings)
 
     def system(self, row: Row) -> System:
         """The system of a row."""

@@ -6,17 +6,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from litrag.core.errors import BadInput
 from litrag.core.paths import home
 from litrag.core.store import digest
-from litrag.corpora import load
+from litrag.corpora import load, split_of
 from litrag.training import defaults_of
 from litrag.training.config import TrainConfig
 from litrag.training.kit import train
 
-__all__ = ["BASE", "SEEDS", "trained"]
+__all__ = ["BASE", "SEEDS", "other_half", "trained"]
 
 BASE: Final = "local/SmolLM2-135M-Instruct"  # what rows ask where no model is set, and what they train
 SEEDS: Final = (0, 1, 2)
+
+
+def other_half(spec: str, split: str) -> str:
+    """The half of a data set that trained rows learn from where its topics are measured. Raises BadInput where those are that half, or both."""
+    body, _ = split_of(spec)
+    if split != "test":
+        raise BadInput(f"the trained rows learn from {body}:train; evaluate {body}:test")
+    return f"{body}:train"
 
 
 def trained(recipe: str, dataset: str, base: str, settings: Mapping[str, Any]) -> tuple[str, Path]:

@@ -2,7 +2,9 @@
 
 Stages in the run folder: programs.json (demonstrations that DSPy's random search over bootstrapped few-shot prompts found best), examples.jsonl
 (trajectories: at each hop every program and the plain one decide at a temperature, each query is searched with, the decision after which most of the
-needed documents are there is kept; finishing is allowed in a share of the questions), and the run itself, the recipe `sft` on them."""
+needed documents are there is kept; finishing is allowed in a share of the questions), and the run itself, the recipe `sft` on them.
+
+A base too small to write one good decision has nothing to learn from. For it the teacher may be `agents.hops.EntityHops`, which is no model."""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from litrag.agents.loop import Next, Notes
+from litrag.agents.entities import WordWeights
+from litrag.agents.hops import EntityHops
+from litrag.agents.loop import Hops, Next, Notes
 from litrag.agents.react import MALFORMED, ReAct, signature
 from litrag.core.errors import BadInput
 from litrag.core.events import Event
@@ -34,15 +38,20 @@ from litrag.training.rollouts import Bounds, World
 from litrag.training.sft import sft
 from litrag.training.stages import each
 
-__all__ = ["ExploreSettings", "Explorer", "explore"]
+__all__ = ["ENTITY", "Enough", "ExploreSettings", "Explorer", "explore"]
 
+_NAMES: Final = 3  # names that the teacher entity tries at a hop
+ENTITY: Final = "entity"  # the teacher that is no model
 _REPLY: Final = 200  # tokens of a decision
 
 
 class ExploreSettings(Bounds):
     """The recipe's own settings (--set)."""
 
-    teacher: str = Field(default="", description="Model string of the one that explores; none: the base.")
+    teacher: str = Field(
+        default="",
+        description="Model string of the one that explores, or entity: hops by names, without a model; none: the base.",
+    )
     questions: int = Field(default=200, ge=1, description="Questions that are explored.")
     temperature: float = Field(default=0.7, ge=0, description="Decisions are sampled at.")
     finishing: float = Field(default=0.1, ge=0, le=1, description="Share of the questions whose agent may finish.")
@@ -62,16 +71,22 @@ def explore(job: Job) -> Built:
     if not path.is_file():
         world = World.of(data, own)
         gateway = _gateway(job, own)
-        programs = _programs(job, world, topics[: own.bootstrap], gateway, own)
-        others = topics[own.bootstrap :] or topics  # a prompt must not show a question its own solution
-        rows = run(_explored(job, world, others[: own.questions], programs, gateway, own))
+        if own.teacher == ENTITY:
+            weights = WordWeights.of(document.text for document in data.corpus())
+            deciders: list[Hops] = [Enough(), *(EntityHops(weights, place=place) for place in range(_NAMES))]
+        else:
+            programs = _programs(job, world, topics[: own.bootstrap], gateway, own)
+            topics = topics[own.bootstrap :] or topics  # a prompt must not show a question its own solution
+            deciders = [_react(gateway, program, own.temperature) for program in (*map(_program, programs), None)]
+        rows = run(_explored(job, world, topics[: own.questions], deciders, gateway, own))
         job.run.write(path.name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     second = config.model_copy(update={"recipe": "sft", "dataset": str(path), "own": {}})
     return sft(Job(replace(job.run, config=second), job.listen))
 
 
 def _gateway(job: Job, own: ExploreSettings) -> Gateway:
-    settings = load_settings(react_model=own.teacher or job.config.base_model, seed=job.config.seed)
+    teacher = "" if own.teacher == ENTITY else own.teacher
+    settings = load_settings(react_model=teacher or job.config.base_model, seed=job.config.seed)
     return Gateway(settings, cache=RequestCache(cache_file()))
 
 
@@ -160,18 +175,16 @@ async def _explored(
     job: Job,
     world: World,
     topics: Sequence[Topic],
-    programs: Sequence[Sequence[Mapping[str, Any]]],
+    deciders: Sequence[Hops],
     gateway: Gateway,
     own: ExploreSettings,
 ) -> list[dict[str, Any]]:
     """A conversation with the reply to learn, for each hop of each trajectory."""
-    deciders = [_react(gateway, _program(demos), own.temperature) for demos in programs]
-    plain = _react(gateway, None, own.temperature)
+    learner = _react(gateway, None, own.temperature)
 
     async def one(topic: Topic) -> dict[str, Any]:
-        explorer = Explorer(
-            [*deciders, plain], world, topic, finishing=place_of(f"finishing {topic.id}") < own.finishing
-        )
+        finishing = place_of(f"finishing {topic.id}") < own.finishing
+        explorer = Explorer(deciders, world, topic, learner, finishing=finishing)
         found = await world.agent(explorer).run(topic.query)
         return {"recall": title_recall(topic, found.notes), "examples": explorer.examples}
 
@@ -186,14 +199,24 @@ async def _explored(
     return rows
 
 
+@dataclass(frozen=True, slots=True)
+class Enough:
+    """Offers to finish; where a search finds more, an explorer takes that."""
+
+    async def next(self, notes: Notes) -> Next:
+        """A finish."""
+        return Next(thought="what was read says what is needed", reason="finish")
+
+
 @dataclass
 class Explorer:
     """Hops that are the best of several deciders': the one after which most of the needed documents are there, the earlier one of equals, and a finish
-    before another search that finds no more. `examples` are what the chosen decisions teach."""
+    before another search that finds no more. `examples` are what the chosen decisions teach the `learner`."""
 
-    deciders: Sequence[ReAct]
+    deciders: Sequence[Hops]
     world: World
     topic: Topic
+    learner: ReAct
     finishing: bool = False
     examples: list[dict[str, Any]] = field(default_factory=list)
 
@@ -212,7 +235,7 @@ class Explorer:
             if (found := (tried[text], not text)) > worth:
                 best, worth = decided, found
         if worth[0] >= 0:
-            messages, reply = self.deciders[-1].example(notes, best)
+            messages, reply = self.learner.example(notes, best)
             turns = [{"role": message.role, "content": message.content} for message in messages]
             messages_ = [*turns, {"role": "assistant", "content": reply}]
             self.examples.append({"messages": messages_, "group": self.topic.id})

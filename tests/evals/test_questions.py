@@ -137,6 +137,41 @@ async def test_models_decide_and_answer(tiny_embedder: Path, tmp_path: Path) -> 
     assert first.counts["calls"] == 3
 
 
+async def test_a_trained_model_decides_questions_that_it_has_not_seen(
+    tiny_embedder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_for: list[tuple[str, str, str]] = []
+
+    def trained(recipe: str, dataset: str, base: str, settings: object) -> tuple[str, Path]:
+        asked_for.append((recipe, dataset, base))
+        return f"scripted/{recipe}", tmp_path
+
+    monkeypatch.setattr("litrag.evals.agent_bench.trained", trained)
+    said: list[str] = []
+
+    def answer(request: ModelRequest) -> str:
+        said.append(request.model)
+        return "[[ ## thought ## ]]\nit is here\n\n[[ ## action ## ]]\nfinish\n\n[[ ## query ## ]]\n\n\n[[ ## completed ## ]]"
+
+    settings = Settings(embed_model=f"local/{tiny_embedder}", model="scripted/m")
+    folder = write_wiki(tmp_path / "w")
+    data = load(f"2wiki={folder}")
+    options = EvalOptions(f"2wiki={folder}:test", settings=settings)
+    whole = AgentBench(data, options)
+    with pytest.raises(BadInput, match="the trained rows learn from .*:train; evaluate .*:test"):
+        asked("react-explored", whole).prepare()
+    bench = AgentBench(replace(data, split="test"), options, backend=ScriptedBackend(answer=answer))
+    systems = tuple(asked(name, bench) for name in ("react-explored", "react-frugal"))
+    results = await evaluate(Evaluation("2wiki", bench.dataset, systems), tmp_path / "asked")
+    assert asked_for == [
+        ("explore", f"2wiki={folder}:train", "scripted/m"),
+        ("explore", f"2wiki={folder}:train", "scripted/m"),
+        ("frugal-grpo", f"2wiki={folder}:train", "scripted/explore"),
+    ]
+    assert set(said) == {"scripted/explore", "scripted/frugal-grpo"}
+    assert [system.metrics["finished"].value for system in results.systems] == [1, 1]
+
+
 def encyclopedia(folder: Path) -> Path:
     """Every page of the questions under ids of its own, and as many others that hold the same words."""
     pages = {title: " ".join(lines) for question in questions() for title, lines in question["context"]}

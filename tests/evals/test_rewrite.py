@@ -13,6 +13,7 @@ from fakes.talks import write_talks
 
 from litrag.core.errors import BadInput, UnknownName
 from litrag.core.settings import Settings
+from litrag.core.types import Query
 from litrag.corpora import load
 from litrag.evals.results import Results
 from litrag.evals.rewrite import REWRITE
@@ -100,12 +101,16 @@ async def test_seeds_are_averaged_and_variants_share_their_stages(
     monkeypatch.setattr("litrag.evals.rewrite_rows._sft", lambda bench, seed, context=True: "scripted/m")
     texts = ["Who mapped the bay?", "What?", "Why did storms move the bay and the delta?"]
 
-    async def sampled(model: object, query: object, *, k: int, temperature: float, tokens: int) -> list[str]:
+    shown: set[bool] = set()
+
+    async def sampled(model: object, query: Query, *, k: int, temperature: float, tokens: int) -> list[str]:
+        shown.add(bool(query.context))
         return texts[:k]
 
     monkeypatch.setattr("litrag.evals.rewrite_rows.sampled", sampled)
     names = ("adaqr", "adaqr-shuffled", "best-of", "one-sample", "best-of-retrieval")
     results = await measured(talks, names, tmp_path / "out")
+    assert shown == {True}
     assert [system.name for system in results.systems][1:] == list(names)
     rows = [json.loads(line) for line in (tmp_path / "out" / "queries.jsonl").read_text().splitlines()]
     assert all(len(row["details"]["queries"]) == len(SEEDS) for row in rows if row["system"] != "original")
@@ -117,6 +122,11 @@ async def test_seeds_are_averaged_and_variants_share_their_stages(
         for name in ("best-of", "one-sample")
     }
     assert chosen == {"best-of": {texts[2]}, "one-sample": {texts[0]}}
+    shown.clear()
+    asked.clear()
+    await measured(talks, ("adaqr-shuffled-bare", "best-of-bare", "best-of-gold-bare"), tmp_path / "bare")
+    assert shown == {False}, "page and section"
+    assert all(settings["own"]["context"] is False for settings in asked)
 
 
 def test_what_learned_from_a_page_is_not_measured_on_it(talks: str) -> None:

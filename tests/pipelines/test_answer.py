@@ -16,6 +16,7 @@ from litrag.agents.entities import WordWeights
 from litrag.agents.loop import Notes
 from litrag.agents.stops import FEATURES, RULES, SHIPPED, Controller
 from litrag.core.errors import BadInput, PromptTooLong, UnknownName
+from litrag.core.events import Event
 from litrag.core.types import Document, Query
 from litrag.models.request import ModelReply, ModelRequest
 from litrag.models.scripted import ScriptedBackend
@@ -51,6 +52,15 @@ def test_names_lead_from_page_to_page_within_the_bound(library: Path) -> None:
     assert all(support.quote in PAGES[support.id] for support in found.answer.supports)
     once = ask(QUESTION, library=library, options=AskOptions(agent="none", k=2))
     assert (len(once.trajectory.hops), once.documents, once.trajectory.stop_reason) == (1, 2, "one search")
+
+
+def test_each_search_is_told_as_it_is_made(library: Path) -> None:
+    told: list[Event] = []
+    found = ask(QUESTION, library=library, options=AskOptions(max_searches=3, k=1), listen=told.append)
+    lines = [event.message for event in told if event.stage == "search" and " -> " in event.message]
+    assert lines == [f"{hop.query} -> {'; '.join(hop.new_ids) or 'nothing new'}" for hop in found.trajectory.hops], (
+        "ids are titles here"
+    )
 
 
 def replies(quote: str) -> Callable[[ModelRequest], str]:

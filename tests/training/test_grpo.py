@@ -101,7 +101,7 @@ async def test_the_best_decision_of_each_hop_is_kept(tmp_path: Path) -> None:
     world, topic = World.of(data, Bounds(searches=4, k=1, further=1)), data.topics[0]
     lost = decider(said("search", "Storm 3"), said("search", "Storm 4"), said("finish"))
     right = decider(said("search", "Low Harbour band"), said("search", "Esbrund town"), said("search", "Storm 5"))
-    explorer = Explorer([lost, right], world, topic, finishing=True)
+    explorer = Explorer([lost, right], world, topic, decider(""), finishing=True)
     found = await world.agent(explorer).run(topic.query)
     assert [step.query.text for step in found.notes.steps[1:]] == ["Low Harbour band", "Esbrund town"]
     assert found.stop_reason == "finish", "before a search that finds no more"
@@ -112,7 +112,7 @@ async def test_the_best_decision_of_each_hop_is_kept(tmp_path: Path) -> None:
     ]
     assert all([m["role"] for m in messages[:2]] == ["system", "user"] for messages in taught)
     assert QUESTION.instructions.split()[0] in taught[0][0]["content"]
-    never = Explorer([decider(said("finish"))], world, topic, finishing=False)
+    never = Explorer([decider(said("finish"))], world, topic, decider(""), finishing=False)
     assert (await world.agent(never).run(topic.query)).searches == 1
     assert never.examples == []
 
@@ -306,3 +306,18 @@ def test_exploring_writes_examples_that_are_learned(
     programs = json.loads((tmp_path / "run" / "programs.json").read_text())
     assert programs, "good trajectories became demonstrations"
     assert {"observation", "action", "query", "thought", "history"} <= set(programs[0][0])
+
+
+def test_names_teach_where_no_model_can(wide_chat: Path, tmp_path: Path, home: Path) -> None:
+    """The teacher entity: its searches, and a finish where a search would find no more, as replies of the learner."""
+    own = {"teacher": "entity", "questions": 4, "searches": 4, "k": 1, "further": 1, "finishing": 1.0}
+    train(
+        config("explore", wide_chat, write_wiki(tmp_path / "w"), own=own, max_length=4000, max_steps=1),
+        tmp_path / "run",
+    )
+    assert not (tmp_path / "run" / "programs.json").exists(), "no prompt was sought"
+    told = [json.loads(line)["messages"] for line in (tmp_path / "run" / "examples.jsonl").read_text().splitlines()]
+    actions = [messages[-1]["content"].split("[[ ## action ## ]]\n")[1].split("\n")[0] for messages in told]
+    assert {"search", "finish"} == set(actions)
+    assert actions[-1] == "finish"
+    assert all(QUESTION.instructions.split()[0] in messages[0]["content"] for messages in told)
