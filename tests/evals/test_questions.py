@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fakes.qdrant import LastingClient
 from fakes.wiki import questions, write_wiki
 
 from litrag.agents.stops import Controller
@@ -220,6 +221,29 @@ async def test_questions_over_a_library(tiny_embedder: Path, tmp_path: Path, hom
     assert {"Low_Harbour", "Esbrund"} <= set(pages)
     assert any(page not in bench.documents for page in pages), "the library holds other pages, which count"
     assert read.metrics["sp_f1"] == pytest.approx(2 / (len(pages) + 2)), "of Esbrund its second was wanted"
+
+
+@pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")  # of the local mode
+async def test_questions_over_a_library_whose_vectors_are_on_a_server(
+    tiny_embedder: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way to all of Wikipedia: the same documents as from vectors here."""
+    server = LastingClient(":memory:")
+    monkeypatch.setattr("qdrant_client.QdrantClient", lambda **_: server)
+    path, url = encyclopedia(tmp_path), "http://cluster:6333"
+    read: list[list[object]] = []
+    for place in ("", url):
+        settings = Settings(embed_model=f"local/{tiny_embedder}", model="scripted/m", qdrant_url=place or None)
+        with closing(open_library(str(path))) as library:
+            await fill_vectors(library, Gateway(settings, cache=RequestCache(cache_file())).embedder(), url=place)
+        spec = f"2wiki={write_wiki(tmp_path / 'w')}"
+        options = EvalOptions(spec, ("hybrid-18", "narrow-2"), settings=settings, library=str(path))
+        results = await evaluate(TWOWIKI.evaluation(options), tmp_path / f"out{len(read)}")
+        lines = (tmp_path / f"out{len(read)}" / "queries.jsonl").read_text().splitlines()
+        read.append([json.loads(line)["details"]["ids"] for line in lines])
+        assert results.systems[0].metrics["title_recall"].value > 0
+    assert read[0] == read[1]
+    assert len(server.get_collections().collections) == 1
 
 
 async def test_musique_measures_paragraphs(tiny_embedder: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes.author import Author
+from fakes.qdrant import LastingClient
 from fakes.texts import write_library
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -292,13 +293,6 @@ def test_an_address_that_cannot_be_called_or_holds_a_key_is_refused_at_once(url:
     with pytest.raises(BadInput, match="qdrant_url") as caught:
         load_settings(qdrant_url=url)
     assert "secret" not in str(caught.value)
-
-
-class LastingClient(QdrantClient):
-    """The local mode as a server is: it outlives the connections to it."""
-
-    def close(self, *_: object, **__: object) -> None:
-        """Stays open."""
 
 
 def embedder() -> GatewayEmbedder:
