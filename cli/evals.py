@@ -93,7 +93,7 @@ def evaluate(
     from litrag.core.sync import run as run_sync
     from litrag.evals import EVALS
     from litrag.evals.plots import draw
-    from litrag.evals.runner import RESULTS, evaluate
+    from litrag.evals.runner import COMPARISONS, RESULTS, evaluate
     from litrag.evals.tables import terminal_table
     from litrag.evals.tasks import EvalOptions, EvalTask
 
@@ -118,7 +118,12 @@ def evaluate(
         ) from None
     files: list[Path] = []
     try:
-        files = [folder / RESULTS, *chosen.finish(evaluation, folder), *draw(results, folder).files]
+        files = [
+            folder / RESULTS,
+            folder / COMPARISONS,
+            *chosen.finish(evaluation, folder),
+            *draw(results, folder).files,
+        ]
     except MissingExtra as error:
         tell(f"no plot: {error}")
     except LitragError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -83,6 +85,14 @@ class Results(Record):
     def to_json(self) -> str:
         """The file's text: the same results, the same bytes."""
         return self.model_dump_json(indent=1) + "\n"
+
+    def comparisons_csv(self) -> str:
+        """All pairs compared, a line each, under a head of the fields' names."""
+        text = io.StringIO()
+        table = csv.DictWriter(text, list(Comparison.model_fields), lineterminator="\n")
+        table.writeheader()
+        table.writerows(pair.model_dump() for pair in self.comparisons)
+        return text.getvalue()
 
 
 def _shown(metric: Metric | None) -> str:

@@ -18,9 +18,10 @@ from litrag.corpora.types import Dataset, Topic
 from litrag.evals.journal import Answer, Journal, Line
 from litrag.evals.results import Cost, Results, SystemResult, compare, measured
 
-__all__ = ["RESULTS", "Evaluation", "Prepared", "System", "evaluate"]
+__all__ = ["COMPARISONS", "RESULTS", "Evaluation", "Prepared", "System", "evaluate"]
 
 RESULTS: Final = "results.json"
+COMPARISONS: Final = "comparisons.csv"
 _AHEAD: Final = 8  # answers that may wait for a slow one before them, times the concurrency
 _PACKAGES: Final = ("litrag", "numpy", "bm25s", "ir-measures", "torch", "transformers", "sentence-transformers")
 
@@ -80,7 +81,7 @@ async def evaluate(
     concurrency: int = 4,
     listen: Listener = silent,
 ) -> Results:
-    """Runs what is missing, writes queries.jsonl as it goes, in order of the topics, and results.json at the end. An error ends it; what was written is
+    """Runs what is missing, writes queries.jsonl as it goes, in order of the topics, and results.json and comparisons.csv at the end. An error ends it; what was written is
     kept, and `resume` goes on there. Raises BadInput (folder), CannotWrite, and whatever a system raises."""
     with Journal(folder, evaluation.config, resume=resume) as journal:
         for system in evaluation.systems:
@@ -88,6 +89,7 @@ async def evaluate(
             done = len(evaluation.dataset.topics) - len(left)
             if not left:
                 continue
+            listen(Event(system.name, "getting ready", "start"))  # indexes, vectors, a training: it may take minutes
             prepared = await asyncio.to_thread(system.prepare)
             async for line in _answers(system.name, prepared, left, concurrency):
                 journal.write(line)
@@ -96,6 +98,7 @@ async def evaluate(
         results = _results(evaluation, journal.lines)
     try:
         (folder / RESULTS).write_text(results.to_json(), encoding="utf-8")
+        (folder / COMPARISONS).write_text(results.comparisons_csv(), encoding="utf-8")
     except OSError as error:
         raise CannotWrite(folder, error.strerror or str(error)) from error
     return results

@@ -36,6 +36,7 @@ def test_the_command_measures_prints_and_leaves_its_files(litrag: Shell, tmp_pat
         "queries.jsonl",
         "seconds.jsonl",
         "results.json",
+        "comparisons.csv",
         "bm25.run",
         "plot.csv",
         "plot.png",

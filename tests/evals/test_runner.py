@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litrag.core.errors import BadInput
+from litrag.core.events import Event
 from litrag.core.types import Document, Query
 from litrag.corpora.types import Dataset, Topic, part_of
 from litrag.evals.journal import Answer
@@ -51,7 +53,12 @@ def evaluation(*systems: Counting, **settings: int) -> Evaluation:
 
 
 async def test_a_killed_eval_goes_on_and_ends_with_the_same_file(tmp_path: Path) -> None:
-    whole = await evaluate(evaluation(Counting(), Counting()), tmp_path / "whole")
+    told: list[Event] = []
+    whole = await evaluate(evaluation(Counting(), Counting()), tmp_path / "whole", listen=told.append)
+    assert [event.stage for event in told if event.message == "getting ready"] == ["s0", "s1"]
+    compared = list(csv.DictReader((tmp_path / "whole" / "comparisons.csv").read_text().splitlines()))
+    assert [(row["a"], row["b"], row["metric"]) for row in compared] == [("s1", "s0", "m")]
+    assert (float(compared[0]["difference"]), float(compared[0]["p"])) == (0.0, 1.0)
     broken = Counting(fail="t7")
     with pytest.raises(BadInput, match="no answer"):
         await evaluate(evaluation(Counting(), broken), tmp_path / "resumed")
