@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import re
 import sys
 import tempfile
@@ -105,9 +106,13 @@ _WRITTEN: Final = (
 _CANARD: Final = (
     *("history", "context", "human", "untrained", "sft", "adaqr", "adaqr-margin", "adaqr-shuffled", "adaqr-gold"),
     *("one-sample", "best-of", "best-of-retrieval", "best-of-gold"),
-    *("untrained-bare", "sft-bare", "adaqr-margin-bare", "adaqr-shuffled-bare", "adaqr-gold-bare"),
+)
+# the other condition, a table of its own: neither corrects the other's tests
+_CANARD_BARE: Final = (
+    *("history", "human", "untrained-bare", "sft-bare", "adaqr-margin-bare", "adaqr-shuffled-bare", "adaqr-gold-bare"),
     *("one-sample-bare", "best-of-bare", "best-of-retrieval-bare", "best-of-gold-bare"),
 )
+_CANARD_PAGE: Final = tuple(f"{name}{end}" for name in ("untrained", "sft", "adaqr-margin") for end in ("", "-bare"))
 _LITERATURE: Final = ("R@20", "R@100", "R@500", "nDCG@10")
 _CAR: Final = ("car-originals", "car", "car-terms", "car-random")
 _CAR_WRITTEN: Final = ("car-three", "car-written", "car-alone")
@@ -168,15 +173,11 @@ TABLES: Final = {
     ),
     "rerank-trec-dl-encoders": ("rerank", EvalOptions("trec-dl", ("bm25", "similarity", "maxsim"))),
     "rewrite-canard-given": ("rewrite", EvalOptions("canard-unanswered:test", ("history", "context", "human"))),
-    "rewrite-canard": (
-        "rewrite",
-        EvalOptions(
-            "canard-unanswered:test",
-            _CANARD,
-            n=150,
-        ),
-    ),
-    "rewrite-canard-windows": ("rewrite", EvalOptions("canard-windows:test", _CANARD, n=150)),
+    **{
+        f"rewrite-canard{condition}{name}": ("rewrite", EvalOptions(f"{dataset}:test", methods, n=150))
+        for condition, dataset in (("", "canard-unanswered"), ("-windows", "canard-windows"))
+        for name, methods in (("", _CANARD), ("-bare", _CANARD_BARE), ("-page", _CANARD_PAGE))
+    },
     "rewrite-canard-windows-given": ("rewrite", EvalOptions("canard-windows:test", ("history", "context", "human"))),
     "car-acl": (
         "retrieval",
@@ -236,7 +237,7 @@ TABLES: Final = {
     "hotpotqa-model": ("hotpotqa", EvalOptions("hotpotqa", tuple(f"{name}+answer" for name in _ASKED), n=60)),
     "hotpotqa-trained": (
         "hotpotqa",
-        EvalOptions("hotpotqa:test", ("hybrid-6", "narrow-4", "react", "react-explored", "react-frugal"), n=60),
+        EvalOptions("hotpotqa:test", ("hybrid-6", "narrow-4", "react", "react-explored", "react-frugal"), n=40),
     ),
     "verify": (
         "verify",
@@ -270,18 +271,17 @@ def rendered(text: str, folder: Path) -> str:
     places `<!-- figure: NAME SYSTEM METRIC -->...<!-- end -->` hold one figure of them, followed by its interval where `interval`
     stands behind the metric, and `<!-- difference: NAME A B METRIC -->...<!-- end -->` what A has more than B, with `interval` and `p` likewise. Raises
     UnknownName for a system or metric that the results lack."""
+    read = functools.cache(lambda name: read_results(folder / f"{name}.json"))
 
     def block(match: re.Match[str]) -> str:
         metrics = [name.strip() for name in (match[3] or "").split(",") if name.strip()]
-        return f"{match[1]}{markdown_table(read_results(folder / f'{match[2]}.json'), metrics)}\n{match[4]}"
+        return f"{match[1]}{markdown_table(read(match[2]), metrics)}\n{match[4]}"
 
     def single(match: re.Match[str]) -> str:
-        results = read_results(folder / f"{match[2]}.json")
-        return f"{match[1]}{figure(results, match[3], match[4], interval=bool(match[5]))}{match[6]}"
+        return f"{match[1]}{figure(read(match[2]), match[3], match[4], interval=bool(match[5]))}{match[6]}"
 
     def apart(match: re.Match[str]) -> str:
-        results = read_results(folder / f"{match[2]}.json")
-        told = difference(results, match[3], match[4], match[5], interval=bool(match[6]), p=bool(match[7]))
+        told = difference(read(match[2]), match[3], match[4], match[5], interval=bool(match[6]), p=bool(match[7]))
         return f"{match[1]}{told}{match[8]}"
 
     return _DIFFERENCE.sub(apart, _FIGURE.sub(single, _BLOCK.sub(block, text)))
