@@ -227,6 +227,14 @@ TABLES: Final = {
             "acl:test", ("bm25", "words-agent-8", "words-keyphrases-8", "words-review-8"), measures=_LITERATURE
         ),
     ),
+    "literature-acl-vectors": (
+        "retrieval",
+        EvalOptions(
+            "acl:test",
+            ("hybrid", "parts-4", "keyphrases-4", "agent-4", "keyphrases-8", "review-8"),
+            measures=_LITERATURE,
+        ),
+    ),
     "hotpotqa": ("hotpotqa", EvalOptions("hotpotqa", _HOPS)),
     "hotpotqa-test": ("hotpotqa", EvalOptions("hotpotqa:test", _HOPS_SHORT)),
     "hotpotqa-bridge": ("hotpotqa", EvalOptions("hotpotqa:bridge", _HOPS_SHORT)),
