@@ -14,6 +14,7 @@ from litrag.core.lengths import measure_of
 from litrag.corpora.types import Topic
 from litrag.evals.agent_bench import WAYS, AgentBench, Ended, Read
 from litrag.evals.runner import System
+from litrag.evals.trainings import shown
 from litrag.models.counting import Tally
 from litrag.models.gateway import Gateway
 
@@ -117,7 +118,7 @@ def asked(name: str, bench: AgentBench) -> System:
     return bench.system(
         name,
         ready,
-        model=bench.settings.role_model("answer" if "agreement" in name else "react"),
+        model=shown(bench.settings.role_model("answer" if "agreement" in name else "react") or ""),
         searches=bench.model_searches,
         **_TRAINED.get(name, {}),
     )

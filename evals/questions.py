@@ -32,6 +32,7 @@ from litrag.evals.plots import draw_frugality
 from litrag.evals.results import read_results
 from litrag.evals.runner import RESULTS, Evaluation, Prepared, System
 from litrag.evals.tasks import EvalOptions
+from litrag.evals.trainings import shown
 
 __all__ = ["HOTPOTQA", "METHODS", "MUSIQUE", "TWOWIKI", "Questions"]
 
@@ -94,7 +95,7 @@ def _system(name: str, bench: AgentBench) -> System:
             raise BadInput(f"{made.name} is no way to read: nothing can be answered from it; leave out {ANSWERED}")
         return row.answering()
 
-    return System(name, ready, {**made.settings, "model": bench.settings.role_model("answer")})
+    return System(name, ready, {**made.settings, "model": shown(bench.settings.role_model("answer") or "")})
 
 
 def _searches(name: str) -> int:

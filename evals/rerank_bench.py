@@ -19,7 +19,7 @@ from litrag.evals.journal import Answer
 from litrag.evals.metrics import measures_of
 from litrag.evals.runner import System
 from litrag.evals.tasks import EvalOptions
-from litrag.evals.trainings import BASE, trained
+from litrag.evals.trainings import BASE, shown, trained
 from litrag.models.chat import ChatModel
 from litrag.models.counting import Tally
 from litrag.models.gateway import Gateway
@@ -90,7 +90,7 @@ class RerankBench:
 
     def system(self, row: Row) -> System:
         """The system of a row."""
-        kept = {"class": row.group, "depth": row.depth, "model": self.base.partition("+")[0], **row.settings}
+        kept = {"class": row.group, "depth": row.depth, "model": shown(self.base), **row.settings}
         if row.tasked:
             kept["task"] = self.task
         if row.trained:

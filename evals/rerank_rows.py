@@ -15,7 +15,7 @@ from litrag.corpora.types import Topic
 from litrag.evals.journal import Answer
 from litrag.evals.rerank_bench import RerankBench, Row
 from litrag.evals.runner import System
-from litrag.evals.trainings import SEEDS
+from litrag.evals.trainings import SEEDS, shown
 from litrag.pipelines.methods import token_store
 from litrag.rerankers.combined import Fused, SelfConsistent
 from litrag.rerankers.cross_encoder import CrossEncoder
@@ -67,7 +67,7 @@ def row(name: str, bench: RerankBench) -> System:
 
 
 def _embeds(bench: RerankBench) -> str:
-    return (bench.settings.role_model("embed") or "").partition("+")[0]
+    return shown(bench.settings.role_model("embed") or "")
 
 
 class _Embedding:

@@ -13,6 +13,7 @@ from litrag.core.sentences import sentences
 from litrag.core.types import Query, Ranking
 from litrag.evals.retrieval_bench import K1, B, Bench, Counted
 from litrag.evals.runner import System
+from litrag.evals.trainings import shown
 from litrag.retrievers.dense import Dense
 from litrag.retrievers.exact import ExactIndex
 from litrag.retrievers.fusion import Hybrid, MultiQuery, MultiQueryFusion
@@ -126,8 +127,7 @@ def titles_of(bench: Bench) -> Retriever:
 
 
 def _name(bench: Bench) -> str:
-    """The model in force without the folder of this machine."""
-    return (bench.settings.role_model("embed") or "").partition("+")[0]
+    return shown(bench.settings.role_model("embed") or "")
 
 
 def _dense(bench: Bench, embedder: Embedder, index: ExactIndex | None = None) -> Dense:

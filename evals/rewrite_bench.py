@@ -19,7 +19,7 @@ from litrag.evals.journal import Answer
 from litrag.evals.metrics import measures_of
 from litrag.evals.runner import System
 from litrag.evals.tasks import EvalOptions
-from litrag.evals.trainings import BASE, other_half, trained
+from litrag.evals.trainings import BASE, other_half, shown, trained
 from litrag.models.chat import ChatModel
 from litrag.models.counting import Tally
 from litrag.models.gateway import Gateway
@@ -84,7 +84,7 @@ class RewriteBench:
 
     def system(self, row: Row) -> System:
         """The system of a row."""
-        model = {"model": self.base} if row.group in ("b", "c") else {}
+        model = {"model": shown(self.base)} if row.group in ("b", "c") else {}
         settings = {"class": row.group, **({"original": row.original} if row.original else {}), **model, **row.settings}
         return System(row.name, lambda: _Asking(self, row, row.asks(self)), settings)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,7 @@ from litrag.training import defaults_of
 from litrag.training.config import TrainConfig
 from litrag.training.kit import train
 
-__all__ = ["BASE", "SEEDS", "other_half", "trained"]
+__all__ = ["BASE", "SEEDS", "other_half", "shown", "trained"]
 
 BASE: Final = "local/SmolLM2-135M-Instruct"  # what rows ask where no model is set, and what they train
 SEEDS: Final = (0, 1, 2)
@@ -26,6 +27,14 @@ def other_half(spec: str, split: str) -> str:
     if split != "test":
         raise BadInput(f"the trained rows learn from {body}:train; evaluate {body}:test")
     return f"{body}:train"
+
+
+def shown(model: str) -> str:
+    """A model string as results hold it: what was trained goes by a hash of its weights, not by the folder where it lies on this machine."""
+    base, adapted, folder = model.partition("+")
+    weights = sorted(Path(folder).expanduser().glob("*.safetensors")) if adapted else []
+    told = hashlib.sha256(b"".join(path.read_bytes() for path in weights)).hexdigest()[:12]
+    return f"{base}+{told}" if weights else model
 
 
 def trained(recipe: str, dataset: str, base: str, settings: Mapping[str, Any]) -> tuple[str, Path]:

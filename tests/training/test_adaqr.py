@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes.shell import Here
 from fakes.talks import write_talks
 
 from litrag.core.errors import BadInput
@@ -267,3 +268,28 @@ def test_the_whole_with_the_embedded_model_in_twenty_steps(tmp_path: Path, home:
     assert before != after
     assert AdaqrSettings().beta == 0.1
     assert AdaqrSettings().margin == 0.001
+
+
+def test_the_commands_train_it_and_measure_what_came_of_it(
+    model: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("litrag.training.adaqr._candidates", some)
+    litrag = Here(tmp_path, monkeypatch, capsys)
+    spec = f"canard={talks(tmp_path / 'talks')}"
+    own = [f"--set={value}" for value in ("sft_turns=4", "sft_steps=1", "turns=4", "margin=0.0001")]
+    size = ("--max-steps", "1", "--batch-size", "2", "--max-length", "1024", "--held-out", "0", "--device", "cpu")
+    code, out, err = litrag(
+        "train", "adaqr", "--dataset", f"{spec}:all", "--base", f"local/{model}", *size, *own, "-o", "mine"
+    )
+    assert code == 0, err
+    name = out.splitlines()[-1].removeprefix("model: ")
+    assert name == f"local/{model}+{tmp_path / 'mine' / 'model'}"
+    monkeypatch.setenv("LITRAG_REWRITE_MODEL", name)
+    code, out, err = litrag(
+        "eval", "rewrite", "--dataset", f"{spec}:test", "--method", "human", "--method", "untrained", "-o", "measured"
+    )
+    assert code == 0, err
+    results = json.loads((tmp_path / "measured" / "results.json").read_text())
+    assert [row["name"] for row in results["systems"]] == ["original", "human", "untrained"]
+    assert results["systems"][2]["settings"]["model"].startswith(f"local/{model}+"), "not the base"
+    assert results["systems"][2]["cost"]["calls"] > 0, "the artefact is loaded by its model string"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from fakes.acl import write_acl
+from fakes.shell import Here
 
 from litrag.core.errors import BadInput
 from litrag.core.events import silent
@@ -205,3 +206,29 @@ def test_what_cannot_be_is_said(acl: str, tiny_embedder: Path, tmp_path: Path, h
     wrong.write_text('{"id": "nobody", "document": "x", "text": "y"}\n')
     with pytest.raises(BadInput, match=r"line 1: no rewrite of a topic"):
         run(Collection.of(f"{acl}:train", f"local/{tiny_embedder}", silent, rewrites=str(wrong)))
+
+
+def test_the_commands_train_it_and_measure_what_came_of_it(
+    acl: str,
+    tiny_embedder: Path,
+    tmp_path: Path,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    litrag = Here(tmp_path, monkeypatch, capsys)
+    size = ("--tuning", "head", "--max-steps", "2", "--batch-size", "4", "--held-out", "0", "--device", "cpu")
+    own = ("--set", "form=terms", "--set", "ambiguous=all")
+    code, out, err = litrag(
+        "train", "car", "--dataset", f"{acl}:train", "--base", f"local/{tiny_embedder}", *size, *own, "-o", "mine"
+    )
+    assert code == 0, err
+    name = out.splitlines()[-1].removeprefix("model: ")
+    monkeypatch.setenv("LITRAG_EMBED_MODEL", name)
+    code, out, err = litrag("eval", "retrieval", "--dataset", f"{acl}:test", "--method", "dense", "-o", "measured")
+    assert code == 0, err
+    (row,) = json.loads((tmp_path / "measured" / "results.json").read_text())["systems"]
+    assert row["name"] == "dense"
+    assert row["settings"]["model"].startswith(f"local/{tiny_embedder}+"), "not taken for the one that it came from"
+    assert str(tmp_path / "mine") not in row["settings"]["model"], "the same weights elsewhere are the same row"
+    assert row["cost"]["calls"] == 0, "no rewriter and no language model: the ranker alone"
