@@ -96,6 +96,14 @@ async def test_a_lora_step_moves_the_model(tiny_chat: Path, tmp_path: Path) -> N
     assert await logprobs(result.model) != await logprobs(f"local/{tiny_chat}")
 
 
+async def test_a_dpo_step_moves_the_model(tiny_chat: Path, tmp_path: Path) -> None:
+    """AdaQR's second stage."""
+    rows = [{"prompt": f"the cat {i}", "chosen": "sat on the mat", "rejected": "ran"} for i in range(20)]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = train(config(tiny_chat, tmp_path / "pairs.jsonl", recipe="dpo", max_steps=3), tmp_path / "run")
+    assert await logprobs(result.model) != await logprobs(f"local/{tiny_chat}")
+
+
 async def test_a_grpo_step_moves_the_model(tiny_chat: Path, tmp_path: Path) -> None:
     result = train(config(tiny_chat, tmp_path / "none"), tmp_path / "run", recipe=longer_replies(tiny_chat))
     assert await logprobs(result.model) != await logprobs(f"local/{tiny_chat}")
