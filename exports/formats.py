@@ -10,7 +10,7 @@ from litrag.exports.bibtex import bibliography
 from litrag.exports.csl import csl_json
 from litrag.exports.document import Exported
 from litrag.exports.evidence_page import evidence_html
-from litrag.exports.latex import review_latex
+from litrag.exports.latex import related_work_latex, review_latex
 from litrag.exports.markdown import review_markdown
 from litrag.exports.page import review_html
 from litrag.exports.ris import references_ris
@@ -24,7 +24,11 @@ Writer: TypeAlias = Callable[[Exported], str | bytes]
 
 FORMATS: Final[Mapping[str, Mapping[str, Writer]]] = {
     "md": {"review.md": review_markdown},
-    "tex": {"review.tex": review_latex, "references.bib": lambda document: bibliography(document.cited)},
+    "tex": {
+        "review.tex": review_latex,
+        "related-work.tex": related_work_latex,
+        "references.bib": lambda document: bibliography(document.cited),
+    },
     "docx": {"review.docx": review_docx},
     "html": {"review.html": review_html, "evidence.html": evidence_html},
     "bib": {"references.bib": lambda document: bibliography(document.cited)},

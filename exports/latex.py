@@ -1,4 +1,5 @@
-r"""review.tex: an article for pdflatex and BibTeX with natbib, on `references.bib` beside it.
+r"""review.tex: an article for pdflatex and BibTeX with natbib, on `references.bib` beside it; related-work.tex: the same text to be \input into
+a paper of one's own.
 
 How references look is natbib's affair: plainnat for styles by author and year, unsrtnat for numbers. Letters that
 pdfLaTeX has no font for are declared one by one, so that they print as their code in a box instead of breaking the
@@ -15,7 +16,7 @@ from litrag.exports.document import Exported, Sentence
 from litrag.exports.latex_text import foreign, latex
 from litrag.exports.markers import Citation
 
-__all__ = ["review_latex"]
+__all__ = ["related_work_latex", "review_latex"]
 
 _ARTICLE: Final = Template(
     r"""% Compile: pdflatex review, bibtex review, pdflatex review (twice), with references.bib beside it.
@@ -50,6 +51,15 @@ $body
 \end{document}
 """
 )
+_PART: Final = Template(
+    r"""% In your paper: \section{Related work} \input{related-work}, and in its preamble
+%   \usepackage{amsmath,amssymb,xcolor,url}
+%   \usepackage[$natbib]{natbib}
+$declared% At its end, with references.bib beside it: \bibliographystyle{$bst} \bibliography{references}
+
+$body
+"""
+)
 _MISSING: Final = r"""  % Letters without a font here; xelatex or lualatex with a font that has them sets them.
   \DeclareRobustCommand{\litragmissing}[1]{{\setlength{\fboxsep}{1pt}\fbox{\tiny\texttt{#1}}}}
 """
@@ -57,24 +67,36 @@ _MISSING: Final = r"""  % Letters without a font here; xelatex or lualatex with 
 
 def review_latex(document: Exported) -> str:
     """The whole file. Raises BadInput, MissingExtra (the style)."""
+    title, notes, text = latex(document.title), "\n\n".join(map(latex, document.notes)), _body(document, "section")
+    declared = _declared(title + notes + text + bibliography(document.cited))
+    return _ARTICLE.substitute(declared=declared, title=title, notes=notes, body=text, **_natbib(document))
+
+
+def related_work_latex(document: Exported) -> str:
+    """The text alone, its headings subsections; what it needs of a preamble is told in comments. Raises BadInput, MissingExtra (the style)."""
+    text = _body(document, "subsection")
+    needed = _declared(text + bibliography(document.cited)).splitlines()
+    declared = "".join(f"% {line}\n" for line in needed)
+    return _PART.substitute(declared=declared, body=text, **_natbib(document))
+
+
+def _natbib(document: Exported) -> dict[str, str]:
+    numeric = document.look.numeric
+    return {"natbib": "numbers,sort" if numeric else "round", "bst": "unsrtnat" if numeric else "plainnat"}
+
+
+def _body(document: Exported, heading: str) -> str:
+    """The paragraphs under their headings."""
     numeric = document.look.numeric
     body: list[str] = []
     for section in document.sections:
         if section.heading:
-            body.append(rf"\section{{{latex(section.heading)}}}")
+            body.append(rf"\{heading}{{{latex(section.heading)}}}")
         body.extend(
             "\n".join(_sentence(sentence, numeric=numeric) for sentence in paragraph)
             for paragraph in section.paragraphs
         )
-    title, notes, text = latex(document.title), "\n\n".join(map(latex, document.notes)), "\n\n".join(body)
-    return _ARTICLE.substitute(
-        declared=_declared(title + notes + text + bibliography(document.cited)),
-        natbib="numbers,sort" if numeric else "round",
-        bst="unsrtnat" if numeric else "plainnat",
-        title=title,
-        notes=notes,
-        body=text,
-    )
+    return "\n\n".join(body)
 
 
 def _sentence(sentence: Sentence, *, numeric: bool) -> str:

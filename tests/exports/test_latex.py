@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from litrag.core.types import Paper
 from litrag.exports.bibtex import bibliography
 from litrag.exports.document import Exported
-from litrag.exports.latex import review_latex
+from litrag.exports.latex import related_work_latex, review_latex
 from litrag.exports.latex_text import field, latex, protected
 
 DANGEROUS = re.compile(
@@ -96,10 +96,10 @@ def test_an_address_cannot_leave_its_field() -> None:
     assert "{10.1/a%7Db}" in text
 
 
-def compiled(document: Exported, folder: Path) -> str:
-    """The text of the log of the last of three passes."""
+def compiled(document: Exported, folder: Path, text: str = "") -> str:
+    """The text of the log of the last of three passes over `text`, by default the review's article."""
     folder.mkdir(exist_ok=True)
-    (folder / "review.tex").write_text(review_latex(document), encoding="utf-8")
+    (folder / "review.tex").write_text(text or review_latex(document), encoding="utf-8")
     (folder / "references.bib").write_text(bibliography(document.cited), encoding="utf-8")
     for command in ("pdflatex", "bibtex", "pdflatex", "pdflatex"):
         flags = ["-interaction=nonstopmode", "-halt-on-error"] if command == "pdflatex" else []
@@ -119,6 +119,23 @@ def test_the_review_compiles(style: str, tmp_path: Path) -> None:
     log = compiled(made_up(style), tmp_path)
     assert "undefined" not in log
     assert (tmp_path / "review.pdf").stat().st_size > 10_000
+
+
+@needs_latex
+@pytest.mark.parametrize("style", ["author-year", "numeric"])
+def test_the_text_goes_into_a_paper_as_its_comments_say(style: str, tmp_path: Path) -> None:
+    document = made_up(style)
+    part = related_work_latex(document)
+    (tmp_path / "related-work.tex").write_text(part, encoding="utf-8")
+    told = [line.removeprefix("%").strip() for line in part.splitlines() if line.startswith("%")]
+    preamble = [line for line in told[1:-1] if not line.startswith("%")]
+    assert preamble[0] == r"\usepackage{amsmath,amssymb,xcolor,url}"
+    body, end = r"\section{Related work} \input{related-work}", told[-1].partition(": ")[2]
+    assert body in told[0]
+    host = "\n".join((r"\documentclass{article}", *preamble, r"\begin{document}", body, end, r"\end{document}"))
+    log = compiled(document, tmp_path, host)
+    assert "undefined" not in log
+    assert (tmp_path / "review.bbl").read_text().count(r"\bibitem") == len(document.cited)
 
 
 @needs_latex
