@@ -111,7 +111,7 @@ _BAD_CUT: Final = frozenset(
 )
 _BARE_GERUND: Final = re.compile(r"\b(?:for|by|of|in|on|from|to|with|without|through|via|when|while)\s+\w+ing$")
 _OPEN_CLAUSE: Final = re.compile(
-    r"\b(?:and|or)\s+\w+$|\b(?:when|if|because|although|whether|once|unless|until|while|where)(?:\s+\S+){0,6}$|\b(?:that|which|who|whose)(?:\s+\S+){0,2}$|\bboth\b(?!.*\band\b)|\beither\b(?!.*\bor\b)"
+    r"\b(?:and|or)\s+\w+$|\b(?:when|if|because|although|whether|once|unless|until|while|where)(?:\s+\S+){0,6}$|\b(?:that|which|who|whose)(?:\s+\S+){0,2}$|\b(?:in|on|for|by|with|from|to|of|at|through) which(?:\s+\S+){0,4}$|\bin order$|\bboth\b(?!.*\band\b)|\beither\b(?!.*\bor\b)"
 )
 _STRONG: Final = re.compile(
     r"(?:,\s+(?=which|where|while|whereas|but|who|whose|so|thus|thereby|and|resulting|making|allowing|enabling|leading|using|based|i\.e)|;|:\s|\s[–—-]{1,2}\s|,\s(?=\w+ing\b))"
@@ -133,7 +133,18 @@ _VAGUE: Final = re.compile(
     re.IGNORECASE,
 )
 _ANAPHOR: Final = re.compile(r"\b(this|these|those|such|it|its|their|them|that|above)\b", re.IGNORECASE)
-_DANGLING: Final = re.compile(r"\b(?:this|these|those|it|such(?! as))\b", re.IGNORECASE)
+_DANGLING: Final = re.compile(r"\b(?:this|these|those|it|them|such(?! as))\b", re.IGNORECASE)
+_UNTOLD: Final = re.compile(  # what the abstract told before, and the quotation does not
+    r"\b(?:this|that|these|those) (?:problem|task|issue|challenge|setting|question|goal|end|purpose|limitation|gap)s?\b|\beach of (?:them|these|those)\b"
+    r"|\b(?:make|makes|making) this\b",
+    re.IGNORECASE,
+)
+_SAYS_NOTHING: Final = frozenset(
+    """a an the this their its two three several various many some and or of to for on in with by based that which has have been is are was were taken take
+    used using use new novel different main general simple existing common possible approach approaches method methods technique techniques
+    model models system systems framework solution solutions way ways problem problems task tasks issue issues purpose purposes study studies case
+    work works experiment experiments result results analysis evaluation researchers authors literature paper""".split()
+)
 _MARKS: Final = re.compile(r"[\"“”„«»]|''|``")
 _UNFIT: Final = re.compile(
     r"[@<>{}\\^|`*#\[\]_~]|https?:|www\.|\$|[^\x20-\u024f\u2010-\u2026\u0370-\u03ff]|\bignore\b.*\binstructions?\b|\bcite\b",
@@ -208,6 +219,7 @@ def _clauses(sentence: str, words: int) -> Iterator[tuple[int, Contribution]]:
 def _made(
     rank: int, verb: str, rest: str, words: int, *, lead: str = "", thing: str = "", first: bool = False
 ) -> Iterator[tuple[int, Contribution]]:
+    rest = rest.removeprefix("instead ")
     if verb == "focus" and not rest.startswith("on "):
         return
     if verb in ("demonstrate", "report", "suggest") and rest.startswith(("that ", "how ")):
@@ -229,13 +241,14 @@ def _made(
     elif not _is_complement(verb, rest, subject=thing):
         return
     cut = _cut(rest, words)
+    rank += _UNTOLD.search(rest) is not None  # what is left of it says little
     if cut is not None and (found := _DANGLING.search(cut)):
         if len(cut[: found.start()].split()) < 4:
             return
         rank += 2
     if cut is not None and cut.startswith("the ") and len(cut.split()) < 4:
         return
-    if cut is None or _VAGUE.match(cut.replace("[their] ", "")):
+    if cut is None or _VAGUE.match(cut.replace("[their] ", "")) or _SAYS_NOTHING.issuperset(_words(cut)):
         return
     lead = lead.strip().rstrip(",")
     if (
@@ -297,7 +310,7 @@ def _cut(rest: str, words: int) -> str | None:
     """The longest well-ended beginning of at most `words` words: the whole, else up to a clause, else up to a phrase."""
     named = _APPOSED.match(rest)
     begin = named.end() if named else 0
-    stops = (_FIRST_PERSON.search(rest), _UNFIT.search(rest), _STOPPER.search(rest, begin))
+    stops = (_FIRST_PERSON.search(rest), _UNFIT.search(rest), _UNTOLD.search(rest), _STOPPER.search(rest, begin))
     stop = min((match.start() for match in stops if match), default=len(rest))
     whole = stop == len(rest)
     if whole and len(rest.split()) <= words and _well_ended(rest, cut=False):
@@ -335,6 +348,10 @@ def _impersonal(text: str) -> str | None:
     """First-person possessives in brackets; None where a first person is left."""
     text = _POSSESSIVE.sub("[their]", text)
     return None if _FIRST_PERSON.search(text) or _UNFIT.search(text.replace("[their]", "")) else text
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", text.casefold())
 
 
 def _base(third: str) -> str:

@@ -27,7 +27,7 @@ from litrag.core.types import (
 from litrag.exports.markers import rendered
 from litrag.pipelines.contributions import Contribution, contribution, inflected, verbatim
 from litrag.pipelines.grouping import group, group_count, word_vectors
-from litrag.pipelines.phrases import central_phrases, distinctive_phrases, joined, mentions, touches
+from litrag.pipelines.phrases import central_phrases, distinctive_phrases, joined, mentions, near
 from litrag.pipelines.statements import by_words, statement
 
 if TYPE_CHECKING:
@@ -287,7 +287,7 @@ class _Desk:
         by_all = [p for p, times in spoken.items() if times == len(members)]
         shared = by_all or [p for p, times in spoken.items() if times >= 2]
         told = all(member.abstract.strip() for member in members)
-        missing = [p for p in self._central if told and not any(touches(m.text, p) for m in members)]
+        missing = [p for p in self._central if told and not any(near(m.text, p) for m in members)]
         fresh_shared = sorted(shared, key=lambda p: (self._related[p], p in self._common))[:2]
         fresh_missing = sorted(missing, key=lambda p: self._related[p])[:1]
         texts: list[str] = []
@@ -333,7 +333,7 @@ def _within(topic: str, texts: Sequence[str]) -> str:
     plain = re.sub(r"^(?:\d+[.)]|\d+(?:\.\d+)+[.)]?|[-*+])\s+", "", " ".join(topic.split())).rstrip(" .:;,?!")
     if len(plain.split()) > _LONGEST or re.match(r"(?:we|this|these|our|i)\s", plain, re.IGNORECASE):
         return ""
-    first = re.match(r"[A-Z][a-z]+", plain)
+    first = re.match(r"[A-Z][a-z]+\b(?!\s+[A-Z])", plain)  # no part of a longer name
     if first and any(re.search(rf"\b{first[0].lower()}\b", text) for text in texts):
         plain = plain[0].lower() + plain[1:]
     return _safe(plain)

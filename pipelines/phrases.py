@@ -16,10 +16,11 @@ from litrag.core.types import Paper
 if TYPE_CHECKING:
     import Stemmer
 
-__all__ = ["central_phrases", "distinctive_phrases", "joined", "mentions", "touches"]
+__all__ = ["central_phrases", "distinctive_phrases", "joined", "mentions", "near"]
 
 _Stems: TypeAlias = tuple[str, ...]
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*")
+_BEGINS: Final = re.compile(r"[.!?:]\s+|\n")  # what is behind it begins with a capital
 _BREAK: Final = re.compile(r"[^\w\s-]|\n")
 _STOP: Final = frozenset(
     """a about above across after again against all also although among an and another any are as at be because been before being below
@@ -48,7 +49,8 @@ _DULL: Final = frozenset(
     exploit exploits employ employed leverage enable enables allow allows require requires significantly significant novel simple shared
     conference proceedings workshop author authors abstract section figure table university year years i.e world real complex toward
     automatically automatic effectively efficiently strong robust scale large-scale end-to-end multiple single joint
-    nlp natural computational linguistics support supports
+    nlp natural computational linguistics support supports pair pairs reason reasons experience experiences people person thing things source sources
+    space spaces structure structures item items instance instances element elements
     """.split()
 )
 _VERBAL: Final = re.compile(r"(ed|ly|izes?|ises?|ifies)$")
@@ -164,9 +166,12 @@ def mentions(text: str, phrase: str) -> bool:
     return any(words[i : i + len(stems)] == stems for i in range(len(words) - len(stems) + 1))
 
 
-def touches(text: str, phrase: str) -> bool:
-    """Whether the text has all words of the phrase, wherever they stand: "dense passage retrieval" touches "dense retrieval"."""
-    return set(_stems(_WORD.findall(phrase.replace("-", " ")))) <= set(_stems(_WORD.findall(text.replace("-", " "))))
+def near(text: str, phrase: str) -> bool:
+    """Whether the text has, wherever they stand, all words of the phrase but its last, which says what kind of thing it is: "multi-hop questions" are
+    near "multi-hop reasoning". A lone word has to be there itself."""
+    words = phrase.split()
+    wanted = " ".join(words[:-1] or words).replace("-", " ")
+    return set(_stems(_WORD.findall(wanted))) <= set(_stems(_WORD.findall(text.replace("-", " "))))
 
 
 def joined(phrases: Iterable[str]) -> str:
@@ -210,19 +215,18 @@ _INITIAL: Final = "^"
 
 def _runs(text: str) -> Iterable[tuple[_Stems, str]]:
     """Stemmed runs of one to four words that may name a topic, with their spelling, marked where a capital may be due to its place."""
-    for chunk in _BREAK.split(text):
-        words = _WORD.findall(chunk)
-        long = [word for word in words if len(word) > 3]
+    for sentence in _BEGINS.split(text):
+        long = [word for word in _WORD.findall(sentence) if len(word) > 3]
         titled = sum(word[0].isupper() for word in long) > 0.6 * len(long)
-        stems = _stems(words)
-        for size in (1, 2, 3, 4):
-            for i in range(len(words) - size + 1):
-                run = [word.casefold() for word in words[i : i + size]]
-                if _nameable(run):
-                    yield (
-                        tuple(stems[i : i + size]),
-                        (_INITIAL if i == 0 or titled else "") + " ".join(words[i : i + size]),
-                    )
+        for n, chunk in enumerate(_BREAK.split(sentence)):
+            words = _WORD.findall(chunk)
+            stems = _stems(words)
+            for size in (1, 2, 3, 4):
+                for i in range(len(words) - size + 1):
+                    run = [word.casefold() for word in words[i : i + size]]
+                    if _nameable(run):
+                        by_place = titled or (i == 0 and n == 0)
+                        yield tuple(stems[i : i + size]), (_INITIAL if by_place else "") + " ".join(words[i : i + size])
 
 
 def _nameable(run: Sequence[str]) -> bool:
@@ -240,7 +244,7 @@ _BARE_FIRST: Final = frozenset(
     investigate explore demonstrate achieve improve outperform obtain provide develop report evaluate compare consider address apply
     evaluating improving applying building exploring investigating understanding towards addressing comparing predicting detecting
     shows performance significant significantly simple automatically baseline baselines strong published require requires support supports
-    leverage exploit employ enable allow number set task tasks model models system systems goal aim
+    leverage exploit employ enable allow map maps number set task tasks model models system systems goal aim
     """.split()
 )
 _BARE_LAST: Final = frozenset(

@@ -192,6 +192,28 @@ def test_any_abstract_keeps_every_rule(texts: list[tuple[str, str, int]]) -> Non
             2,
             "@k take “a fresh look at the smells of dogs in forests”.",
         ),
+        ("We propose instead to smell mushrooms.", 2, "@k propose to smell mushrooms."),
+        *(
+            (f"{text} We show that dogs find more mushrooms than people.", 2, told)
+            for text, told in (  # what the abstract told before is not told in the quotation, or the quotation says nothing
+                (
+                    "We propose a general approach to the problem.",
+                    "@k show that “dogs find more mushrooms than people”.",
+                ),
+                (
+                    "We propose quick and general solutions to each of them.",
+                    "@k show that “dogs find more mushrooms than people”.",
+                ),
+                (
+                    "We present a parser of smells in forests for this task, with noses of many kinds.",
+                    "@k present a parser of smells in forests.",
+                ),
+                (
+                    "We propose a parser of smells named SNIFF, in which a second nose that we train on mushrooms helps.",
+                    "@k propose a parser of smells named SNIFF.",
+                ),
+            )
+        ),
         ("We aim to train dogs. We train people by smell.", 2, "@k train people by smell."),
         ("We report on dogs that find mushrooms.", 1, "@k reports on dogs that find mushrooms."),
         ("Finally, we propose new maps of smells. We present a parser for dogs.", 2, "@k present a parser for dogs."),
@@ -228,6 +250,7 @@ def test_a_long_object_is_cut_at_the_end_of_a_clause() -> None:
         ("20 dogs of Go", "20 dogs of Go"),
         ("I-vectors of dogs", "I-vectors of dogs"),
         ("Smel and dogs", "Smel and dogs"),
+        ("Dogs Trust and smells", "Dogs Trust and smells"),
         ("We compare our dogs with theirs.", ""),
         ("see [@x] “dogs”", "see (＠x) ‘dogs’"),
         (" ".join(["dogs"] * 13), ""),
@@ -270,6 +293,14 @@ def test_a_topic_is_what_a_group_shares_and_the_others_lack() -> None:
     outside = [Paper(str(i), f"Parsing of case {i}", "A common model is used.") for i in range(3)]
     assert distinctive_phrases(inside, outside) == ("word sense disambiguation",)
     assert distinctive_phrases(inside, inside) == ()
+
+
+def test_a_name_keeps_its_capitals_in_a_sentence_of_capitals_only_where_another_shows_it() -> None:
+    told = "Tools come from the Dog Data House. The Dog Data House (DDH) keeps them."
+    inside = [Paper(str(i), "Maps", told) for i in range(2)]
+    assert distinctive_phrases(inside, [Paper("9", "Parsing", "Nothing.")])[0] == "Dog Data House"
+    titles = [Paper(str(i), "Mapping Wet Forests", "It rains.") for i in range(2)]
+    assert "wet forests" in distinctive_phrases(titles, [Paper("9", "Parsing", "Nothing.")])[0]
 
 
 def test_central_phrases_are_attested_elsewhere() -> None:
@@ -326,5 +357,7 @@ def test_what_all_share_some_share_and_none_has_is_said_as_it_is() -> None:
     assert re.search(r"\b(some|several)\b", some), some
     _, none = closings((hounds, f"{hounds} Twice."), (tides, f"{tides} Twice."))
     assert re.search(r"\b(none|unlike|not|no|nothing|leave out)\b", none), none
+    (near,) = closings(("Here truffle questions are put.", "Oak woods and scent marks are old."))
+    assert near == "", "one speaks of truffles, one of oaks, one of scents: nearly the present work's subjects"
     _, unknown = closings((hounds, f"{hounds} Twice."), (tides, ""))
     assert unknown == "", "of an abstract that nobody has nothing is said to be missing"
