@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
@@ -81,6 +81,8 @@ plot.register(app)
 app.add_typer(library.app, name="library")
 app.add_typer(runs.app, name="runs")
 
+_FLAGS: Final = ("--json", "-q", "--quiet", "-v", "--verbose")
+
 
 def _complete() -> None:
     """Answers the shell and leaves, where it is a shell that asks what may stand at its cursor."""
@@ -102,13 +104,28 @@ def _misused(error: Any) -> NoReturn:
     sys.exit(2)
 
 
+def _called() -> Any:
+    """Runs the command line; a flag of every command may stand behind the command, too."""
+    arguments = sys.argv[1:]
+    while True:
+        try:
+            return app(arguments, prog_name="litrag", standalone_mode=False)
+        except Exception as error:
+            flag = getattr(error, "option_name", None)  # click's, before anything has run
+            if flag not in _FLAGS or flag not in arguments[1:]:
+                raise
+            arguments.reverse()
+            arguments.remove(flag)
+            arguments = [flag, *reversed(arguments)]
+
+
 def main() -> NoReturn:
     """The entry point: runs a command, turns an error of litrag's tree into one line and its exit code."""
     _complete()
     from litrag.core.errors import Interrupted, LitragError
 
     try:
-        code = app(prog_name="litrag", standalone_mode=False)
+        code = _called()
     except LitragError as error:
         fail(error)
     except KeyboardInterrupt:

@@ -120,9 +120,10 @@ def central_phrases(text: str, attested: Sequence[str], n: int = 12) -> tuple[st
 
 
 def _plural(phrase: str, text: str) -> str:
-    """The phrase in the plural where the text counts it ("a benchmark that"); "work on benchmark" is no English."""
+    """The phrase in the plural where the text counts it ("a benchmark that"); "work on benchmark" is no English. What ends in -ing has none that could be
+    formed safely: "an entity linking that" makes no "entity linkings"."""
     one = rf"\b(?:an?|each|every)\s+(?:[\w-]+\s+){{0,2}}{re.escape(phrase)}(?=[.,;:)]|\s+(?:that|which|for|of|in|to|is|and|with|on|by|from)\b)"
-    if phrase.endswith("s") or not phrase[-1].islower() or not re.search(one, text, re.IGNORECASE):
+    if phrase.endswith(("s", "ing")) or not phrase[-1].islower() or not re.search(one, text, re.IGNORECASE):
         return phrase
     if phrase.endswith("y") and phrase[-2] not in "aeiou":
         return phrase[:-1] + "ies"

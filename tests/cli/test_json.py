@@ -159,6 +159,14 @@ def test_evals_and_trainings(litrag: Here, tmp_path: Path) -> None:
     assert printed(trained, "train")["model"] == "local/x+y"
 
 
+def test_flags_of_every_command_may_stand_behind_it(litrag: Here, tmp_path: Path) -> None:
+    before = printed(litrag("--json", "search", "soil moisture", "--library", "forest.jsonl"), "search")
+    code, out, err = litrag("search", "soil moisture", "-q", "--library", "forest.jsonl", "--json")
+    assert printed((code, out, err), "search") == before
+    assert "--jsn" in litrag("search", "x", "--jsn", "-q")[2], "others are refused as ever"
+    assert litrag("search", "--library", "--json")[0] == 2, "what stands for a value is none"
+
+
 def test_what_is_installed(litrag: Here) -> None:
     assert printed(litrag("--json", "doctor"), "doctor")["profile"] == "local"
     assert printed(litrag("--json", "models", "list"), "models-list")["models"]

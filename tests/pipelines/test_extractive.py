@@ -295,6 +295,11 @@ def test_a_topic_is_what_a_group_shares_and_the_others_lack() -> None:
     assert distinctive_phrases(inside, inside) == ()
 
 
+def test_an_activity_is_not_counted() -> None:
+    inside = [Paper(str(i), "Maps", "An entity linking that helps. A wet benchmark that helps.") for i in range(2)]
+    assert set(distinctive_phrases(inside, [Paper("9", "Parsing", "Nothing.")])) == {"entity linking", "wet benchmarks"}
+
+
 def test_a_name_keeps_its_capitals_in_a_sentence_of_capitals_only_where_another_shows_it() -> None:
     told = "Tools come from the Dog Data House. The Dog Data House (DDH) keeps them."
     inside = [Paper(str(i), "Maps", told) for i in range(2)]
