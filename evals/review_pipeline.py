@@ -54,6 +54,7 @@ PIPELINES: Final[Mapping[str, Mapping[str, Any]]] = {
     "-agent": {"agent": "none"},
     "-rerank": {"reranker": "none"},
     "-scores": {"reranker_options": {"first_stage_weight": 0.0}},
+    "depth-300": {"reranker_options": {"default_depth": 300}},
     "-plan": {"plan": _ONE_PARAGRAPH},
     "-verify": {"unsupported": "keep"},
     "searches-1": {"max_searches": 1},
@@ -138,7 +139,9 @@ class _Reviewing:
         plan = str(own.pop("plan", ""))
         given = self.bench.options.settings
         settings = load_settings(**{**(given.model_dump() if given else {}), **own})
-        if "reranker_options" in own and settings.role_model("rerank"):  # insertrank's name for it
+        if "first_stage_weight" in own.get("reranker_options", {}) and settings.role_model(
+            "rerank"
+        ):  # insertrank's name for it
             settings = settings.model_copy(update={"reranker_options": {"scores": "none"}})
         settings = settings.model_copy(update=_OWN)
         if settings.sources:
