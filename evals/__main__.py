@@ -309,11 +309,12 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--jobs", type=int, default=1, help="rows at once")
     parser.add_argument("--topics-at-once", type=int, default=1, help="topics a row answers side by side")
     parser.add_argument("--work", type=Path, default=None, help="folder of the rows' journals")
-    parser.add_argument("--row", nargs=2, metavar=("ROW", "FOLDER"), help=argparse.SUPPRESS)
+    parser.add_argument("--row", help=argparse.SUPPRESS)
+    parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     if chosen.row:
-        one = alone(_evaluation(chosen.names[0]), chosen.row[0])
-        run(evaluate(one, Path(chosen.row[1]), resume=True, concurrency=chosen.topics_at_once))
+        one = alone(_evaluation(chosen.names[0]), chosen.row)
+        run(evaluate(one, chosen.into, resume=True, concurrency=chosen.topics_at_once))
         return
     folder = ROOT / "evals" / "results"
     folder.mkdir(exist_ok=True)
@@ -335,7 +336,7 @@ def _evaluation(name: str) -> Evaluation:
 def _measured(name: str, chosen: argparse.Namespace, place: Path) -> Results:
     evaluation, whole, rows = _evaluation(name), place / name, (chosen.work or place / "rows") / name
     if chosen.jobs > 1:
-        command = [sys.executable, "-m", "litrag.evals", name, "--topics-at-once", str(chosen.topics_at_once), "--row"]
+        command = [sys.executable, "-m", "litrag.evals", name, "--topics-at-once", str(chosen.topics_at_once)]
         names = [system.name for system in evaluation.systems]
         run(run_rows(command, names, rows, chosen.jobs))
         joined(evaluation, rows, whole)

@@ -25,14 +25,14 @@ def alone(evaluation: Evaluation, name: str) -> Evaluation:
 
 
 async def run_rows(command: Sequence[str], names: Sequence[str], folder: Path, jobs: int) -> None:
-    """Runs `command NAME FOLDER/NAME` for each name, `jobs` at once; a row that is there goes on where it was. Raises RowFailed, after all
-    others have ended."""
+    """Runs `command --row=NAME --into=FOLDER/NAME` for each name, which may begin with a dash, `jobs` at once; a row that is there goes on where it was.
+    Raises RowFailed, after all others have ended."""
     turn = asyncio.Semaphore(jobs)
 
     async def one(name: str) -> str:
         async with turn:
             process = await asyncio.create_subprocess_exec(
-                *command, name, str(folder / name), stderr=asyncio.subprocess.PIPE
+                *command, f"--row={name}", f"--into={folder / name}", stderr=asyncio.subprocess.PIPE
             )
             _, said = await process.communicate()
         sys.stderr.write(f"{name}: {'done' if process.returncode == 0 else 'failed'}\n")

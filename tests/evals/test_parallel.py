@@ -34,7 +34,11 @@ async def test_rows_apart_and_joined_are_the_whole(tmp_path: Path, home: Path) -
 
 
 async def test_a_row_that_fails_is_named_after_the_others_have_ended(tmp_path: Path, capsys: object) -> None:
-    code = "import sys; from pathlib import Path; name, out = sys.argv[1:]\nif name == 'bad': sys.exit('no model')\nPath(out).touch()"
+    code = (
+        "import argparse, sys; from pathlib import Path\nparser = argparse.ArgumentParser()\n"
+        "parser.add_argument('--row'), parser.add_argument('--into')\nchosen = parser.parse_args()\n"
+        "if chosen.row == 'bad': sys.exit('no model')\nPath(chosen.into).touch()"
+    )
     with pytest.raises(RowFailed, match="1 of 3 rows failed; bad: no model"):
-        await run_rows([sys.executable, "-c", code], ["bad", "good", "better"], tmp_path, 2)
-    assert {path.name for path in tmp_path.iterdir()} == {"good", "better"}
+        await run_rows([sys.executable, "-c", code], ["bad", "-good", "better"], tmp_path, 2)
+    assert {path.name for path in tmp_path.iterdir()} == {"-good", "better"}
