@@ -245,7 +245,7 @@ TABLES: Final = {
     "hotpotqa-model": ("hotpotqa", EvalOptions("hotpotqa", tuple(f"{name}+answer" for name in _ASKED), n=60)),
     "hotpotqa-trained": (
         "hotpotqa",
-        EvalOptions("hotpotqa:test", ("hybrid-6", "narrow-4", "react", "react-explored", "react-frugal"), n=40),
+        EvalOptions("hotpotqa:test", ("hybrid-6", "narrow-4", "react", "react-explored", "react-frugal"), n=30),
     ),
     "verify": (
         "verify",

@@ -35,7 +35,7 @@ _EXPLORED: Final[Mapping[str, Any]] = {
     "own": {**_BOUNDS, "teacher": "entity", "questions": 200, "finishing": 0.3},
 }
 _FRUGAL: Final[Mapping[str, Any]] = {
-    "max_steps": 6,
+    "max_steps": 3,
     "batch_size": 4,
     "learning_rate": 1e-4,
     "own": {**_BOUNDS, "generations": 4, "reply_tokens": 80},
