@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
@@ -82,6 +83,7 @@ app.add_typer(library.app, name="library")
 app.add_typer(runs.app, name="runs")
 
 _FLAGS: Final = ("--json", "-q", "--quiet", "-v", "--verbose")
+_CLUSTER: Final = re.compile(r"-[qv]{2,}$")
 
 
 def _complete() -> None:
@@ -112,11 +114,15 @@ def _called() -> Any:
             return app(arguments, prog_name="litrag", standalone_mode=False)
         except Exception as error:
             flag = getattr(error, "option_name", None)  # click's, before anything has run
-            if flag not in _FLAGS or flag not in arguments[1:]:
+            end = arguments.index("--") if "--" in arguments else len(arguments)
+            behind = [
+                n
+                for n in range(1, end)
+                if arguments[n] == flag or (_CLUSTER.match(arguments[n]) and flag in ("-q", "-v"))
+            ]
+            if flag not in _FLAGS or not behind:
                 raise
-            arguments.reverse()
-            arguments.remove(flag)
-            arguments = [flag, *reversed(arguments)]
+            arguments.insert(0, arguments.pop(behind[-1]))
 
 
 def main() -> NoReturn:

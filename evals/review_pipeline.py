@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,7 @@ from litrag.corpora import load, split_of
 from litrag.corpora.types import Dataset, Topic
 from litrag.evals.journal import Answer
 from litrag.evals.tasks import EvalOptions
+from litrag.evals.trainings import shown
 from litrag.pipelines.api import make_request
 from litrag.pipelines.finding import Selected
 from litrag.pipelines.methods import why_no_embedder
@@ -83,7 +85,7 @@ class PipelineBench:
     @property
     def shared(self) -> Mapping[str, Any]:
         """The settings of all rows."""
-        return {**_FULL, "vectors": why_no_embedder(self._settings) or self._settings.role_model("embed")}
+        return {**_FULL, "vectors": why_no_embedder(self._settings) or shown(self._settings.role_model("embed") or "")}
 
     @cached_property
     def folder(self) -> Path:
@@ -102,7 +104,8 @@ class PipelineBench:
     def library(self) -> str:
         """The file of the papers, its vectors filled in where there is an embedder. Raises EnvironmentFault, BadInput."""
         file = str(self.folder / "papers.jsonl")
-        sync.run(fill_library(open_library(file), self._settings, silent))
+        with closing(open_library(file)) as library:
+            sync.run(fill_library(library, self._settings, silent))
         return file
 
     @cached_property

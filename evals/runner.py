@@ -94,7 +94,7 @@ async def evaluate(
             async for line in _answers(system.name, prepared, left, concurrency):
                 journal.write(line)
                 done += 1
-                listen(Event(system.name, done=done, total=len(evaluation.dataset.topics)))
+                listen(Event(system.name, "measuring", done=done, total=len(evaluation.dataset.topics)))
         results = _results(evaluation, journal.lines)
     try:
         (folder / RESULTS).write_text(results.to_json(), encoding="utf-8")

@@ -11,6 +11,7 @@ from litrag.core.errors import BadInput
 from litrag.core.paths import home
 from litrag.core.store import digest
 from litrag.corpora import load, split_of
+from litrag.models.weights import resolve_local
 from litrag.training import defaults_of
 from litrag.training.config import TrainConfig
 from litrag.training.kit import train
@@ -30,11 +31,14 @@ def other_half(spec: str, split: str) -> str:
 
 
 def shown(model: str) -> str:
-    """A model string as results hold it: what was trained goes by a hash of its weights, not by the folder where it lies on this machine."""
-    base, adapted, folder = model.partition("+")
-    weights = sorted(Path(folder).expanduser().glob("*.safetensors")) if adapted else []
+    """A model string as results hold it: an adapter goes by a hash of its weights, not by the folder where it lies on this machine. Raises
+    ModelUnavailable where there is no such adapter."""
+    if "+" not in model or not model.startswith("local/"):
+        return model
+    adapter = resolve_local(model).adapter
+    weights = sorted(adapter.glob("*.safetensors")) if adapter else []
     told = hashlib.sha256(b"".join(path.read_bytes() for path in weights)).hexdigest()[:12]
-    return f"{base}+{told}" if weights else model
+    return f"{model.rpartition('+')[0]}+{told}"
 
 
 def trained(recipe: str, dataset: str, base: str, settings: Mapping[str, Any]) -> tuple[str, Path]:

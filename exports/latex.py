@@ -21,20 +21,7 @@ __all__ = ["related_work_latex", "review_latex"]
 _ARTICLE: Final = Template(
     r"""% Compile: pdflatex review, bibtex review, pdflatex review (twice), with references.bib beside it.
 \documentclass{article}
-\usepackage{iftex}
-\ifPDFTeX
-  \usepackage[utf8]{inputenc}
-  \usepackage[T1]{fontenc}
-  \usepackage{textcomp}
-  \IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
-$declared\else
-  \usepackage{fontspec}
-\fi
-\usepackage{amsmath,amssymb}
-\usepackage{xcolor}
-\usepackage[$natbib]{natbib}
-\usepackage{url}
-\usepackage[hidelinks]{hyperref}
+$preamble\usepackage[hidelinks]{hyperref}
 \title{$title}
 \author{}
 \date{}
@@ -51,11 +38,25 @@ $body
 \end{document}
 """
 )
+_PREAMBLE: Final = Template(
+    r"""\usepackage{iftex}
+\ifPDFTeX
+  \usepackage[utf8]{inputenc}
+  \usepackage[T1]{fontenc}
+  \usepackage{textcomp}
+  \IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
+$declared\else
+  \usepackage{fontspec}
+\fi
+\usepackage{amsmath,amssymb}
+\usepackage{xcolor}
+\usepackage[$natbib]{natbib}
+\usepackage{url}
+"""
+)
 _PART: Final = Template(
     r"""% In your paper: \section{Related work} \input{related-work}, and in its preamble
-%   \usepackage{amsmath,amssymb,xcolor,url}
-%   \usepackage[$natbib]{natbib}
-$declared% At its end, with references.bib beside it: \bibliographystyle{$bst} \bibliography{references}
+$preamble% At its end, with references.bib beside it: \bibliographystyle{$bst} \bibliography{references}
 
 $body
 """
@@ -68,21 +69,25 @@ _MISSING: Final = r"""  % Letters without a font here; xelatex or lualatex with 
 def review_latex(document: Exported) -> str:
     """The whole file. Raises BadInput, MissingExtra (the style)."""
     title, notes, text = latex(document.title), "\n\n".join(map(latex, document.notes)), _body(document, "section")
-    declared = _declared(title + notes + text + bibliography(document.cited))
-    return _ARTICLE.substitute(declared=declared, title=title, notes=notes, body=text, **_natbib(document))
+    preamble = _preamble(document, title + notes + text)
+    return _ARTICLE.substitute(preamble=preamble, title=title, notes=notes, body=text, bst=_bst(document))
 
 
 def related_work_latex(document: Exported) -> str:
     """The text alone, its headings subsections; what it needs of a preamble is told in comments. Raises BadInput, MissingExtra (the style)."""
     text = _body(document, "subsection")
-    needed = _declared(text + bibliography(document.cited)).splitlines()
-    declared = "".join(f"% {line}\n" for line in needed)
-    return _PART.substitute(declared=declared, body=text, **_natbib(document))
+    preamble = "".join(f"%   {line}\n" for line in _preamble(document, text).splitlines())
+    return _PART.substitute(preamble=preamble, body=text, bst=_bst(document))
 
 
-def _natbib(document: Exported) -> dict[str, str]:
-    numeric = document.look.numeric
-    return {"natbib": "numbers,sort" if numeric else "round", "bst": "unsrtnat" if numeric else "plainnat"}
+def _preamble(document: Exported, text: str) -> str:
+    """What a text and its references need."""
+    natbib = "numbers,sort" if document.look.numeric else "round"
+    return _PREAMBLE.substitute(declared=_declared(text + bibliography(document.cited)), natbib=natbib)
+
+
+def _bst(document: Exported) -> str:
+    return "unsrtnat" if document.look.numeric else "plainnat"
 
 
 def _body(document: Exported, heading: str) -> str:

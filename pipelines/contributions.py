@@ -133,17 +133,17 @@ _VAGUE: Final = re.compile(
     re.IGNORECASE,
 )
 _ANAPHOR: Final = re.compile(r"\b(this|these|those|such|it|its|their|them|that|above)\b", re.IGNORECASE)
-_DANGLING: Final = re.compile(r"\b(?:this|these|those|it|them|such(?! as))\b", re.IGNORECASE)
+_DANGLING: Final = re.compile(r"\b(?:this|these|those|it|such(?! as))\b", re.IGNORECASE)
 _UNTOLD: Final = re.compile(  # what the abstract told before, and the quotation does not
-    r"\b(?:this|that|these|those) (?:problem|task|issue|challenge|setting|question|goal|end|purpose|limitation|gap)s?\b|\beach of (?:them|these|those)\b"
+    r"\b(?:this|these|those) (?:problem|task|issue|challenge|setting|question|goal|end|purpose|limitation|gap)s?\b|\beach of (?:them|these|those)\b"
     r"|\b(?:make|makes|making) this\b",
     re.IGNORECASE,
 )
+_SHORT: Final = 8
 _SAYS_NOTHING: Final = frozenset(
     """a an the this their its two three several various many some and or of to for on in with by based that which has have been is are was were taken take
     used using use new novel different main general simple existing common possible approach approaches method methods technique techniques
-    model models system systems framework solution solutions way ways problem problems task tasks issue issues purpose purposes study studies case
-    work works experiment experiments result results analysis evaluation researchers authors literature paper""".split()
+    model models system systems framework solution solutions way ways problem problems task tasks issue issues purpose purposes researchers""".split()
 )
 _MARKS: Final = re.compile(r"[\"“”„«»]|''|``")
 _UNFIT: Final = re.compile(
@@ -241,7 +241,8 @@ def _made(
     elif not _is_complement(verb, rest, subject=thing):
         return
     cut = _cut(rest, words)
-    rank += _UNTOLD.search(rest) is not None  # what is left of it says little
+    if cut is not None and len(cut.split()) < _SHORT and _UNTOLD.search(rest):
+        rank += 1  # what is left of it says little
     if cut is not None and (found := _DANGLING.search(cut)):
         if len(cut[: found.start()].split()) < 4:
             return

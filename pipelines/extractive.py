@@ -333,7 +333,7 @@ def _within(topic: str, texts: Sequence[str]) -> str:
     plain = re.sub(r"^(?:\d+[.)]|\d+(?:\.\d+)+[.)]?|[-*+])\s+", "", " ".join(topic.split())).rstrip(" .:;,?!")
     if len(plain.split()) > _LONGEST or re.match(r"(?:we|this|these|our|i)\s", plain, re.IGNORECASE):
         return ""
-    first = re.match(r"[A-Z][a-z]+\b(?!\s+[A-Z])", plain)  # no part of a longer name
+    first = re.match(r"[A-Z][a-z]+\b(?!\s+[A-Z][a-z])", plain)  # no part of a longer name
     if first and any(re.search(rf"\b{first[0].lower()}\b", text) for text in texts):
         plain = plain[0].lower() + plain[1:]
     return _safe(plain)

@@ -20,7 +20,7 @@ __all__ = ["central_phrases", "distinctive_phrases", "joined", "mentions", "near
 
 _Stems: TypeAlias = tuple[str, ...]
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*")
-_BEGINS: Final = re.compile(r"[.!?:]\s+|\n")  # what is behind it begins with a capital
+_BEGINS: Final = re.compile(r"[.!?:][)\]\"”'’]*\s+|\n|\b\d+[).]\s+")  # what is behind it begins with a capital
 _BREAK: Final = re.compile(r"[^\w\s-]|\n")
 _STOP: Final = frozenset(
     """a about above across after again against all also although among an and another any are as at be because been before being below
@@ -219,8 +219,8 @@ def _runs(text: str) -> Iterable[tuple[_Stems, str]]:
     for sentence in _BEGINS.split(text):
         long = [word for word in _WORD.findall(sentence) if len(word) > 3]
         titled = sum(word[0].isupper() for word in long) > 0.6 * len(long)
-        for n, chunk in enumerate(_BREAK.split(sentence)):
-            words = _WORD.findall(chunk)
+        chunks = [words for chunk in _BREAK.split(sentence) if (words := _WORD.findall(chunk))]
+        for n, words in enumerate(chunks):
             stems = _stems(words)
             for size in (1, 2, 3, 4):
                 for i in range(len(words) - size + 1):

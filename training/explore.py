@@ -193,9 +193,8 @@ async def _explored(
     recall = sum(row["recall"] for row in found) / len(found)
     job.listen(Event("explore", f"{len(rows)} decisions of {len(found)} questions, recall {recall:.3f}"))
     if not rows:
-        raise BadInput(
-            f"{gateway.model('react').model} made no decision that could be learned; name a stronger teacher"
-        )
+        who = "the teacher entity" if own.teacher == ENTITY else gateway.model("react").model
+        raise BadInput(f"{who} made no decision that could be learned; name a stronger teacher, or more questions")
     return rows
 
 

@@ -164,7 +164,11 @@ def test_flags_of_every_command_may_stand_behind_it(litrag: Here, tmp_path: Path
     code, out, err = litrag("search", "soil moisture", "-q", "--library", "forest.jsonl", "--json")
     assert printed((code, out, err), "search") == before
     assert "--jsn" in litrag("search", "x", "--jsn", "-q")[2], "others are refused as ever"
-    assert litrag("search", "--library", "--json")[0] == 2, "what stands for a value is none"
+    assert "no library named '--json'" in litrag("search", "x", "--library", "--json")[2], "a value is no flag"
+    assert "--json" in litrag("-q", "search", "--library", "forest.jsonl", "--", "--json")[1] + "--json", (
+        "nor what is behind --"
+    )
+    assert printed(litrag("search", "soil moisture", "--library", "forest.jsonl", "-qv", "--json"), "search") == before
 
 
 def test_what_is_installed(litrag: Here) -> None:

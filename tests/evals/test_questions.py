@@ -233,7 +233,7 @@ async def test_questions_over_a_library_whose_vectors_are_on_a_server(
     path, url = encyclopedia(tmp_path), "http://cluster:6333"
     spec = f"2wiki={write_wiki(tmp_path / 'w')}"
     read: list[list[object]] = []
-    for place in ("", url):
+    for place in (url, ""):
         settings = Settings(embed_model=f"local/{tiny_embedder}", model="scripted/m", qdrant_url=place or None)
         with closing(open_library(str(path))) as library:
             await fill_vectors(library, Gateway(settings, cache=RequestCache(cache_file())).embedder(), url=place)

@@ -128,11 +128,20 @@ def test_the_text_goes_into_a_paper_as_its_comments_say(style: str, tmp_path: Pa
     part = related_work_latex(document)
     (tmp_path / "related-work.tex").write_text(part, encoding="utf-8")
     told = [line.removeprefix("%").strip() for line in part.splitlines() if line.startswith("%")]
-    preamble = [line for line in told[1:-1] if not line.startswith("%")]
-    assert preamble[0] == r"\usepackage{amsmath,amssymb,xcolor,url}"
+    preamble = told[1:-1]
     body, end = r"\section{Related work} \input{related-work}", told[-1].partition(": ")[2]
     assert body in told[0]
-    host = "\n".join((r"\documentclass{article}", *preamble, r"\begin{document}", body, end, r"\end{document}"))
+    host = "\n".join(
+        (
+            r"\documentclass{article}",
+            *preamble,
+            r"\begin{document}",
+            body,
+            latex("Dąbrowski «so» ŋ"),
+            end,
+            r"\end{document}",
+        )
+    )
     log = compiled(document, tmp_path, host)
     assert "undefined" not in log
     assert (tmp_path / "review.bbl").read_text().count(r"\bibitem") == len(document.cited)

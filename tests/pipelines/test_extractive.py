@@ -197,6 +197,15 @@ def test_any_abstract_keeps_every_rule(texts: list[tuple[str, str, int]]) -> Non
             (f"{text} We show that dogs find more mushrooms than people.", 2, told)
             for text, told in (  # what the abstract told before is not told in the quotation, or the quotation says nothing
                 (
+                    "We show that problems with two answers are hard for dogs.",
+                    "@k show that “problems with two answers are hard for dogs”.",
+                ),
+                ("We present a system for literature analysis.", "@k present a system for literature analysis."),
+                (
+                    "We propose a map of smells that binds the noses of dogs and what is known about them. We propose noses.",
+                    "@k propose “a map of smells that binds the noses of dogs and what is known about them”.",
+                ),
+                (
                     "We propose a general approach to the problem.",
                     "@k show that “dogs find more mushrooms than people”.",
                 ),
@@ -251,6 +260,7 @@ def test_a_long_object_is_cut_at_the_end_of_a_clause() -> None:
         ("I-vectors of dogs", "I-vectors of dogs"),
         ("Smel and dogs", "Smel and dogs"),
         ("Dogs Trust and smells", "Dogs Trust and smells"),
+        ("Dogs RAG", "dogs RAG"),
         ("We compare our dogs with theirs.", ""),
         ("see [@x] “dogs”", "see (＠x) ‘dogs’"),
         (" ".join(["dogs"] * 13), ""),
@@ -304,8 +314,14 @@ def test_a_name_keeps_its_capitals_in_a_sentence_of_capitals_only_where_another_
     told = "Tools come from the Dog Data House. The Dog Data House (DDH) keeps them."
     inside = [Paper(str(i), "Maps", told) for i in range(2)]
     assert distinctive_phrases(inside, [Paper("9", "Parsing", "Nothing.")])[0] == "Dog Data House"
-    titles = [Paper(str(i), "Mapping Wet Forests", "It rains.") for i in range(2)]
-    assert "wet forests" in distinctive_phrases(titles, [Paper("9", "Parsing", "Nothing.")])[0]
+    for told in (
+        "Of Wet Forests.",
+        "It rains. “Wet forests” are old.",
+        "Old (as here.) Wet forests are old.",
+        "Old: 1) Wet forests, 2) wet.",
+    ):
+        inside = [Paper(str(i), "Maps", told) for i in range(2)]
+        assert "wet forests" in distinctive_phrases(inside, [Paper("9", "Parsing", "Nothing.")])
 
 
 def test_central_phrases_are_attested_elsewhere() -> None:
