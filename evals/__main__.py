@@ -243,10 +243,6 @@ TABLES: Final = {
     "shipped-hotpotqa": ("hotpotqa", EvalOptions("hotpotqa:test", _SHIPPED)),
     "shipped-musique": ("musique", EvalOptions("musique", _SHIPPED)),
     "hotpotqa-model": ("hotpotqa", EvalOptions("hotpotqa", tuple(f"{name}+answer" for name in _ASKED), n=60)),
-    "hotpotqa-trained": (
-        "hotpotqa",
-        EvalOptions("hotpotqa:test", ("hybrid-6", "narrow-4", "react", "react-explored", "react-frugal"), n=30),
-    ),
     "verify": (
         "verify",
         EvalOptions(

@@ -24,11 +24,11 @@ __all__ = ["ASKED", "asked"]
 _Made: TypeAlias = tuple[Hops, Callable[[], Mapping[str, float]]]
 _Maker: TypeAlias = Callable[[Tally], _Made]
 
-# both stages of FrugalRAG at a size that two cores do in an hour; a base that writes no action learns its first ones from names
+# both stages of FrugalRAG at the least size; a base that writes no action learns its first ones from names
 _BOUNDS: Final[Mapping[str, Any]] = {"searches": 4, "k": 6, "further": 1}
 _EXPLORED: Final[Mapping[str, Any]] = {
-    "max_steps": 40,
-    "warmup_steps": 4,
+    "max_steps": 300,
+    "warmup_steps": 10,
     "batch_size": 2,
     "max_length": 2500,
     "learning_rate": 5e-4,
