@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from litrag.cli import choices
-from litrag.cli.context import show
+from litrag.cli.context import show, tell
 
 __all__ = ["app"]
 
@@ -111,14 +111,21 @@ def mark_(
     note: Annotated[str, typer.Option(help="Why.")] = "",
 ) -> None:
     """Mark a citation as wrong: its sentence then says so in every export."""
-    from litrag.pipelines.exporting import written_anew
+    from litrag.pipelines.exporting import edited, written_anew
     from litrag.pipelines.marking import mark
     from litrag.pipelines.runs import find_run
 
     run = find_run(run_id)
     marked = mark(run, key, sentence=sentence, wrong=not right, note=note)
-    files = [str(path) for path in written_anew(run)]
     said = f"{'unmarked' if right else 'marked'} in {len(marked)} sentence{'s' * (len(marked) != 1)}"
+    files: list[str] = []
+    if names := edited(run):
+        tell(
+            f"warning: {', '.join(names)} was edited since litrag wrote it, so the files stay as they are; with the mark, elsewhere:"
+            f" litrag runs export {run.id} -f md -o DIR"
+        )
+    else:
+        files = [str(path) for path in written_anew(run)]
     show(
         {"key": key, "wrong": not right, "sentences": list(marked), "files": files},
         "\n".join((said, *files)),
@@ -153,10 +160,14 @@ def export(
 ) -> None:
     """Write a finished review in more formats, or in another citation style; no model is called."""
     from litrag.cli.options import listed
-    from litrag.pipelines.exporting import export_run
+    from litrag.pipelines.exporting import edited, export_run
     from litrag.pipelines.runs import find_run
 
-    paths = export_run(find_run(run_id), listed(formats) or (), style=style, out=out, force=force)
+    run = find_run(run_id)
+    names = edited(run)  # before it is written anew
+    paths = export_run(run, listed(formats) or (), style=style, out=out, force=force)
+    if names:
+        tell(f"warning: exports hold what the run stored, not what was edited since in {', '.join(names)}")
     show({"files": [str(path) for path in paths]}, "\n".join(map(str, paths)), "runs-export")
 
 

@@ -117,7 +117,7 @@ async def plan(shop: Workshop, state: ReviewState) -> ReviewState:
     if left := len(papers) - len(plans[0].keys):
         counters["not_planned"] = left
     shown = plans[0]
-    shop.say("plan", f"{len(shown.paragraphs)} paragraphs: " + "; ".join(p.topic for p in shown.paragraphs))
+    shop.say("plan", f"{len(shown.paragraphs)} paragraphs: " + "; ".join(p.topic for p in shown.paragraphs if p.topic))
     if "plan" in shop.settings.pause:
         offer_plan(shop, shown, papers)
     return {

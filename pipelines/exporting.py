@@ -20,7 +20,17 @@ from litrag.pipelines.marking import read_marks, stored_document, with_marks
 from litrag.pipelines.output import PLANNED, evidence_json, refuse_unvouched, sha, write_files
 from litrag.pipelines.runs import Run
 
-__all__ = ["document_of", "export_run", "exported", "file_of", "finished", "read_record", "record_of", "written_anew"]
+__all__ = [
+    "document_of",
+    "edited",
+    "export_run",
+    "exported",
+    "file_of",
+    "finished",
+    "read_record",
+    "record_of",
+    "written_anew",
+]
 
 
 def export_run(
@@ -79,6 +89,14 @@ def _write(
             vouched = record.model_copy(update={"files": hashes, "styles": others}).model_dump_json(indent=1) + "\n"
             write_files(folder, {"run.json": vouched.encode()}, remedy="free space")
     return tuple(folder / name for name in files)
+
+
+def edited(run: Run) -> tuple[str, ...]:
+    """The files of a run's review that were changed since litrag wrote them: what the run stored, and every export is written from, lacks the changes."""
+    folder, record = Path(run.request.out), record_of(run)
+    known = record.files if record else {}
+    there = (folder / name for name in files_of(FORMATS) if name in known and (folder / name).is_file())
+    return tuple(path.name for path in there if sha(path) != known[path.name])
 
 
 def written_anew(run: Run) -> tuple[Path, ...]:

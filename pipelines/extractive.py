@@ -42,7 +42,7 @@ _MOST_QUOTED: Final = 40  # of a sentence that quotes a whole one
 
 _OPENINGS: Final = (
     "One line of work is concerned with {topics}.",
-    "A second group of papers turns to {topics}.",
+    "A number of papers turn to {topics}.",
     "Several studies deal with {topics}.",
     "Another strand of research is about {topics}.",
     "Work on {topics} forms a further group.",
@@ -54,11 +54,7 @@ _OPENINGS: Final = (
 )
 _LAST_OPENING: Final = "Closest to the present work is research on {topics}."
 _KEY: Final = re.compile(f"@({KEY})")
-_UNNAMED: Final = (
-    "The following papers belong together by their wording.",
-    "Some further papers are related to each other.",
-    "What follows are papers on neighbouring questions.",
-)
+_MOST_CONTRASTS: Final = 2  # sentences of a review on what a group does not mention
 _SHARED: Final = (
     "The present work shares with these papers its concern with {shared}.",
     "Like them, the present work deals with {shared}.",
@@ -172,7 +168,8 @@ class ExtractiveWriter:
         """The draft: for each planned paragraph an opening, one sentence for each of its keys, a closing."""
         desk = _Desk(papers, about, self.told)
         paragraphs = plan.paragraphs
-        written = iter([desk.paragraph(p, last=p is paragraphs[-1] and len(paragraphs) > 1) for p in paragraphs])
+        last = paragraphs[-1] if len(paragraphs) > 1 and _nearest(paragraphs, list(papers)) is paragraphs[-1] else None
+        written = iter([desk.paragraph(p, closest=p is last) for p in paragraphs])
         return Draft(
             tuple(
                 DraftSection(section.heading, tuple(next(written) for _ in section.paragraphs))
@@ -218,21 +215,21 @@ class _Desk:
         most = 0.6 * len(papers)
         self._common = {p for p in self._central if sum(mentions(paper.text, p) for paper in papers.values()) > most}
         self._last_verb = ""
+        self._contrasts = 0
         self._plain = 0
 
-    def paragraph(self, planned: PlannedParagraph, *, last: bool) -> DraftParagraph:
-        topics = _within(planned.topic, [self._papers[key].text for key in planned.keys])
-        openings = (
-            [text.format(topics=topics) for text in ((_LAST_OPENING, *_OPENINGS) if last else _OPENINGS)]
-            if topics
-            else list(_UNNAMED)
-        )
-        claims = [Claim(self._fresh(openings if last else self._turned(openings)), writer="extractive")]
+    def paragraph(self, planned: PlannedParagraph, *, closest: bool) -> DraftParagraph:
+        """A group that has no name of its own begins with its first work."""
+        claims: list[Claim] = []
+        if topics := _within(planned.topic, [self._papers[key].text for key in planned.keys]):
+            openings = [text.format(topics=topics) for text in _OPENINGS]
+            chosen = [_LAST_OPENING.format(topics=topics), *openings] if closest else self._turned(openings)
+            claims.append(Claim(self._fresh(chosen), writer="extractive"))
         year = 0
         for key in planned.keys:
             claims.append(self.work(key, since=year))
             year = self._papers[key].year
-        closing = self._closing([self._papers[key] for key in planned.keys])
+        closing = self._closing([self._papers[key] for key in planned.keys], contrasts=not closest)
         if closing:
             claims.append(Claim(closing, writer="extractive"))
         return DraftParagraph(tuple(claims))
@@ -278,7 +275,7 @@ class _Desk:
         self._last_verb = chosen
         return chosen
 
-    def _closing(self, members: Sequence[Paper]) -> str:
+    def _closing(self, members: Sequence[Paper], *, contrasts: bool) -> str:
         """A sentence on the relation to the user's abstract: what all share, else what several do, else what is missing where every abstract is at hand;
         phrases not used before first."""
         if len(members) < 2:  # "these papers" are two or more
@@ -287,7 +284,8 @@ class _Desk:
         by_all = [p for p, times in spoken.items() if times == len(members)]
         shared = by_all or [p for p, times in spoken.items() if times >= 2]
         told = all(member.abstract.strip() for member in members)
-        missing = [p for p in self._central if told and not any(near(m.text, p) for m in members)]
+        told = told and contrasts and self._contrasts < _MOST_CONTRASTS
+        missing = [p for p in self._central if told and " " in p and not any(near(m.text, p) for m in members)]
         fresh_shared = sorted(shared, key=lambda p: (self._related[p], p in self._common))[:2]
         fresh_missing = sorted(missing, key=lambda p: self._related[p])[:1]
         texts: list[str] = []
@@ -300,6 +298,7 @@ class _Desk:
             chosen = fresh_missing
         if not texts and fresh_missing:
             texts += [text.format(missing=fresh_missing[0]) for text in self._turned(_CONTRAST)]
+            self._contrasts += 1
         texts = [text for text in texts if text not in self._said and self._openers[self._opener(text)] < 2]
         if not texts:
             return ""
@@ -327,6 +326,15 @@ class _Desk:
         )
 
 
+def _nearest(paragraphs: Sequence[PlannedParagraph], keys: Sequence[str]) -> PlannedParagraph | None:
+    """The paragraph whose works rank best on average and that has the best of all, if one has both; `keys` best first."""
+    ranks = {key: rank for rank, key in enumerate(keys)}
+    cited = [p for p in paragraphs if p.keys]
+    best = min(cited, key=lambda p: _mean([ranks[key] for key in p.keys]), default=None)
+    first = min((key for p in cited for key in p.keys), key=lambda key: ranks[key], default="")
+    return best if best is not None and first in best.keys else None
+
+
 def _within(topic: str, texts: Sequence[str]) -> str:
     """A planned topic as part of a sentence: without number and full stop, its first letter small where the papers write the word so; ""
     where it is too long for one, or a sentence itself."""
@@ -352,10 +360,13 @@ def _clause(key: str, found: Contribution, verb: str, *, plural: bool) -> str:
     subject = f"the {found.thing} of @{key}" if found.thing else f"@{key}"
     stated = found.rest.removeprefix("that ") if found.that else found.rest
     start = inflected(verb, plural=plural and not found.thing) + (" that " if found.that else " ")
-    if len(stated.split()) + 1 + found.that >= _QUOTED_FROM:
+    own = len(stated.split())
+    long = max(own + 1 + found.that, own + len(found.lead.split())) >= _QUOTED_FROM
+    if long:
         stated = f"“{stated}”"
     if found.lead:
-        return f"{found.lead[0].upper()}{found.lead[1:]}, {subject} {start}{stated}."
+        lead = f"{found.lead[0].upper()}{found.lead[1:]}"
+        return f"{f'“{lead}”' if long else lead}, {subject} {start}{stated}."
     return f"{'T' + subject[1:] if found.thing else subject} {start}{stated}."
 
 

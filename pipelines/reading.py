@@ -36,7 +36,7 @@ def read_abstract(source: str, *, title: str | None = None, stdin: bytes | None 
             f"{source} is a file of references; name it with --library, and give the text that holds your abstract"
         )
     text = read_text(source, "the abstract", stdin=stdin)
-    return parse_abstract(text, name="stdin" if source == "-" else Path(source).stem, title=title)
+    return parse_abstract(text, name="stdin" if source == "-" else Path(source).stem, title=title, source=source)
 
 
 def read_text(source: str, holds: str, *, stdin: bytes | None = None) -> str:
@@ -66,14 +66,16 @@ def read_text(source: str, holds: str, *, stdin: bytes | None = None) -> str:
     return text
 
 
-def parse_abstract(text: str, *, name: str, title: str | None = None) -> Abstract:
+def parse_abstract(text: str, *, name: str, title: str | None = None, source: str = "") -> Abstract:
     """Title and abstract of a text: a short first line without a full stop, followed by an empty line, is the title.
 
-    Raises BadInput for an empty or nearly empty abstract."""
+    Raises BadInput, naming `source`, for an empty or nearly empty abstract."""
     blocks = [" ".join(block.split()) for block in re.split(r"\n\s*\n", text.strip()) if block.strip()]
     if title is None and len(blocks) > 1 and len(blocks[0].split()) <= 30 and not blocks[0].endswith((".", "!")):
         title, blocks = re.sub(r"^(#+|title:)\s*", "", blocks[0], flags=re.IGNORECASE), blocks[1:]
     body = re.sub(r"^abstract\s*[:.—-]?\s+", "", " ".join(blocks), flags=re.IGNORECASE)
     if len(body.split()) < _LEAST_WORDS:
-        raise BadInput(f"{name}: the abstract is empty or has fewer than {_LEAST_WORDS} words; give the whole abstract")
+        raise BadInput(
+            f"{source or name}: the abstract is empty or has fewer than {_LEAST_WORDS} words; give the whole abstract"
+        )
     return Abstract(name, title or "", body)

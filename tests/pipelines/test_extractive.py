@@ -165,6 +165,11 @@ def test_any_abstract_keeps_every_rule(texts: list[tuple[str, str, int]]) -> Non
         ("Dogs err. Instead, we propose to smell mushrooms.", 2, "@k propose to smell mushrooms."),
         ("To help dogs, this work presents a map of smells.", 2, "To help dogs, @k present a map of smells."),
         (
+            "To help the dogs of cold forests, this work presents a map of smells.",
+            2,
+            "“To help the dogs of cold forests”, @k present “a map of smells”.",
+        ),
+        (
             "We present SNIFF: a parser for dogs in cold and wet forests.",
             2,
             "@k present “SNIFF: a parser for dogs in cold and wet forests”.",
@@ -271,10 +276,30 @@ def test_a_topic_of_one_s_own_plan_stands_in_a_sentence_as_one_would_write_it(to
     plan = Plan((PlannedSection("", (PlannedParagraph(topic, (PlannedSentence("", ("a", "b")),)),)),))
     opening = ExtractiveWriter().write(plan, found, ABOUT).claims[0].sentence
     assert opening == (
-        f"One line of work is concerned with {shown}."
-        if shown
-        else "The following papers belong together by their wording."
+        f"One line of work is concerned with {shown}." if shown else "A further study is “On dogs” [@a]."
     )
+
+
+def test_only_what_ranks_best_is_called_closest() -> None:
+    found = {
+        key: Paper(key, f"Paper {key}", f"We map {key} of dogs.", (f"A B{key}",), 2001 + n)
+        for n, key in enumerate(("a", "b", "c", "d"))
+    }
+
+    def last(*groups: str) -> str:
+        paragraphs = tuple(PlannedParagraph("dogs", (PlannedSentence("", tuple(group)),)) for group in groups)
+        draft = ExtractiveWriter().write(Plan((PlannedSection("", paragraphs),)), found, ABOUT)
+        return draft.sections[0].paragraphs[-1].claims[0].sentence
+
+    assert last("cd", "ab").startswith("Closest to the present work")
+    assert not last("ab", "cd").startswith("Closest"), "the user's own order"
+    assert not last("ad", "bc").startswith("Closest"), "the nearest work is elsewhere"
+
+
+def test_a_group_s_name_is_what_half_of_it_speaks_of() -> None:
+    inside = [Paper(str(i), "Maps", "Wet forests are old." if i < 2 else "Storms move sand.") for i in range(5)]
+    assert "wet forests" not in distinctive_phrases(inside, [Paper("9", "Parsing", "Nothing.")])
+    assert "wet forests" in distinctive_phrases(inside[:4], [Paper("9", "Parsing", "Nothing.")])
 
 
 def test_an_infinitive_is_never_put_forward() -> None:

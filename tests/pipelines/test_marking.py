@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from fakes.author import Author
 from fakes.csl import author_date
+from fakes.shell import Here
 from fakes.texts import ABSTRACT, TITLE, papers, write_library
 
 from litrag import review
 from litrag.core.errors import BadInput, UnknownName
-from litrag.pipelines.exporting import export_run, written_anew
+from litrag.pipelines.exporting import edited, export_run, written_anew
 from litrag.pipelines.marking import Mark, mark, read_marks
 from litrag.pipelines.runs import Run, find_run
 
@@ -50,6 +51,25 @@ def test_a_mark_leaves_each_file_in_the_style_it_was_exported_in(run: Run) -> No
     assert files(run) == before
     export_run(run, ["html"], force=True)
     assert json.loads(files(run)["run.json"])["styles"] == {}
+
+
+def test_a_mark_is_kept_and_told_where_the_review_was_edited(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    litrag = Here(tmp_path, monkeypatch, capsys)
+    assert edited(run) == ()
+    review = Path(run.request.out) / "review.md"
+    review.write_text(review.read_text() + "My own sentence.\n")
+    assert edited(run) == ("review.md",)
+    key = json.loads(files(run)["evidence.json"])["evidence"][0]["key"]
+    code, out, err = litrag("runs", "mark", run.id, key)
+    assert (code, out.partition(" in ")[0]) == (0, "marked"), err
+    assert f"the files stay as they are; with the mark, elsewhere: litrag runs export {run.id} -f md -o DIR" in err
+    assert "My own sentence." in review.read_text()
+    code, _, err = litrag("runs", "export", run.id, "-f", "tex", "-o", "elsewhere")
+    assert code == 0
+    assert "not what was edited since in review.md" in err
+    assert "marked as wrong" in (tmp_path / "elsewhere" / "review.tex").read_text()
 
 
 def test_the_style_of_the_bibliography_is_not_that_of_the_text(run: Run) -> None:
