@@ -15,7 +15,7 @@ from litrag.core.names import KEY, citation_keys, labels
 from litrag.core.types import Hit, Paper, Plan, Ranking
 from litrag.pipelines.event_log import open_stage
 from litrag.pipelines.finding import Selected, cited, with_warnings
-from litrag.pipelines.named import with_named
+from litrag.pipelines.named import in_reach, with_named
 from litrag.pipelines.plan_file import PLAN_FILE, assigned, plan_markdown, read_plan
 from litrag.pipelines.runs import Run
 from litrag.pipelines.state import PAUSES, ReviewRequest, ReviewState
@@ -45,6 +45,7 @@ _PAUSED: Final = {"choose": "papers", "edit": "plan"}  # node -> its pause
 _ASIDE: Final = ("#", ">", "<!--")  # what begins a line that says nothing of a paper
 _MORE: Final = 30  # papers offered beyond those chosen
 _BOX: Final = re.compile(rf"^[-*+]\s+\[( |x|X)\]\s+@({KEY})")
+_KEYED: Final = re.compile(rf"@({KEY})")
 _ITEM: Final = re.compile(r"^(?:[-*+]\s+)?(?:\[([xX ])\]\s+)?(.*)$")
 
 
@@ -55,7 +56,7 @@ def papers_markdown(chosen: Sequence[str], offered: Mapping[str, Paper], *, titl
         f"# Papers: {' '.join(title.split()) or 'related work'}",
         "",
         f"> Check what is to be cited, uncheck what is not; then: {then}",
-        '> A line with a DOI or an arXiv id ("- 10.1000/xyz") adds that paper; the best paper stands first.',
+        '> A line with a DOI, an arXiv id or the key of a paper of your libraries ("- 10.1000/xyz", "- @li2021fog") adds that paper; the best paper stands first.',
         "",
     ]
     for key, paper in offered.items():
@@ -68,7 +69,7 @@ def papers_markdown(chosen: Sequence[str], offered: Mapping[str, Paper], *, titl
 def read_papers(
     text: str, offered: Mapping[str, Paper], *, name: str = PAPERS_FILE
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The keys that are checked, in order, and the DOIs and arXiv ids of lines without a box. Raises BadInput."""
+    """The keys that are checked, in order, and what else is to be added: keys that were not offered, DOIs and arXiv ids. Raises BadInput."""
     keys: dict[str, None] = {}
     added: dict[str, None] = {}
     for number, line in enumerate(text.splitlines(), start=1):
@@ -76,18 +77,17 @@ def read_papers(
         if not stripped or stripped.startswith(_ASIDE):
             continue
         if box := _BOX.match(stripped):
-            if box[2] not in offered:
-                raise BadInput(
-                    f'{name}, line {number}: no paper "@{box[2]}" was offered; add one by its DOI or arXiv id'
-                )
             if box[1] != " ":
-                keys[box[2]] = None
+                (keys if box[2] in offered else added)[box[2]] = None
             continue
         item = _ITEM.match(stripped)
         told = item[2].strip() if item else ""
-        number_of = doi(told) or arxiv_id(told)
+        key = _KEYED.match(told)
+        number_of = key[1] if key else doi(told) or arxiv_id(told)
         if not number_of:
-            raise BadInput(f'{name}, line {number}: "{told[:40]}" is neither "- [x] @key" nor a DOI or an arXiv id')
+            raise BadInput(
+                f'{name}, line {number}: "{told[:40]}" is neither "- [x] @key" nor "@key", a DOI or an arXiv id'
+            )
         if item and item[1] == " ":
             continue
         added[number_of] = None
@@ -179,8 +179,13 @@ async def choose(shop: Workshop, state: ReviewState) -> ReviewState:
     kept = [by_key[key] for key in keys]
     known = {paper.id: paper for paper in shop.store.get(state["papers"], tuple[Paper, ...])}
     hits = {hit.document.id: hit for hit in shop.store.get(state["ranking"], Ranking).hits}
-    here, elsewhere = _found_already(added, known)
-    for paper in [*here, *_merged(await _looked_up(shop, elsewhere), known)]:
+    here = in_reach(shop, added, known.values())
+    elsewhere = [name for name in added if name not in here]
+    if strange := next((name for name in elsewhere if not (doi(name) or arxiv_id(name))), ""):
+        raise BadInput(
+            f'{_path(shop, PAPERS_FILE)}: no paper "@{strange}" was found, and no library of this review has it; add one by its DOI or arXiv id'
+        )
+    for paper in [*here.values(), *_merged(await _looked_up(shop, elsewhere), known)]:
         offer = next((item for item in offered if item.paper.id == paper.id), None)
         if offer is None:
             key = citation_keys([paper], {*by_key, *(item.key for item in kept)})[paper.id]
@@ -231,18 +236,6 @@ def _awaited(shop: Workshop, name: str) -> str:
         return Path(_path(shop, name)).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{_path(shop, name)} cannot be read ({error}); it was written there for you to edit") from error
-
-
-def _found_already(names: Sequence[str], known: Mapping[str, Paper]) -> tuple[list[Paper], list[str]]:
-    """Papers of the pool by DOI or arXiv id, and the ids of none of them."""
-    found, left = [], []
-    for name in names:
-        paper = next((p for p in known.values() if name in (doi(p.doi), p.arxiv_id)), None)
-        if paper is None:
-            left.append(name)
-        else:
-            found.append(paper)
-    return found, left
 
 
 def _merged(new: Sequence[Paper], known: Mapping[str, Paper]) -> list[Paper]:

@@ -115,10 +115,14 @@ class _Reading:
         for key, paper in self.papers.items():
             if (doi(name) and doi(name) == doi(paper.doi)) or (arxiv_id(name) and arxiv_id(name) == paper.arxiv_id):
                 return key
-            if name in (paper.id, paper.url):
+            if plain in (paper.id, paper.key) or name in (paper.id, paper.url):
                 return key
         near = difflib.get_close_matches(plain, self.papers, n=1)
-        hint = f"; did you mean @{near[0]}?" if near else "; name a paper of the review by its @key, DOI or arXiv id"
+        hint = (
+            f"; did you mean @{near[0]}?"
+            if near
+            else "; name a paper of the review, or of its libraries, by its @key, DOI or arXiv id"
+        )
         raise BadInput(f'{self.name}, line {number}: no paper "{name}"{hint}')
 
 

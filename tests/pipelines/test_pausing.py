@@ -239,7 +239,6 @@ def test_the_file_of_papers_reads_back() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("- [x] @nobody: X\n", 'line 1: no paper "@nobody" was offered'),
         ("- [ ] @0x0: X\n", "no paper is checked"),
         ("# T\n\nsome words\n", 'line 3: "some words" is neither'),
     ],
@@ -270,6 +269,26 @@ def test_a_plan_may_name_by_its_owners_key_what_was_found_and_not_chosen(tmp_pat
     file.write_text(f"## One\n\n### mine\n\n- describe [@{other}]\n- compare [@{min(chosen)}]\n")
     result = resume(pause.run_id)
     assert cited(result) == {other, min(chosen)}
+
+
+def test_a_paper_of_the_library_that_was_not_found_goes_by_the_key_that_a_bibliography_gives_it(
+    library: Path, tmp_path: Path, no_weights: None
+) -> None:
+    far = Paper("far-1", "Truffle Hounds of the North", "Quiet hills.", ("B. Aker",), 2003)
+    whole = write_library(tmp_path / "whole.jsonl", [*papers(), far])
+    pause = waits(whole, tmp_path / "papers", pause=("papers",))
+    file = Path(pause.file)
+    assert "Truffle Hounds" not in file.read_text()
+    file.write_text(file.read_text() + "- @aker2003truffle\n")
+    assert "aker2003truffle" in cited(resume(pause.run_id))
+    pause = waits(whole, tmp_path / "plan", pause=("plan",), papers=5)
+    chosen = min(re.findall(r"- @(\w+):", Path(pause.file).read_text()))
+    Path(pause.file).write_text(f"## One\n\n### mine\n\n- describe [@far-1]\n- compare [@{chosen}]\n")
+    assert cited(resume(pause.run_id)) == {"aker2003truffle", chosen}
+    pause = waits(library, tmp_path / "none", pause=("papers",))
+    Path(pause.file).write_text(Path(pause.file).read_text() + "- [x] @aker2003truffle\n")
+    with pytest.raises(BadInput, match='no paper "@aker2003truffle" was found, and no library of this review has it'):
+        resume(pause.run_id)
 
 
 def test_few_that_are_near_and_titles_without_abstracts_are_told_of(tmp_path: Path) -> None:
