@@ -29,6 +29,16 @@ from litrag.pipelines.contributions import Contribution, contribution, inflected
 from litrag.pipelines.grouping import group, group_count, word_vectors
 from litrag.pipelines.phrases import central_phrases, distinctive_phrases, joined, mentions, near
 from litrag.pipelines.statements import by_words, statement
+from litrag.pipelines.wordings import (
+    CONTRAST,
+    LAST_OPENING,
+    OPENINGS,
+    PASSIVE,
+    SHARED,
+    SHARED_BY_SOME,
+    SYNONYMS,
+    TITLED,
+)
 
 if TYPE_CHECKING:
     from litrag.core.protocols import Vectors
@@ -40,75 +50,8 @@ _MOST_WORDS: Final = 30
 _LONGEST: Final = 12  # words of a topic that an opening names
 _MOST_QUOTED: Final = 40  # of a sentence that quotes a whole one
 
-_OPENINGS: Final = (
-    "One line of work is concerned with {topics}.",
-    "A number of papers turn to {topics}.",
-    "Several studies deal with {topics}.",
-    "Another strand of research is about {topics}.",
-    "Work on {topics} forms a further group.",
-    "Other authors have taken up {topics}.",
-    "There is also a body of work on {topics}.",
-    "Next come studies of {topics}.",
-    "Further papers have {topics} in common.",
-    "Also related is research on {topics}.",
-)
-_LAST_OPENING: Final = "Closest to the present work is research on {topics}."
 _KEY: Final = re.compile(f"@({KEY})")
 _MOST_CONTRASTS: Final = 2  # sentences of a review on what a group does not mention
-_SHARED: Final = (
-    "The present work shares with these papers its concern with {shared}.",
-    "Like them, the present work deals with {shared}.",
-    "What connects these papers with the present work is {shared}.",
-    "The present work, too, speaks of {shared}.",
-    "The present work takes up {shared} as well.",
-    "Common ground with the present work is {shared}.",
-)
-_SHARED_BY_SOME: Final = (
-    "Some of these papers share with the present work its concern with {shared}.",
-    "Like some of them, the present work deals with {shared}.",
-    "What connects several of these papers with the present work is {shared}.",
-    "Several of them speak of {shared}, as the present work does.",
-    "With some of this group the present work has {shared} in common.",
-    "The present work returns to {shared}, of which some of these papers speak.",
-)
-_CONTRAST: Final = (
-    "None of these abstracts mentions {missing}, which the present work takes up.",
-    "Unlike these abstracts, that of the present work speaks of {missing}.",
-    "The abstracts of this group do not mention {missing}, a subject of the present work.",
-    "Where the present work speaks of {missing}, these abstracts do not.",
-    "Of {missing}, a subject of the present work, these abstracts say nothing.",
-    "A subject of the present work that these abstracts leave out is {missing}.",
-    "No abstract of this group speaks of {missing}, as the present work does.",
-    "Not mentioned in these abstracts, but in that of the present work: {missing}.",
-    "The present work adds {missing}, which these abstracts do not mention.",
-)
-_TITLED: Final = (
-    "A further study is “{title}” [@{key}].",
-    "Also relevant here is “{title}” [@{key}].",
-    "To this group belongs “{title}” [@{key}].",
-    "Related in subject is “{title}” [@{key}].",
-    "“{title}” [@{key}] is on the same subject.",
-    "“{title}” [@{key}] belongs to this group, too.",
-    "Of the same kind is “{title}” [@{key}].",
-    "Another title is “{title}” [@{key}].",
-    "One more work is “{title}” [@{key}].",
-    "Compare also “{title}” [@{key}].",
-    "Not far from this is “{title}” [@{key}].",
-    "The subject returns in “{title}” [@{key}].",
-)
-_SYNONYMS: Final = {
-    "propose": ("propose", "put forward"),
-    "introduce": ("introduce", "present"),
-    "present": ("present", "describe"),
-    "describe": ("describe", "present"),
-    "investigate": ("investigate", "look into"),
-    "study": ("study", "examine"),
-    "explore": ("explore", "look into"),
-}
-_PASSIVE: Final = {
-    "propose": "proposed", "put forward": "put forward", "introduce": "introduced", "present": "presented", "describe": "described",
-    "develop": "developed", "design": "designed",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +165,8 @@ class _Desk:
         """A group that has no name of its own begins with its first work."""
         claims: list[Claim] = []
         if topics := _within(planned.topic, [self._papers[key].text for key in planned.keys]):
-            openings = [text.format(topics=topics) for text in _OPENINGS]
-            chosen = [_LAST_OPENING.format(topics=topics), *openings] if closest else self._turned(openings)
+            openings = [text.format(topics=topics) for text in OPENINGS]
+            chosen = [LAST_OPENING.format(topics=topics), *openings] if closest else self._turned(openings)
             claims.append(Claim(self._fresh(chosen), writer="extractive"))
         year = 0
         for key in planned.keys:
@@ -264,13 +207,13 @@ class _Desk:
         quote = " ".join(words[: _MOST_WORDS - 7 - len(self._labels[key].textual.split())])
         shown = _safe(quote) + (" …" if len(quote.split()) < len(words) else "")
         own = [f"@{key} {inflected(verb, plural=len(paper.authors) != 1)} “{shown}”." for verb in ("contribute", "add")]
-        texts = [*self._turned([text.format(title=shown, key=key) for text in _TITLED]), *own]
+        texts = [*self._turned([text.format(title=shown, key=key) for text in TITLED]), *own]
         found_quote = quote if find_quote(quote, paper.text) else ""  # a title may be a lone "…"
         return Claim(self._fresh(texts), (key,), (found_quote,), writer="extractive")
 
     def _verb(self, verb: str) -> str:
         """The verb, or one of the same meaning where the sentence before had it."""
-        choices = _SYNONYMS.get(verb, (verb,))
+        choices = SYNONYMS.get(verb, (verb,))
         chosen = next((choice for choice in choices if choice != self._last_verb), verb)
         self._last_verb = chosen
         return chosen
@@ -291,13 +234,13 @@ class _Desk:
         texts: list[str] = []
         if fresh_shared and all(self._related[p] < 2 for p in fresh_shared[:1]):
             pair = [p for p in fresh_shared if self._related[p] == self._related[fresh_shared[0]]]
-            templates = _SHARED if by_all else _SHARED_BY_SOME
+            templates = SHARED if by_all else SHARED_BY_SOME
             texts += [text.format(shared=joined(pair)) for text in self._turned(templates)]
             chosen = pair
         else:
             chosen = fresh_missing
         if not texts and fresh_missing:
-            texts += [text.format(missing=fresh_missing[0]) for text in self._turned(_CONTRAST)]
+            texts += [text.format(missing=fresh_missing[0]) for text in self._turned(CONTRAST)]
             self._contrasts += 1
         texts = [text for text in texts if text not in self._said and self._openers[self._opener(text)] < 2]
         if not texts:
@@ -373,7 +316,7 @@ def _clause(key: str, found: Contribution, verb: str, *, plural: bool) -> str:
 def _passive(key: str, found: Contribution, verb: str) -> Iterator[str]:
     """ "“A parser …” is proposed by @key.", where the object is one thing."""
     if (
-        verb in _PASSIVE
+        verb in PASSIVE
         and not found.lead
         and not found.thing
         and re.match(r"an? ", found.rest)
@@ -381,7 +324,7 @@ def _passive(key: str, found: Contribution, verb: str) -> Iterator[str]:
     ):
         stated = found.rest[0].upper() + found.rest[1:]
         if len(stated.split()) >= _QUOTED_FROM:
-            yield f"“{stated}” is {_PASSIVE[verb]} by @{key}."
+            yield f"“{stated}” is {PASSIVE[verb]} by @{key}."
 
 
 def _timed(plain: str, year: int, since: int) -> Iterator[str]:
