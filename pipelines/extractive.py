@@ -70,12 +70,13 @@ class ExtractivePlanner:
         groups = group(rows, max(group_count(len(keys), size=self.size), self.sections), seed=self.seed)
         parts = self._parts(groups, rows)
         planned = []
+        used: set[str] = set()
         for part in sorted(parts, key=lambda part: -_mean([row for members in part for row in members])):
             inside = [papers[keys[row]] for members in part for row in members]
             others = [paper for paper in papers.values() if paper not in inside]
             heading = _capital(joined(distinctive_phrases(inside, others))) if self.sections else ""
             ordered = sorted(part, key=lambda members: -_mean(members))
-            paragraphs = tuple(self._paragraph([keys[i] for i in members], papers) for members in ordered)
+            paragraphs = tuple(self._paragraph([keys[i] for i in members], papers, used) for members in ordered)
             planned.append(PlannedSection(heading, paragraphs))
         return Plan(tuple(planned))
 
@@ -90,10 +91,13 @@ class ExtractivePlanner:
         parts = group(centres, min(self.sections, len(groups)), seed=self.seed, singles=True)
         return [[groups[i] for i in part] for part in parts]
 
-    def _paragraph(self, keys: Sequence[str], papers: Mapping[str, Paper]) -> PlannedParagraph:
+    def _paragraph(self, keys: Sequence[str], papers: Mapping[str, Paper], used: set[str]) -> PlannedParagraph:
+        """`used` are the phrases that name earlier paragraphs; none names two."""
         inside = [papers[key] for key in keys]
         others = [paper for key, paper in papers.items() if key not in keys]
-        topic = joined(phrases) if (phrases := distinctive_phrases(inside, others)) else ""
+        phrases = [phrase for phrase in distinctive_phrases(inside, others) if phrase not in used]
+        used.update(phrases)
+        topic = joined(phrases)
         by_year = sorted(keys, key=lambda key: (papers[key].year or 9999, keys.index(key)))
         sentences = [PlannedSentence("name what the group shares")]
         sentences += [PlannedSentence("say what this work contributes", (key,), _MOST_WORDS) for key in by_year]

@@ -69,8 +69,8 @@ _NOUNS: Final = frozenset(
 
 
 def distinctive_phrases(group: Sequence[Paper], others: Sequence[Paper], n: int = 2) -> tuple[str, ...]:
-    """Up to `n` phrases that at least half of the group's papers use, and two of them (one, in a group of one), best first, none sharing a word
-    with another; fewer, or none, where nothing distinguishes the group.
+    """Up to `n` phrases that at least two papers of the group use (one, in a group of one) and two fifths of them, three of a lone word, best first, none
+    sharing a word with another; fewer, or none, where nothing distinguishes the group.
 
     Score: share of the group's papers x log of how rare it is in the others, longer phrases and words of titles preferred; a phrase
     that stands mostly inside a longer one gives way to it (C-value, Frantzi et al., 2000)."""
@@ -79,16 +79,19 @@ def distinctive_phrases(group: Sequence[Paper], others: Sequence[Paper], n: int 
     inside = _document_counts((paper.text for paper in group), forms)
     titled = _document_counts((paper.title for paper in group), {})
     outside = _document_counts((paper.text for paper in others), {})
-    least = min(len(group), max(2, math.ceil(len(group) / 2)))
+    least = [min(len(group), max(2, math.ceil(share * len(group)))) for share in (0.6, 0.4, 0.4, 0.4)]
     scores = {
         phrase: (count / len(group))
         * math.log((len(others) + 2) / (outside[phrase] + 1))
         * (0.7, 1.6, 1.8, 1.8)[len(phrase) - 1]
         * (1.3 if titled[phrase] else 1.0)
         for phrase, count in _free(inside).items()
-        if count >= least
+        if count >= least[len(phrase) - 1]
         and " ".join(phrase) not in _too_wide()
-        and (len(phrase) > 1 or (titled[phrase] >= max(least, len(group) / 3) and _noun(forms[phrase], texts)))
+        and (
+            len(phrase) > 1
+            or (titled[phrase] >= max(min(2, len(group)), len(group) / 3) and _noun(forms[phrase], texts))
+        )
         and 1.4 * outside[phrase] * len(group) <= count * (len(others) or 1)
         and 2 * outside[phrase] <= (len(others) or 1)
     }
@@ -115,8 +118,8 @@ def _too_wide() -> frozenset[str]:
 
 
 def central_phrases(text: str, attested: Sequence[str], n: int = 12) -> tuple[str, ...]:
-    """Up to `n` phrases that a text uses more than once, or in its first line, its title, by how often it does, best first: those that one of the
-    `attested` texts uses too, so that chance neighbours ("settings back-translations") drop out."""
+    """Up to `n` phrases that a text uses more than once, or in its first line, its title, where a lone word has to stand, too; by how often it does, best
+    first: those that one of the `attested` texts uses too, so that chance neighbours ("settings back-translations") drop out."""
     forms: dict[_Stems, Counter[str]] = {}
     counts: Counter[_Stems] = Counter()
     first: dict[_Stems, int] = {}
@@ -130,8 +133,8 @@ def central_phrases(text: str, attested: Sequence[str], n: int = 12) -> tuple[st
         phrase: count * (0.6, 1.8, 2.2, 2.2)[len(phrase) - 1]
         for phrase, count in _free(counts).items()
         if known[phrase]
-        and (count > 1 or (len(phrase) > 1 and phrase in titled))
-        and (len(phrase) > 1 or _noun(forms[phrase], text))
+        and (phrase in titled or (len(phrase) > 1 and count > 1))
+        and (len(phrase) > 1 or (count > 1 and _noun(forms[phrase], text)))
     }
     ranked = sorted(weight, key=lambda phrase: (-weight[phrase], first[phrase]))
     everything = " ".join((text, *attested))
