@@ -79,7 +79,7 @@ _HOPS_SHORT: Final = (
 )
 # the classifier that comes with litrag, over questions that it has not seen
 _SHIPPED: Final = (*(f"words-{n}" for n in range(1, 7)), "words-shipped", "words-shipped-interpolated")
-_ASKED: Final = ("hybrid-6", "narrow-4", "react", "self-ask", "ircot", "narrow-stop-agreement")
+_ASKED: Final = ("hybrid-6", "narrow-4", "react", "narrow-stop-agreement")
 _UNLEARNED: Final = ("bm25", "query-likelihood", "query-likelihood-fused")
 _LOGITS: Final = (
     *_UNLEARNED,
