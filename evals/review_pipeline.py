@@ -161,10 +161,14 @@ class _Reviewing:
 
 
 def _measured(run: Run, state: ReviewState, topic: Topic) -> dict[str, float]:
-    """Recall of the cited works at each stage, precision of those cited, and of the text: supported pairs, words."""
+    """Recall of the cited works at each stage, precision of those cited, and of the text: supported pairs, words. Raises BadInput where the library's
+    vectors were not searched."""
     gold = {name for name, grade in topic.relevant.items() if grade > 0}
     store = Store(run.database)
     try:
+        told = store.get(state["warnings"], tuple[str, ...]) if state.get("warnings") else ()
+        if lost := next((line for line in told if "searched with BM25 only" in line), ""):
+            raise BadInput(lost)  # words alone would stand for both
         keyed = {item.key: item.paper.id for item in store.get(state["selected"], tuple[Selected, ...])}
         draft = store.get(state["draft"], Draft)
         held: dict[str, Iterable[str]] = {
