@@ -52,6 +52,8 @@ PIPELINES: Final[Mapping[str, Mapping[str, Any]]] = {
     "default": {"agent": "none", "snowball": 0},
     "-rewrite": {"rewriter": "none"},
     "-dense": {"embed_model": "none"},
+    "-vectors": {"retriever": "bm25"},
+    "-vectors-rerank": {"retriever": "bm25", "reranker": "none"},
     "-snowball": {"snowball": 0},
     "-agent": {"agent": "none"},
     "-rerank": {"reranker": "none"},
