@@ -109,6 +109,8 @@ METHOD_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
             "default",
             "-rewrite",
             "-dense",
+            "-vectors",
+            "-vectors-rerank",
             "-snowball",
             "-agent",
             "-rerank",
