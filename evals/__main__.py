@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from litrag.agents.stops import RULES
 from litrag.core import registry
 from litrag.core.events import Event
 from litrag.core.sync import run
@@ -51,6 +52,7 @@ _SCORE_FORMS: Final = (
     "-scores-none",
     "-scores-fused-.3",
 )
+_ENDS: Final = ("controller", "interpolated", "random-stop", "oracle-stop")
 _HOPS: Final = (
     *(f"{name}-{n}" for name in ("bm25", "dense") for n in (3, 6, 18)),
     *(f"hybrid-{n}" for n in (3, 6, 9, 12, 18)),
@@ -61,12 +63,8 @@ _HOPS: Final = (
     *(f"narrow-{n}" for n in range(1, 7)),
     "hybrid-equal-fixed-6",
     *(f"hybrid-equal-narrow-{n}" for n in (2, 4, 6)),
-    *(f"{way}-stop-{rule}" for way in ("fixed", "narrow") for rule in ("score-drop", "nothing-new", "covered")),
-    *(
-        f"{way}-{end}"
-        for way in ("fixed", "narrow")
-        for end in ("controller", "interpolated", "random-stop", "oracle-stop")
-    ),
+    *(f"{way}-stop-{rule}" for way in ("fixed", "narrow") for rule in RULES),
+    *(f"{way}-{end}" for way in ("fixed", "narrow") for end in _ENDS),
 )
 _HOPS_SHORT: Final = (
     *(f"{name}-{n}" for n in (6, 9) for name in ("bm25", "dense", "hybrid")),
@@ -74,8 +72,8 @@ _HOPS_SHORT: Final = (
     *(f"hybrid-equal-narrow-{n}" for n in (2, 4, 6)),
     "hybrid-equal-fixed-6",
     "fixed-6",
-    *(f"narrow-stop-{rule}" for rule in ("score-drop", "nothing-new", "covered")),
-    *(f"narrow-{end}" for end in ("controller", "interpolated", "random-stop", "oracle-stop")),
+    *(f"narrow-stop-{rule}" for rule in RULES),
+    *(f"narrow-{end}" for end in _ENDS),
 )
 # the classifier that comes with litrag, over questions that it has not seen
 _SHIPPED: Final = (*(f"words-{n}" for n in range(1, 7)), "words-shipped", "words-shipped-interpolated")
@@ -213,28 +211,17 @@ TABLES: Final = {
             ("scifact", ":scifact"),
         )
     },
-    "literature-acl": (
-        "retrieval",
-        EvalOptions(
-            "acl:test",
-            ("bm25", "words-parts-4", "words-keyphrases-4", "words-agent-2", "words-agent-4", "words-agent-8"),
-            measures=_LITERATURE,
-        ),
-    ),
-    "literature-acl-review": (
-        "retrieval",
-        EvalOptions(
-            "acl:test", ("bm25", "words-agent-8", "words-keyphrases-8", "words-review-8"), measures=_LITERATURE
-        ),
-    ),
-    "literature-acl-vectors": (
-        "retrieval",
-        EvalOptions(
-            "acl:test",
-            ("hybrid", "parts-4", "keyphrases-4", "agent-4", "keyphrases-8", "review-8"),
-            measures=_LITERATURE,
-        ),
-    ),
+    **{
+        f"literature-acl{name}": ("retrieval", EvalOptions("acl:test", methods, measures=_LITERATURE))
+        for name, methods in (
+            (
+                "",
+                ("bm25", "words-parts-4", "words-keyphrases-4", *(f"words-agent-{n}" for n in (2, 4, 8))),
+            ),
+            ("-review", ("bm25", "words-agent-8", "words-keyphrases-8", "words-review-8")),
+            ("-vectors", ("hybrid", "parts-4", "keyphrases-4", "agent-4", "keyphrases-8", "review-8")),
+        )
+    },
     "hotpotqa": ("hotpotqa", EvalOptions("hotpotqa", _HOPS)),
     "hotpotqa-test": ("hotpotqa", EvalOptions("hotpotqa:test", _HOPS_SHORT)),
     "hotpotqa-bridge": ("hotpotqa", EvalOptions("hotpotqa:bridge", _HOPS_SHORT)),

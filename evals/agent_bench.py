@@ -212,11 +212,13 @@ class AgentBench:
     @cached_property
     def gateway(self) -> Gateway:
         """Models by role, on the user's cache."""
-        return Gateway(self.settings, cache=RequestCache(cache_file()), backend=self.backend)
+        return self._gateway(self.settings)
 
     def gateway_of(self, react: str) -> Gateway:
         """The same with another model that decides."""
-        settings = self.settings.model_copy(update={"react_model": react})
+        return self._gateway(self.settings.model_copy(update={"react_model": react}))
+
+    def _gateway(self, settings: Settings) -> Gateway:
         return Gateway(settings, cache=RequestCache(cache_file()), backend=self.backend)
 
     def trained(self, recipe: str, settings: Mapping[str, Any], base: str = "") -> tuple[str, Path]:

@@ -118,7 +118,7 @@ def asked(name: str, bench: AgentBench) -> System:
     return bench.system(
         name,
         ready,
-        model=shown(bench.settings.role_model("answer" if "agreement" in name else "react") or ""),
+        model=shown(bench.settings.role_model("answer" if "agreement" in name else "react")),
         searches=bench.model_searches,
         **_TRAINED.get(name, {}),
     )

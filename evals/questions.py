@@ -95,7 +95,7 @@ def _system(name: str, bench: AgentBench) -> System:
             raise BadInput(f"{made.name} is no way to read: nothing can be answered from it; leave out {ANSWERED}")
         return row.answering()
 
-    return System(name, ready, {**made.settings, "model": shown(bench.settings.role_model("answer") or "")})
+    return System(name, ready, {**made.settings, "model": shown(bench.settings.role_model("answer"))})
 
 
 def _searches(name: str) -> int:

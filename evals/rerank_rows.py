@@ -67,7 +67,7 @@ def row(name: str, bench: RerankBench) -> System:
 
 
 def _embeds(bench: RerankBench) -> str:
-    return shown(bench.settings.role_model("embed") or "")
+    return shown(bench.settings.role_model("embed"))
 
 
 class _Embedding:

@@ -127,7 +127,7 @@ def titles_of(bench: Bench) -> Retriever:
 
 
 def _name(bench: Bench) -> str:
-    return shown(bench.settings.role_model("embed") or "")
+    return shown(bench.settings.role_model("embed"))
 
 
 def _dense(bench: Bench, embedder: Embedder, index: ExactIndex | None = None) -> Dense:

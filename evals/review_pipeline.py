@@ -39,6 +39,7 @@ from litrag.pipelines.runs import Run, new_run
 from litrag.pipelines.state import ReviewState
 from litrag.pipelines.workshop import fill_library
 from litrag.retrievers.sources.library import open_library
+from litrag.retrievers.sources.library_search import WORDS_ALONE
 
 __all__ = ["PIPELINES", "PipelineBench"]
 
@@ -87,7 +88,7 @@ class PipelineBench:
     @property
     def shared(self) -> Mapping[str, Any]:
         """The settings of all rows."""
-        return {**_FULL, "vectors": why_no_embedder(self._settings) or shown(self._settings.role_model("embed") or "")}
+        return {**_FULL, "vectors": why_no_embedder(self._settings) or shown(self._settings.role_model("embed"))}
 
     @cached_property
     def folder(self) -> Path:
@@ -144,9 +145,8 @@ class _Reviewing:
         plan = str(own.pop("plan", ""))
         given = self.bench.options.settings
         settings = load_settings(**{**(given.model_dump() if given else {}), **own})
-        if "first_stage_weight" in own.get("reranker_options", {}) and settings.role_model(
-            "rerank"
-        ):  # insertrank's name for it
+        weighted = "first_stage_weight" in own.get("reranker_options", {})
+        if weighted and settings.role_model("rerank"):  # insertrank's name for it
             settings = settings.model_copy(update={"reranker_options": {"scores": "none"}})
         settings = settings.model_copy(update=_OWN)
         if settings.sources:
@@ -169,7 +169,7 @@ def _measured(run: Run, state: ReviewState, topic: Topic) -> dict[str, float]:
     store = Store(run.database)
     try:
         told = store.get(state["warnings"], tuple[str, ...]) if state.get("warnings") else ()
-        if lost := next((line for line in told if "searched with BM25 only" in line), ""):
+        if lost := next((line for line in told if WORDS_ALONE in line), ""):
             raise BadInput(lost)  # words alone would stand for both
         keyed = {item.key: item.paper.id for item in store.get(state["selected"], tuple[Selected, ...])}
         draft = store.get(state["draft"], Draft)

@@ -30,11 +30,11 @@ def other_half(spec: str, split: str) -> str:
     return f"{body}:train"
 
 
-def shown(model: str) -> str:
-    """A model string as results hold it: an adapter goes by a hash of its weights, not by the folder where it lies on this machine. Raises
+def shown(model: str | None) -> str:
+    """A model string as results hold it, "" for none: an adapter goes by a hash of its weights, not by the folder where it lies on this machine. Raises
     ModelUnavailable where there is no such adapter."""
-    if "+" not in model or not model.startswith("local/"):
-        return model
+    if not model or "+" not in model or not model.startswith("local/"):
+        return model or ""
     adapter = resolve_local(model).adapter
     weights = sorted(adapter.glob("*.safetensors")) if adapter else []
     told = hashlib.sha256(b"".join(path.read_bytes() for path in weights)).hexdigest()[:12]

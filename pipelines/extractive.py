@@ -230,9 +230,8 @@ class _Desk:
         spoken = {p: sum(mentions(m.text, p) for m in members) for p in self._central}
         by_all = [p for p, times in spoken.items() if times == len(members)]
         shared = by_all or [p for p, times in spoken.items() if times >= 2]
-        told = all(member.abstract.strip() for member in members)
-        told = told and contrasts and self._contrasts < _MOST_CONTRASTS
-        missing = [p for p in self._central if told and " " in p and not any(near(m.text, p) for m in members)]
+        contrasts = contrasts and self._contrasts < _MOST_CONTRASTS and all(m.abstract.strip() for m in members)
+        missing = [p for p in self._central if contrasts and " " in p and not any(near(m.text, p) for m in members)]
         fresh_shared = sorted(shared, key=lambda p: (self._related[p], p in self._common))[:2]
         fresh_missing = sorted(missing, key=lambda p: self._related[p])[:1]
         texts: list[str] = []

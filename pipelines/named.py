@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator
-from typing import Final
 
-from litrag.core.names import KEY, citation_keys
+from litrag.core.names import citation_keys
 from litrag.core.types import Hit, Paper, Ranking
 from litrag.pipelines.finding import Selected
+from litrag.pipelines.plan_file import KEYED
 from litrag.pipelines.state import ReviewState
 from litrag.pipelines.workshop import Workshop
 from litrag.retrievers.normal_forms import doi
 
 __all__ = ["in_reach", "with_named"]
-
-_AT: Final = re.compile(rf"(?<![\w.])@({KEY})")
 
 
 def with_named(shop: Workshop, state: ReviewState, text: str, selected: tuple[Selected, ...]) -> tuple[Selected, ...]:
@@ -25,7 +22,7 @@ def with_named(shop: Workshop, state: ReviewState, text: str, selected: tuple[Se
     hits = {hit.document.id: hit for hit in shop.store.get(state["ranking"], Ranking).hits}
     numbered = (p for p in pool if any(number and number in text.lower() for number in (doi(p.doi), p.arxiv_id)))
     keys = {item.key for item in selected}
-    named = {paper.id: paper for paper in (*numbered, *in_reach(shop, set(_AT.findall(text)) - keys, pool).values())}
+    named = {paper.id: paper for paper in (*numbered, *in_reach(shop, set(KEYED.findall(text)) - keys, pool).values())}
     new = [paper for name, paper in named.items() if name not in chosen]
     given = citation_keys(new, keys)
     return (
@@ -37,12 +34,13 @@ def with_named(shop: Workshop, state: ReviewState, text: str, selected: tuple[Se
 def in_reach(shop: Workshop, names: Collection[str], pool: Iterable[Paper]) -> dict[str, Paper]:
     """Name -> the paper that goes by it: of the pool, else of the libraries. A paper goes by its owner's key, the key that a bibliography of it alone
     gives it ("li2021fog"), its DOI, its arXiv id, its id. Names of none are left out."""
+    left = set(names)
     found: dict[str, Paper] = {}
     for paper in _each(shop, pool):
-        if len(found) == len(names):
+        if not left:
             break
-        for name in _names(paper) & set(names):
-            found.setdefault(name, paper)
+        found |= dict.fromkeys(_names(paper) & left, paper)
+        left -= found.keys()
     return found
 
 

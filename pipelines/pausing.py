@@ -16,7 +16,7 @@ from litrag.core.types import Hit, Paper, Plan, Ranking
 from litrag.pipelines.event_log import open_stage
 from litrag.pipelines.finding import Selected, cited, with_warnings
 from litrag.pipelines.named import in_reach, with_named
-from litrag.pipelines.plan_file import PLAN_FILE, assigned, plan_markdown, read_plan
+from litrag.pipelines.plan_file import KEYED, PLAN_FILE, assigned, plan_markdown, read_plan
 from litrag.pipelines.runs import Run
 from litrag.pipelines.state import PAUSES, ReviewRequest, ReviewState
 from litrag.pipelines.workshop import Workshop
@@ -45,7 +45,6 @@ _PAUSED: Final = {"choose": "papers", "edit": "plan"}  # node -> its pause
 _ASIDE: Final = ("#", ">", "<!--")  # what begins a line that says nothing of a paper
 _MORE: Final = 30  # papers offered beyond those chosen
 _BOX: Final = re.compile(rf"^[-*+]\s+\[( |x|X)\]\s+@({KEY})")
-_KEYED: Final = re.compile(rf"@({KEY})")
 _ITEM: Final = re.compile(r"^(?:[-*+]\s+)?(?:\[([xX ])\]\s+)?(.*)$")
 
 
@@ -82,7 +81,7 @@ def read_papers(
             continue
         item = _ITEM.match(stripped)
         told = item[2].strip() if item else ""
-        key = _KEYED.match(told)
+        key = KEYED.match(told)
         number_of = key[1] if key else doi(told) or arxiv_id(told)
         if not number_of:
             raise BadInput(

@@ -133,8 +133,11 @@ def central_phrases(text: str, attested: Sequence[str], n: int = 12) -> tuple[st
         phrase: count * (0.6, 1.8, 2.2, 2.2)[len(phrase) - 1]
         for phrase, count in _free(counts).items()
         if known[phrase]
-        and (phrase in titled or (len(phrase) > 1 and count > 1))
-        and (len(phrase) > 1 or (count > 1 and _noun(forms[phrase], text)))
+        and (
+            phrase in titled or count > 1
+            if len(phrase) > 1
+            else phrase in titled and count > 1 and _noun(forms[phrase], text)
+        )
     }
     ranked = sorted(weight, key=lambda phrase: (-weight[phrase], first[phrase]))
     everything = " ".join((text, *attested))

@@ -18,7 +18,7 @@ from litrag.pipelines.grouping import word_vectors
 from litrag.pipelines.state import PAUSES
 from litrag.retrievers.normal_forms import arxiv_id, doi
 
-__all__ = ["PLAN_FILE", "assigned", "plan_markdown", "read_plan", "sized"]
+__all__ = ["KEYED", "PLAN_FILE", "assigned", "plan_markdown", "read_plan", "sized"]
 
 PLAN_FILE: Final = PAUSES["plan"]
 _PAPERS: Final = "# Papers"
@@ -27,7 +27,7 @@ _CITED: Final = re.compile(r"\[([^\]]*)\]")
 _WORDS: Final = re.compile(r"\((?:at most |up to |<=? ?)?(\d{1,4}) words?\)\s*\.?$")
 _ID: Final = re.compile(r"[\w.:/-]*\d[\w.:/-]*[.:/-][\w.:/-]*")  # what looks like an id: a digit, and marks between
 _STRAY: Final = re.compile(rf"(?<![\w.])@(?=[A-Za-z])(?=[A-Za-z0-9:._/+-]*\d){KEY}")
-_KEYED: Final = re.compile(rf"(?<![\w.])@({KEY})")
+KEYED: Final = re.compile(rf"(?<![\w.])@({KEY})")
 _BULLET: Final = re.compile(r"^(?:[-*+]|\d+[.)])\s+")
 _COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
 _NEW: Final = "say what this work contributes"
@@ -93,7 +93,7 @@ class _Reading:
         body = " ".join(_CITED.sub("", text).split())
         words = _WORDS.search(body)
         purpose = (body[: words.start()] if words else body).strip()
-        known = next((m for m in _KEYED.finditer(purpose) if m[1] in (self.papers or ())), None)
+        known = next((m for m in KEYED.finditer(purpose) if m[1] in (self.papers or ())), None)
         if stray := known or _STRAY.search(purpose) or (doi(purpose) or None):
             name = stray if isinstance(stray, str) else stray[0]
             raise BadInput(f'{self.name}, line {number}: "{name}" stands outside brackets; cite it as [{name}]')

@@ -217,7 +217,7 @@ def _needs_web(settings: Settings) -> bool:
 
 async def _library_sources(request: ReviewRequest, shop: Workshop, fill: bool) -> tuple[Source, ...]:
     from litrag.retrievers.sources.library import list_libraries, open_library
-    from litrag.retrievers.sources.library_search import LibrarySource, fill_vectors, vector_count
+    from litrag.retrievers.sources.library_search import WORDS_ALONE, LibrarySource, fill_vectors, vector_count
 
     url = shop.settings.qdrant_url
     embedder = shop.embedder if shop.settings.retriever == "auto" else None
@@ -235,7 +235,7 @@ async def _library_sources(request: ReviewRequest, shop: Workshop, fill: bool) -
             try:
                 await fill_vectors(library, embedder, url=url, listen=shop.listen)
             except (BudgetSpent, EnvironmentFault) as error:
-                shop.start_warnings.append(f"library {library.name}: {error}; searched with BM25 only")
+                shop.start_warnings.append(f"library {library.name}: {error}; {WORDS_ALONE}")
     called = Counter(library.name for library in libraries)
     names = [library.name if called[library.name] == 1 else library.folder.name for library in libraries]
     return tuple(

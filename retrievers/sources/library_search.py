@@ -6,7 +6,7 @@ import asyncio
 import threading
 from dataclasses import replace
 from itertools import islice
-from typing import Protocol
+from typing import Final, Protocol
 
 from litrag.core.errors import BudgetSpent, EnvironmentFault, VectorsInUse
 from litrag.core.events import Event, Listener, silent
@@ -20,7 +20,9 @@ from litrag.retrievers.sources.library import Library
 from litrag.retrievers.sources.library_files import VectorNote, cannot_write, write_json
 from litrag.retrievers.vectors import VectorIndex, point_id
 
-__all__ = ["LibrarySource", "NamedEmbedder", "fill_vectors", "vector_count"]
+__all__ = ["WORDS_ALONE", "LibrarySource", "NamedEmbedder", "fill_vectors", "vector_count"]
+
+WORDS_ALONE: Final = "searched with BM25 only"  # what a warning says of a search that vectors were meant for
 
 
 class NamedEmbedder(Embedder, Protocol):
@@ -72,7 +74,7 @@ class LibrarySource:
         try:
             (ranking,) = await retriever.retrieve([query], k)
         except (BudgetSpent, EnvironmentFault) as error:
-            failed = (f"library {self.name}: {error}; searched with BM25 only",)
+            failed = (f"library {self.name}: {error}; {WORDS_ALONE}",)
             (ranking,) = await self._bm25().retrieve([query], k)
         papers, passages = await asyncio.to_thread(self._fetched, ranking)
         untold, self._untold = self._untold, ()
@@ -134,7 +136,7 @@ class LibrarySource:
             return None
         except EnvironmentFault as error:
             self._index = None
-            self._untold = (f"library {library.name}: {error}; searched with BM25 only",)
+            self._untold = (f"library {library.name}: {error}; {WORDS_ALONE}",)
             return None
         dense = Dense(embedder, self._index, library.documents, f"dense:{place.slug}")
         return Hybrid((self._bm25(), dense))
@@ -219,6 +221,6 @@ def _why_not(library: Library, note: VectorNote | None, place: VectorPlace) -> s
     server = f" --qdrant-url {place.url}" if place.url else ""
     first = "" if library.manifest.added else "`litrag library add` it, then "
     return (
-        f"library {library.name}: {why}, searched with BM25 only; {first}`litrag library update {library.name} --vectors{server}`"
+        f"library {library.name}: {why}, {WORDS_ALONE}; {first}`litrag library update {library.name} --vectors{server}`"
         " fills them in"
     )

@@ -234,6 +234,7 @@ def test_the_file_of_papers_reads_back() -> None:
     assert read_papers(text, OFFERED) == (tuple(OFFERED)[:2], ())
     more = f"{text}\n10.1000/Abc\n- arXiv:2401.00001\n* [x] https://doi.org/10.5/Q\n"
     assert read_papers(more, OFFERED)[1] == ("10.1000/abc", "2401.00001", "10.5/q")
+    assert read_papers("- [x] @nobody: X\n- [ ] @noone: Y\n- @li2021fog\n", OFFERED) == ((), ("nobody", "li2021fog"))
 
 
 @pytest.mark.parametrize(
